@@ -1,0 +1,94 @@
+# Everything that is done here is done with make. Needed: make, git and python3; the
+# rest (uv, sam, the emulator, the test tools) is put into .tools/ from hash-locked lists.
+
+PYTHON := python3
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
+
+# Not the caller's: an environment that is active elsewhere is not where ours go.
+unexport VIRTUAL_ENV
+# `sam` must neither ask for credentials nor phone home.
+export SAM_CLI_TELEMETRY := 0
+export AWS_DEFAULT_REGION ?= us-east-1
+
+# An environment each: sam and the emulator pin different versions of botocore.
+env = .tools/$(1)/.installed
+LIST_sam := local/requirements-sam.txt
+LIST_emulator := local/requirements-emulator.txt
+LIST_local := local/requirements-local.txt
+LIST_dev := tests/requirements.txt
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo serve test test-fast check format build lock clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+demo: tools-local+sam+emulator ## Deploy to this machine and watch a user's MCP instance being created
+	@.tools/local/bin/python -m local.demo
+
+serve: tools-local+sam+emulator ## The same stack, and it stays up until Ctrl-C
+	@.tools/local/bin/python -m local.serve
+
+test: tools-dev+sam+emulator ## Run all tests, also those against the deployed stack
+	@.tools/dev/bin/python -m pytest $(ARGS)
+
+test-fast: tools-dev ## Run the tests that need no deployed stack
+	@.tools/dev/bin/python -m pytest -m 'not slow' $(ARGS)
+
+check: tools-dev+sam ## Check format, lint, types and the template
+	@.tools/dev/bin/ruff format --check .
+	@.tools/dev/bin/ruff check .
+	@.tools/dev/bin/mypy
+	@.tools/dev/bin/cfn-lint template.yaml
+	@.tools/sam/bin/sam validate --lint
+
+format: tools-dev ## Format the code and mend what ruff can mend
+	@.tools/dev/bin/ruff check --fix --exit-zero --quiet .
+	@.tools/dev/bin/ruff format .
+
+build: tools-sam ## Build the Lambda package (sam build)
+	@.tools/sam/bin/sam build
+
+clean: ## Remove what was built and installed
+	rm -rf .aws-sam .local .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	find bench cli local src tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# --- Tools ------------------------------------------------------------------------------
+
+# `tools-a+b` installs the environments a and b side by side; there already: no output.
+tools-%:
+	@$(MAKE) -s $(if $(findstring -j,$(MAKEFLAGS)),,-j4) $(foreach name,$(subst +, ,$*),$(call env,$(name)))
+
+# uv runs here, where .python-version is: that is how it finds, or fetches, Python 3.13.
+.SECONDEXPANSION:
+$(foreach name,sam emulator local dev,$(call env,$(name))): .tools/%/.installed: $$(LIST_$$*) .python-version | $(UV)
+	@echo "installing .tools/$*"
+	@$(UV) venv --quiet --clear --python "$$(cat .python-version)" .tools/$*
+	@$(UV) pip sync --quiet --require-hashes --python .tools/$* $(LIST_$*)
+	@touch $@
+
+# Only where there is no uv. The binary stands alone, so it is moved out of the environment
+# that pip needed, in one step: two builds at once do not see half of it.
+.tools/uv/bin/uv:
+	@echo "installing .tools/uv"
+	@mkdir -p .tools/uv/bin
+	@scratch=$$(mktemp -d "$(CURDIR)/.tools/uv/scratch.XXXXXX") && trap 'rm -rf "$$scratch"' EXIT && \
+	$(PYTHON) -m venv "$$scratch" && \
+	"$$scratch/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement local/requirements-uv.txt && \
+	mv -f "$$scratch/bin/uv" $@
+
+# --- Locks ------------------------------------------------------------------------------
+
+COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --upgrade --universal \
+	--python-version "$$(cat .python-version)" --generate-hashes --no-annotate
+
+# Each list is held to the versions of the one before it: what is tested is what runs.
+lock: | $(UV) ## Lock the newest versions of everything, by hash
+	$(COMPILE) pyproject.toml -o src/requirements.txt
+	$(COMPILE) pyproject.toml --group local -c src/requirements.txt -o $(LIST_local)
+	$(COMPILE) pyproject.toml --group dev -c $(LIST_local) -o $(LIST_dev)
+	$(COMPILE) --group pyproject.toml:sam -o $(LIST_sam)
+	$(COMPILE) --group pyproject.toml:emulator -o $(LIST_emulator)
+	$(COMPILE) --group pyproject.toml:uv -o local/requirements-uv.txt

@@ -1,0 +1,164 @@
+"""Starts the AWS emulator (ministack) on a free loopback port, and ends it without a trace."""
+
+import contextlib
+import http.client
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# What a run writes; git-ignored.
+RUNS = ROOT / ".local"
+REGION = "us-east-1"
+
+_PYTHON = ROOT / ".tools" / "emulator" / "bin" / "python"
+_HEALTH = "/_ministack/health"
+_START_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+_ATTEMPTS = 3
+
+
+class EmulatorError(Exception):
+    """The emulator did not start; the message ends with what it printed last."""
+
+
+@contextlib.contextmanager
+def emulator(*, state: Path | None = None, log_level: str = "INFO") -> Iterator[str]:
+    """Run an emulator for as long as the context lasts.
+
+    It listens on 127.0.0.1 only, enforces the execution roles' policies, and is one's own:
+    any number can run at once. Needs `.tools/emulator` (`make tools-emulator`).
+
+    Args:
+        state: Folder to keep its state in, for an emulator that is started again on the same
+            folder; none means that nothing is kept.
+        log_level: What Lambda would tell the functions as AWS_LAMBDA_LOG_LEVEL from the
+            template's LoggingConfig, which the emulator does not read.
+
+    Yields:
+        The endpoint URL for AWS clients, e.g. `http://127.0.0.1:40123`.
+
+    Raises:
+        EmulatorError: It did not start.
+    """
+    RUNS.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="emulator-", dir=RUNS))
+    try:
+        process, endpoint_url = _start(folder, state, log_level)
+        try:
+            yield endpoint_url
+        finally:
+            _stop(process)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def aws_environment(endpoint_url: str) -> dict[str, str]:
+    """Give the environment in which an AWS client reaches this emulator and nothing else."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _start(
+    folder: Path, state: Path | None, log_level: str
+) -> tuple[subprocess.Popen[bytes], str]:
+    if not _PYTHON.exists():
+        raise EmulatorError("the emulator is not installed: make tools-emulator")
+    # Between choosing a free port and using it another may take it: then once more.
+    for _ in range(_ATTEMPTS):
+        port, mark = _free_port(), secrets.token_hex(8)
+        process = _spawn(folder, _environment(folder, state, log_level, port, mark))
+        try:
+            if _ready(process, port, mark):
+                return process, f"http://127.0.0.1:{port}"
+        except BaseException:
+            _stop(process)
+            raise
+        _stop(process)
+    said = (folder / "emulator.log").read_text(errors="replace")[-2000:]
+    raise EmulatorError(f"the emulator did not start:\n{said}")
+
+
+def _spawn(folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    program = str(Path(__file__).with_name("emulator_process.py"))
+    with (folder / "emulator.log").open("wb") as log:
+        return subprocess.Popen(
+            [str(_PYTHON), program],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # A group of its own: Ctrl-C is ours to handle, and its workers end with it.
+            start_new_session=True,
+        )
+
+
+def _environment(
+    folder: Path, state: Path | None, log_level: str, port: int, mark: str
+) -> dict[str, str]:
+    """Make the whole environment: the functions inherit it, so nothing of ours goes in."""
+    kept = {} if state is None else {"PERSIST_STATE": "1", "STATE_DIR": str(state.resolve())}
+    return kept | {
+        "PATH": os.defpath,
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "LANG": "C.UTF-8",
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "AUTH": "true",
+        # Shown by the health page: whoever answers on the port is this one and no other.
+        "MINISTACK_EDITION": mark,
+        "AWS_LAMBDA_LOG_LEVEL": log_level,
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _ready(process: subprocess.Popen[bytes], port: int, mark: str) -> bool:
+    """Wait until it answers; false if it ended or never did."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+            with contextlib.closing(connection):
+                connection.request("GET", _HEALTH)
+                answer = json.loads(connection.getresponse().read())
+            if answer.get("edition") == mark:
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End it in order, so that it can save its state; then whatever is left of its group."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_STOP_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdin:
+        process.stdin.close()

@@ -1,0 +1,67 @@
+"""How Composio says no: one exception and the error body it becomes."""
+
+from http import HTTPStatus
+
+MISSING_ID = "This resource does not exist in the simulator's project"
+INVALID_REQUEST = 1803
+
+
+class Refused(Exception):
+    """An API call that is answered with an error envelope.
+
+    The codes and slugs of the MCP endpoints are not published. Where none is known, the
+    pattern of the published `10429 HTTP_TooManyRequests` is followed (10000 + HTTP status),
+    so nobody should branch on them.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: int | None = None,
+        slug: str | None = None,
+        fix: str = "Check the request against the API reference",
+        errors: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code if code is not None else 10_000 + status
+        self.slug = slug or generic_slug(status)
+        self.fix = fix
+        self.errors = errors
+
+
+def generic_slug(status: int) -> str:
+    """Name an HTTP status the way Composio's generic slugs do, such as `HTTP_TooManyRequests`."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = "Error"
+    return "HTTP_" + phrase.replace(" ", "").replace("-", "")
+
+
+def invalid(message: str, *errors: str) -> Refused:
+    """Build the refusal of a malformed request (400, code 1803)."""
+    return Refused(400, message, code=INVALID_REQUEST, errors=errors)
+
+
+def missing(what: str, identifier: str) -> Refused:
+    """Build the refusal of an unknown id (404). `what` reads like `MCP server`."""
+    return Refused(404, f"{what} {identifier} was not found", fix=MISSING_ID)
+
+
+def envelope(refused: Refused, request_id: str) -> dict[str, object]:
+    """Render the error body of the API reference: `{"error": {message, code, slug, ...}}`."""
+    error: dict[str, object] = {
+        "message": refused.message,
+        "code": refused.code,
+        "slug": refused.slug,
+        "status": refused.status,
+        "request_id": request_id,
+        "suggested_fix": refused.fix,
+    }
+    if refused.errors:
+        error["errors"] = list(refused.errors)
+    return {"error": error}

@@ -1,0 +1,151 @@
+"""The one webhook subscription of the project."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from local.simulator import events
+from local.simulator.moment import Ids, Ticker
+from local.simulator.refusal import Refused, invalid, missing
+
+_LONGEST_URL = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """Where events go, which ones, and the secret that signs them."""
+
+    id: str
+    webhook_url: str
+    version: str
+    enabled_events: tuple[str, ...]
+    secret: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class Subscriptions:
+    """None or one: "one subscription per project" (changelog of 2026-02-06)."""
+
+    def __init__(self, ticker: Ticker, ids: Ids) -> None:
+        self._ticker = ticker
+        self._ids = ids
+        self.current: Subscription | None = None
+
+    def get(self, subscription_id: str) -> Subscription:
+        """Find the subscription.
+
+        Raises:
+            Refused: 404.
+        """
+        if self.current is None or self.current.id != subscription_id:
+            raise missing("Webhook subscription", subscription_id)
+        return self.current
+
+    def create(
+        self, webhook_url: str, enabled_events: tuple[str, ...], version: str, *, synthetic: bool
+    ) -> Subscription:
+        """Make the subscription.
+
+        Raises:
+            Refused: 409 for a second one, 400 for a bad URL or event.
+        """
+        if self.current is not None:
+            raise Refused(
+                409,
+                "The project already has a webhook subscription",
+                slug="WebhookSubscription_ResourceLimitExceeded",
+                fix="Update or delete the existing subscription",
+            )
+        _check(webhook_url, enabled_events, version, synthetic=synthetic)
+        at = self._ticker.tick()
+        self.current = Subscription(
+            id=self._ids("ws_"),
+            webhook_url=webhook_url,
+            version=version,
+            enabled_events=enabled_events,
+            secret=self._ids("whsec_"),
+            created_at=at,
+            updated_at=at,
+        )
+        return self.current
+
+    def change(
+        self,
+        subscription_id: str,
+        *,
+        webhook_url: str | None,
+        enabled_events: tuple[str, ...] | None,
+        version: str | None,
+        synthetic: bool,
+    ) -> Subscription:
+        """Change what is given.
+
+        Raises:
+            Refused: 404, or 400 for a bad URL or event.
+        """
+        old = self.get(subscription_id)
+        new = replace(
+            old,
+            webhook_url=webhook_url or old.webhook_url,
+            enabled_events=enabled_events or old.enabled_events,
+            version=version or old.version,
+            updated_at=self._ticker.tick(),
+        )
+        _check(new.webhook_url, new.enabled_events, new.version, synthetic=synthetic)
+        self.current = new
+        return new
+
+    def rotate(self, subscription_id: str) -> Subscription:
+        """Draw a new secret; the old one stops signing at once.
+
+        Raises:
+            Refused: 404.
+        """
+        old = self.get(subscription_id)
+        self.current = replace(
+            old, secret=self._ids("whsec_"), updated_at=self._ticker.tick()
+        )
+        return self.current
+
+    def delete(self, subscription_id: str) -> None:
+        """Forget the subscription.
+
+        Raises:
+            Refused: 404.
+        """
+        self.get(subscription_id)
+        self.current = None
+
+
+def loopback(host: str | None) -> bool:
+    """Tell whether a host name or address never leaves this machine."""
+    if host is None:
+        return False
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def deliverable(url: str) -> bool:
+    """Tell whether a webhook may go there: https, or http on loopback."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if len(url) > _LONGEST_URL or not parts.hostname:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and loopback(parts.hostname))
+
+
+def _check(url: str, enabled: tuple[str, ...], version: str, *, synthetic: bool) -> None:
+    if not deliverable(url):
+        raise invalid("Invalid webhook_url", "webhook_url must be https, or http on loopback")
+    known = events.known(synthetic=synthetic)
+    for each in enabled:
+        if each not in known:
+            raise invalid("Unknown event type", each)
+        if version not in known[each][1]:
+            raise invalid(f"{each} cannot be enabled on version {version}")

@@ -1,0 +1,146 @@
+"""Makes the Lambda package: the handler, what it imports, and nothing else.
+
+Run by `src/Makefile`, which `sam build` runs: `python bundle.py UV ARTIFACTS_DIR`.
+Only the standard library, and the Python version that the functions run on: it compiles.
+"""
+
+import compileall
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parent
+# SAM does not tell a makefile which architecture was chosen: the package runs on both.
+LAMBDA_PLATFORMS = ("aarch64-manylinux2014", "x86_64-manylinux2014")
+# Also for the machine that builds, which may be neither (the emulator runs the package on it).
+ALSO_THIS_MACHINE = "BUNDLE_ALSO_FOR_THIS_MACHINE"
+# The AWS services that the handler calls, as botocore names their models.
+SERVICES = frozenset({"dynamodb", "events", "secretsmanager", "sqs"})
+NATIVE = (".so", ".pyd", ".dylib")
+# A fixed time for every file: the same sources make the same package.
+MODIFIED = 315_532_800  # 1980-01-01, the first day that a zip can tell
+
+
+def install(uv: str, target: Path, platform: str | None) -> None:
+    """Install the locked requirements into a folder.
+
+    Args:
+        uv: Path of the uv program.
+        target: The folder, made if need be.
+        platform: A platform as uv names it; none means this machine.
+
+    Raises:
+        subprocess.CalledProcessError: uv refused (a hash, no wheel for the platform, no network).
+    """
+    command = [uv, "pip", "install", "--quiet", "--no-config", "--require-hashes"]
+    command += ["--only-binary", ":all:", "--no-compile-bytecode", "--target", str(target)]
+    command += ["--python", sys.executable, "--requirement", str(SOURCE / "requirements.txt")]
+    if platform:
+        command += ["--python-platform", platform, "--python-version", "3.13"]
+    subprocess.run(command, check=True)  # noqa: S603 -- no shell, and nothing of it is foreign
+
+
+def left_out(folder: str, names: Iterable[str]) -> set[str]:
+    """Say which entries of an installed folder the package does without.
+
+    Args:
+        folder: The folder's path.
+        names: The names of what is in it.
+
+    Returns:
+        The names that are not copied.
+    """
+    path = Path(folder)
+    if path.name.endswith(".dist-info"):
+        # Name and version stay: scanners of deployed functions read them from METADATA.
+        return {name for name in names if name != "METADATA"}
+    if path.parts[-2:] == ("botocore", "data"):
+        # Files (endpoints, partitions, retry and default settings) are botocore's own: kept.
+        return {name for name in names if (path / name).is_dir() and name not in SERVICES}
+    unused = {"__pycache__", "bin", ".lock", "py.typed"}
+    if path.name == "boto3":
+        unused |= {"data", "examples"}  # resources, which are not used, and documentation
+    return {name for name in names if name in unused or name.endswith(".pyi")}
+
+
+def natives(folder: Path) -> dict[str, Path]:
+    """Find the native libraries in a folder: path relative to the folder -> file."""
+    files = (path for path in folder.rglob("*") if path.suffix in NATIVE)
+    return {path.relative_to(folder).as_posix(): path for path in files}
+
+
+def add_natives(package: Path, installed: Path) -> None:
+    """Put the native libraries of another platform beside those that are there.
+
+    Args:
+        package: The package so far.
+        installed: The same requirements, installed for the other platform.
+
+    Raises:
+        SystemExit: A library exists for one platform only, or has the same name on both
+            (and so would take the other's place).
+    """
+    here, there = natives(package), natives(installed)
+    modules_here = {name.split(".")[0] for name in here}
+    modules_there = {name.split(".")[0] for name in there}
+    if odd := modules_here ^ modules_there:
+        raise SystemExit(f"native libraries for one platform only: {sorted(odd)}")
+    for name, path in there.items():
+        target = package / name
+        if target.exists() and target.read_bytes() != path.read_bytes():
+            raise SystemExit(f"a native library has one name for two platforms: {name}")
+        shutil.copyfile(path, target)
+
+
+def compile_all(package: Path) -> None:
+    """Compile every module, in a way that holds on Lambda and does not tell where it was built.
+
+    Raises:
+        SystemExit: A module does not compile.
+    """
+    done = compileall.compile_dir(
+        package,
+        quiet=1,
+        workers=0,
+        stripdir=str(package),
+        prependdir="/var/task",
+        # A zip may change a file's time, and a time that differs would make the code stale.
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+    if not done:
+        raise SystemExit("a module does not compile")
+
+
+def main(uv: str, package: Path) -> None:
+    """Make the package.
+
+    Args:
+        uv: Path of the uv program.
+        package: The folder for it; what is in it already stays.
+    """
+    platforms: list[str | None] = [*LAMBDA_PLATFORMS]
+    if os.environ.get(ALSO_THIS_MACHINE):
+        platforms.append(None)
+    with tempfile.TemporaryDirectory(prefix="bundle-") as scratch:
+        for number, platform in enumerate(platforms):
+            install(uv, installed := Path(scratch, str(number)), platform)
+            if number == 0:
+                shutil.copytree(installed, package, ignore=left_out, dirs_exist_ok=True)
+            else:
+                add_natives(package, installed)
+    shutil.copytree(SOURCE / "handler", package / "handler", ignore=left_out)
+    compile_all(package)
+    files = [path for path in package.rglob("*") if path.is_file()]
+    for path in files:
+        os.utime(path, (MODIFIED, MODIFIED))
+    size = sum(path.stat().st_size for path in files) / 1e6
+    print(f"package: {len(files)} files, {size:.1f} MB")  # noqa: T201 -- a command prints
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
