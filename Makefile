@@ -37,8 +37,8 @@ test-fast: tools-dev ## Run the tests that need no deployed stack
 	@.tools/dev/bin/python -m pytest -m 'not slow' $(ARGS)
 
 check: tools-dev+sam ## Check format, lint, types and the template
-	@.tools/dev/bin/ruff format --check .
-	@.tools/dev/bin/ruff check .
+	@.tools/dev/bin/ruff format --check --quiet .
+	@.tools/dev/bin/ruff check --quiet .
 	@.tools/dev/bin/mypy
 	@.tools/dev/bin/cfn-lint template.yaml
 	@.tools/sam/bin/sam validate --lint

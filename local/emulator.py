@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,12 +21,22 @@ REGION = "us-east-1"
 _PYTHON = ROOT / ".tools" / "emulator" / "bin" / "python"
 _HEALTH = "/_ministack/health"
 _START_SECONDS = 30.0
-_STOP_SECONDS = 5.0
+_SAVE_SECONDS = 10.0
 _ATTEMPTS = 3
 
 
 class EmulatorError(Exception):
     """The emulator did not start; the message ends with what it printed last."""
+
+
+@contextlib.contextmanager
+def run_folder(purpose: str) -> Iterator[Path]:
+    """Make a folder of one's own in `.local/`, and remove it at the end of the context."""
+    RUNS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=f"{purpose}-", dir=RUNS, ignore_cleanup_errors=True
+    ) as folder:
+        yield Path(folder)
 
 
 @contextlib.contextmanager
@@ -49,16 +58,12 @@ def emulator(*, state: Path | None = None, log_level: str = "INFO") -> Iterator[
     Raises:
         EmulatorError: It did not start.
     """
-    RUNS.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="emulator-", dir=RUNS))
-    try:
+    with run_folder("emulator") as folder:
         process, endpoint_url = _start(folder, state, log_level)
         try:
             yield endpoint_url
         finally:
-            _stop(process)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            _stop(process, seconds=_SAVE_SECONDS if state else 0)
 
 
 def aws_environment(endpoint_url: str) -> dict[str, str]:
@@ -74,9 +79,7 @@ def aws_environment(endpoint_url: str) -> dict[str, str]:
     }
 
 
-def _start(
-    folder: Path, state: Path | None, log_level: str
-) -> tuple[subprocess.Popen[bytes], str]:
+def _start(folder: Path, state: Path | None, log_level: str) -> tuple[subprocess.Popen[bytes], str]:
     if not _PYTHON.exists():
         raise EmulatorError("the emulator is not installed: make tools-emulator")
     # Between choosing a free port and using it another may take it: then once more.
@@ -87,9 +90,9 @@ def _start(
             if _ready(process, port, mark):
                 return process, f"http://127.0.0.1:{port}"
         except BaseException:
-            _stop(process)
+            _stop(process, seconds=0)
             raise
-        _stop(process)
+        _stop(process, seconds=0)
     said = (folder / "emulator.log").read_text(errors="replace")[-2000:]
     raise EmulatorError(f"the emulator did not start:\n{said}")
 
@@ -152,11 +155,12 @@ def _ready(process: subprocess.Popen[bytes], port: int, mark: str) -> bool:
     return False
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End it in order, so that it can save its state; then whatever is left of its group."""
-    process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_STOP_SECONDS)
+def _stop(process: subprocess.Popen[bytes], *, seconds: float) -> None:
+    """End it and all of its group; with seconds to save its state, if there are any."""
+    if seconds:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,0 +1,146 @@
+"""Builds the application and deploys it to an emulator: as a user would, or fast for tests."""
+
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import WaiterError
+
+from local.emulator import REGION, ROOT, aws_environment
+from local.sam import Progress, sam, silent
+from local.stack import Parameters, Stack, connection, fill_secret
+
+_BUCKET = "packages"
+
+
+def build(folder: Path, progress: Progress = silent) -> Path:
+    """Run the real `sam build`; takes some 5 seconds.
+
+    Args:
+        folder: A folder of one's own (`local.emulator.run_folder`), so that two builds at once
+            do not meet: sam writes a file beside the build, too.
+        progress: Called with each line that sam prints.
+
+    Returns:
+        The folder with the built template and the packages, for `deploy` and `create`.
+
+    Raises:
+        local.sam.SamError: It failed.
+    """
+    build_dir = folder / "build"
+    sam("build", "--build-dir", str(build_dir), environment={}, progress=progress)
+    return build_dir
+
+
+def deploy(
+    endpoint_url: str, build_dir: Path, parameters: Parameters, progress: Progress = silent
+) -> Stack:
+    """Run the real `sam deploy` of what was built, and fill the secret.
+
+    Args:
+        endpoint_url: The emulator's.
+        build_dir: What `build` returned.
+        parameters: What to deploy with.
+        progress: Called with each line that sam prints.
+
+    Raises:
+        local.sam.SamError: It failed.
+    """
+    overrides = [f"{name}={value}" for name, value in parameters.overrides().items()]
+    sam(
+        "deploy",
+        "--template-file",
+        str(build_dir / "template.yaml"),
+        # sam would look for it beside the template, which is not where it is.
+        "--config-file",
+        str(ROOT / "samconfig.toml"),
+        "--stack-name",
+        parameters.stack_name,
+        "--no-confirm-changeset",
+        "--no-fail-on-empty-changeset",
+        "--parameter-overrides",
+        *overrides,
+        environment=aws_environment(endpoint_url),
+        progress=progress,
+    )
+    return _ready(endpoint_url, parameters)
+
+
+def create(endpoint_url: str, build_dir: Path, parameters: Parameters) -> Stack:
+    """Create the stack from what was built, without sam: a second or two.
+
+    The same template and package as with `deploy`; for tests, which need many stacks.
+
+    Raises:
+        RuntimeError: A resource was not created; the message names it and says why.
+    """
+    template = _upload(endpoint_url, build_dir)
+    client = boto3.client("cloudformation", **connection(endpoint_url))
+    overrides = parameters.overrides().items()
+    client.create_stack(
+        StackName=parameters.stack_name,
+        TemplateBody=template,
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in overrides],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    try:
+        client.get_waiter("stack_create_complete").wait(
+            StackName=parameters.stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+    except WaiterError as error:
+        events = client.describe_stack_events(StackName=parameters.stack_name)["StackEvents"]
+        failed = [event for event in events if "FAILED" in event.get("ResourceStatus", "")]
+        reasons = [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in failed]
+        raise RuntimeError("; ".join(reasons) or str(error)) from error
+    return _ready(endpoint_url, parameters)
+
+
+def _upload(endpoint_url: str, build_dir: Path) -> str:
+    """Put the packages into a bucket; the template that says so."""
+    client = boto3.client("s3", **connection(endpoint_url))
+    client.create_bucket(Bucket=_BUCKET)
+
+    def packed(found: re.Match[str]) -> str:
+        client.put_object(Bucket=_BUCKET, Key=found[2], Body=_zip(build_dir / found[2]))
+        return f"{found[1]}s3://{_BUCKET}/{found[2]}"
+
+    template = (build_dir / "template.yaml").read_text()
+    # Only what sam has built: it names the folder after the function.
+    return re.sub(r"^(\s+CodeUri: )(\w+)$", packed, template, flags=re.MULTILINE)
+
+
+def _zip(folder: Path) -> bytes:
+    """Zip a package; not compressed, it goes no further than this machine."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder))
+    return buffer.getvalue()
+
+
+def _ready(endpoint_url: str, parameters: Parameters) -> Stack:
+    """Read the outputs and fill the secret."""
+    client = boto3.client("cloudformation", **connection(endpoint_url))
+    found = client.describe_stacks(StackName=parameters.stack_name)["Stacks"][0]
+    outputs = {out["OutputKey"]: out["OutputValue"] for out in found.get("Outputs", [])}
+    fill_secret(
+        endpoint_url,
+        outputs["SecretId"],
+        composio_api_key=parameters.composio_api_key,
+        webhook_secrets=[parameters.webhook_secret],
+    )
+    return Stack(
+        stack_name=parameters.stack_name,
+        # The output's own URL is real AWS's; the emulator serves the API below this path.
+        api_url=f"{endpoint_url}/_aws/execute-api/{outputs['ApiId']}/live",
+        aws_endpoint_url=endpoint_url,
+        region=REGION,
+        table_name=outputs["TableName"],
+        secret_id=outputs["SecretId"],
+        webhook_function_name=outputs["WebhookFunctionName"],
+        webhook_log_group_name=outputs["WebhookLogGroupName"],
+        composio_url=parameters.composio_url,
+        webhook_secret=parameters.webhook_secret,
+    )
