@@ -1,6 +1,6 @@
 """Makes the Lambda package: the handler, what it imports, and nothing else.
 
-Run by `src/Makefile`, which `sam build` runs: `python bundle.py UV ARTIFACTS_DIR`.
+Run by `src/Makefile`, which `sam build` runs: `uv run … python bundle.py ARTIFACTS_DIR`.
 Only the standard library, and the Python version that the functions run on: it compiles.
 """
 
@@ -26,18 +26,18 @@ NATIVE = (".so", ".pyd", ".dylib")
 MODIFIED = 315_532_800  # 1980-01-01, the first day that a zip can tell
 
 
-def install(uv: str, target: Path, platform: str | None) -> None:
+def install(target: Path, platform: str | None) -> None:
     """Install the locked requirements into a folder.
 
     Args:
-        uv: Path of the uv program.
         target: The folder, made if need be.
         platform: A platform as uv names it; none means this machine.
 
     Raises:
         subprocess.CalledProcessError: uv refused (a hash, no wheel for the platform, no network).
     """
-    command = [uv, "pip", "install", "--quiet", "--no-config", "--require-hashes"]
+    # `uv run` says which uv it is.
+    command = [os.environ["UV"], "pip", "install", "--quiet", "--no-config", "--require-hashes"]
     command += ["--only-binary", ":all:", "--no-compile-bytecode", "--target", str(target)]
     command += ["--python", sys.executable, "--requirement", str(SOURCE / "requirements.txt")]
     if platform:
@@ -116,11 +116,10 @@ def compile_all(package: Path) -> None:
         raise SystemExit("a module does not compile")
 
 
-def main(uv: str, package: Path) -> None:
+def main(package: Path) -> None:
     """Make the package.
 
     Args:
-        uv: Path of the uv program.
         package: The folder for it; what is in it already stays.
     """
     platforms: list[str | None] = [*LAMBDA_PLATFORMS]
@@ -128,7 +127,7 @@ def main(uv: str, package: Path) -> None:
         platforms.append(None)
     with tempfile.TemporaryDirectory(prefix="bundle-") as scratch:
         for number, platform in enumerate(platforms):
-            install(uv, installed := Path(scratch, str(number)), platform)
+            install(installed := Path(scratch, str(number)), platform)
             if number == 0:
                 shutil.copytree(installed, package, ignore=left_out, dirs_exist_ok=True)
             else:
@@ -143,4 +142,4 @@ def main(uv: str, package: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(Path(sys.argv[1]))

@@ -1,0 +1,93 @@
+"""What Composio's responses say: status, headers and body to values, without a call.
+
+The error envelope is `{"error": {message, code, slug, status, request_id?, suggested_fix?}}`;
+`slug` and `code` came late, and a 429 is a bare `{"message"}` (docs.composio.dev/reference,
+"Errors" and "Rate limits"). So every field is optional here, and the status alone decides.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from handler.decisions import Answer, Problem, Server
+
+LONGEST_TEXT = 500
+LONGEST_RETRY_AFTER_SECONDS = 3600
+
+
+class InstanceRecord(BaseModel):
+    """The 201 body of create-instance, and an item of the list of instances."""
+
+    model_config = ConfigDict(strict=True)
+
+    id: str
+    instance_id: str
+    mcp_server_id: str
+    created_at: str
+    updated_at: str
+
+
+class McpServer(BaseModel):
+    """The part of an MCP server that decides."""
+
+    id: str
+    auth_config_ids: frozenset[str] = frozenset()
+    name: str = ""
+    deleted: bool = False
+
+    def value(self) -> Server:
+        """Return it as a value."""
+        return Server(self.id, self.auth_config_ids, name=self.name, gone=self.deleted)
+
+
+def answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    """Return what create-instance answered; `headers` is case-insensitive."""
+    return Answer(
+        status,
+        record=_record(body) if status in {200, 201} else None,
+        problem=problem(status, headers, body),
+        retry_after=_retry_after(headers),
+    )
+
+
+def problem(status: int, headers: Mapping[str, str], body: bytes) -> Problem:
+    """Return why a call failed, as far as the response says it."""
+    content = read_object(body) or {}
+    error = content.get("error")
+    said: dict[str, Any] = error if isinstance(error, dict) else content
+    return Problem(
+        message=_text(said.get("message")) or f"HTTP {status}",
+        status=status,
+        slug=_text(said.get("slug")),
+        suggested_fix=_text(said.get("suggested_fix")),
+        request_id=_text(headers.get("x-request-id")) or _text(said.get("request_id")),
+    )
+
+
+def read_object(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object in the body, or None where there is none."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _record(body: bytes) -> Mapping[str, str] | None:
+    try:
+        return InstanceRecord.model_validate_json(body).model_dump()
+    except ValidationError:
+        return None
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    seconds = headers.get("retry-after", "")
+    if not (seconds.isascii() and seconds.isdigit()):
+        return None
+    return float(min(int(seconds[:9]), LONGEST_RETRY_AFTER_SECONDS))
+
+
+def _text(value: object) -> str | None:
+    return value[:LONGEST_TEXT] if isinstance(value, str) and value else None

@@ -1,0 +1,47 @@
+"""Builds the real objects from the environment, once per execution environment."""
+
+import os
+from functools import cache
+
+import boto3
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from botocore.config import Config
+
+from handler.catalog import Catalog
+from handler.composio import Composio, connect
+from handler.credentials import Credentials
+from handler.provisioning import Provisioning
+from handler.settings import Settings
+from handler.table import Table
+
+_CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    tcp_keepalive=True,
+)
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings.
+
+    Raises:
+        SettingsError: The environment is not usable.
+    """
+    return Settings.from_environment(os.environ)
+
+
+@cache
+def credentials() -> Credentials:
+    """Return the credentials."""
+    client = boto3.client("secretsmanager", config=_CONFIG)
+    return Credentials(SecretsProvider(boto3_client=client), settings().secret_id)
+
+
+@cache
+def provisioning() -> Provisioning:
+    """Return the way of a fact, with the real table and the real Composio at its sides."""
+    table = Table(boto3.client("dynamodb", config=_CONFIG), settings().table_name)
+    composio = Composio(connect(settings().composio_base_url), credentials())
+    return Provisioning(table, composio, Catalog(table, composio, settings().enrolled))

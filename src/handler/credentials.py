@@ -1,0 +1,103 @@
+"""The Composio API key and the webhook secrets, with an age.
+
+They live in one secret of Secrets Manager: `{"composio_api_key": "…", "webhook_secrets": ["…"]}`.
+A value is kept for five minutes; a rejected one is fetched again at once, but not more often
+than every ten seconds, so that neither a rotation needs a deploy nor a flood of forged
+deliveries costs a flood of calls.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError
+
+from handler.telemetry import logger
+
+MAX_AGE_SECONDS = 300
+LEAST_AGE_SECONDS = 10
+
+
+class SecretUnusable(Exception):
+    """Secrets Manager cannot be read, or the secret is not of the form above."""
+
+
+def _header_value(secret: SecretStr) -> SecretStr:
+    # What is no header value would otherwise be quoted by the HTTP library's exception.
+    text = secret.get_secret_value().strip()
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("not printable ASCII")
+    return SecretStr(text)
+
+
+class _Secret(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True, frozen=True)
+
+    composio_api_key: Annotated[SecretStr, AfterValidator(_header_value)] = SecretStr("")
+    webhook_secrets: tuple[SecretStr, ...] = ()
+
+
+class Credentials:
+    """Reads the secret `secret_id` through `provider`; `clock` is monotonic seconds."""
+
+    def __init__(
+        self,
+        provider: SecretsProvider,
+        secret_id: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._provider = provider
+        self._secret_id = secret_id
+        self._clock = clock
+        self._secret: _Secret | None = None
+        self._fetched_at = float("-inf")
+
+    def api_key(self) -> str:
+        """Return the Composio API key.
+
+        Raises:
+            SecretUnusable: There is none to be had.
+        """
+        return self._current().composio_api_key.get_secret_value()
+
+    def webhook_keys(self) -> tuple[bytes, ...]:
+        """Return the accepted webhook secrets as the bytes that sign.
+
+        Raises:
+            SecretUnusable: There is none to be had.
+        """
+        return tuple(
+            secret.get_secret_value().encode() for secret in self._current().webhook_secrets
+        )
+
+    def refresh(self) -> bool:
+        """Fetch the secret again, and say whether it has changed.
+
+        False without a call when the last fetch was less than ten seconds ago.
+        """
+        if self._clock() - self._fetched_at < LEAST_AGE_SECONDS:
+            return False
+        before = self._secret
+        self._fetch()
+        return self._secret != before
+
+    def _current(self) -> _Secret:
+        if self._secret is None or self._clock() - self._fetched_at >= MAX_AGE_SECONDS:
+            self._fetch()
+        if self._secret is None:
+            raise SecretUnusable("the secret cannot be read")
+        return self._secret
+
+    def _fetch(self) -> None:
+        self._fetched_at = self._clock()
+        try:
+            text = self._provider.get(self._secret_id, force_fetch=True)
+            self._secret = _Secret.model_validate_json(str(text))
+        except GetParameterError:
+            # The one in hand is better than none; without one, the caller hears of it.
+            logger.exception("Secrets Manager cannot be read")
+        except ValidationError:
+            logger.error("the secret is not {composio_api_key, webhook_secrets}")

@@ -1,0 +1,206 @@
+"""Decides, and does nothing: who is complete, what an answer means, when to try again.
+
+Pure: values in, values out. `conclude` asks for more evidence instead of fetching it, so the
+whole table "Composio answers -> then" of the README can be read, and tested, in one place.
+"""
+
+import math
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+from typing import Any
+
+LEASE_SECONDS = 40
+"""How long a claim holds. Longer than any function's time-out (a test compares them), because
+a function may be killed some time after it (Powertools issue 4759 saw 0.7 s)."""
+
+MAX_ATTEMPTS = 8
+"""How often a create is tried that Composio refuses without a reason that we can see."""
+
+FIRST_DELAY_SECONDS = 15
+LONGEST_DELAY_SECONDS = 900
+
+
+class Status(StrEnum):
+    """Status of an instance: the same word in table, log, metric, answer and README."""
+
+    WAITING = "waiting"
+    CREATING = "creating"
+    READY = "ready"
+    RETRYING = "retrying"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An MCP server and the auth configs that it requires of a user."""
+
+    id: str
+    required: frozenset[str]
+    name: str = ""
+    gone: bool = False
+    """Composio does not know it (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a call failed, in Composio's words where it said any."""
+
+    message: str
+    status: int | None = None
+    slug: str | None = None
+    suggested_fix: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back from create-instance; `status` is None when no answer came."""
+
+    status: int | None
+    record: Mapping[str, str] | None = None
+    problem: Problem = Problem("no reason given")
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """The row of one (user, server)."""
+
+    user_id: str
+    server_id: str
+    status: Status
+    attempts: int = 0
+    claim_token: str | None = None
+    due_at: int | None = None
+    missing: frozenset[str] = frozenset()
+    record: Mapping[str, str] | None = None
+    last_error: Mapping[str, Any] | None = None
+
+    def claimed_with(self, token: str) -> bool:
+        """Whether this claim is the one that holds.
+
+        botocore repeats a write whose answer was lost, and then a conditional write fails on
+        its own first attempt: the token in the row tells, not the error.
+        """
+        return self.status is Status.CREATING and self.claim_token == token
+
+
+class Need(Enum):
+    """What must be known or tried before an answer can be concluded from."""
+
+    REPEAT = auto()
+    RECORD = auto()
+    ACCOUNTS = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was found out after an answer; `met` holds each need that was seen to."""
+
+    met: frozenset[Need] = frozenset()
+    record: Mapping[str, str] | None = None
+    missing: frozenset[str] | None = None
+    problem: Problem | None = None
+    """Set when the last look-up failed: then nothing follows from what was not found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a claim ends; `due_in` is seconds until somebody must look again, or None for never."""
+
+    status: Status
+    due_in: int | None = None
+    record: Mapping[str, str] | None = None
+    missing: frozenset[str] = frozenset()
+    problem: Problem | None = None
+
+
+def missing(required: AbstractSet[str], active: AbstractSet[str]) -> frozenset[str]:
+    """Return the auth configs for which the user has no active connected account."""
+    return frozenset(required) - active
+
+
+def delay(attempts: int, *, jitter: float) -> int:
+    """Return the seconds to wait after so many attempts: doubling, capped, spread.
+
+    Args:
+        attempts: Create calls so far, from 1.
+        jitter: A random number in [0, 1): 0 halves the delay, 1 leaves it whole.
+    """
+    whole = min(FIRST_DELAY_SECONDS << min(attempts - 1, 16), LONGEST_DELAY_SECONDS)
+    return max(1, round(whole * (0.5 + jitter / 2)))
+
+
+def conclude(
+    answer: Answer, evidence: Evidence, *, attempts: int, jitter: float
+) -> Settlement | Need:
+    """Say how the claim ends, or what must be found out first.
+
+    Args:
+        answer: What create-instance answered.
+        evidence: What was found out since, empty at first.
+        attempts: Create calls so far, this one included.
+        jitter: A random number in [0, 1).
+    """
+    again = Settlement(
+        Status.RETRYING,
+        due_in=delay(attempts, jitter=jitter),
+        problem=evidence.problem or answer.problem,
+    )
+    match answer.status:
+        case 200 | 201 if answer.record:
+            return Settlement(Status.READY, record=answer.record)
+        case 200 | 201 | 409:
+            if Need.RECORD not in evidence.met:
+                return Need.RECORD
+            return Settlement(Status.READY, record=evidence.record)
+        case 400:
+            return _bad_request(answer, evidence, again)
+        case 403:
+            return _forbidden(answer, evidence, again, attempts)
+        case 401:
+            return again
+        case 429:
+            return _rate_limited(answer, again)
+        case None | 408:
+            return again if Need.REPEAT in evidence.met else Need.REPEAT
+        case status if status >= 500:
+            return again if Need.REPEAT in evidence.met else Need.REPEAT
+        case _:
+            return Settlement(Status.FAILED, problem=answer.problem)
+
+
+def _bad_request(answer: Answer, evidence: Evidence, again: Settlement) -> Settlement | Need:
+    # Older versions say "already exists" with 400 (OpenAPI of January 2026). Messages change,
+    # the list of instances does not lie.
+    if Need.RECORD not in evidence.met:
+        return Need.RECORD
+    if evidence.record:
+        return Settlement(Status.READY, record=evidence.record)
+    if evidence.problem:
+        return again
+    return Settlement(Status.FAILED, problem=answer.problem)
+
+
+def _forbidden(
+    answer: Answer, evidence: Evidence, again: Settlement, attempts: int
+) -> Settlement | Need:
+    if Need.ACCOUNTS not in evidence.met:
+        return Need.ACCOUNTS
+    if evidence.missing:
+        # Due all the same: an account may have connected while the claim kept its event out.
+        return Settlement(
+            Status.WAITING, due_in=again.due_in, missing=evidence.missing, problem=answer.problem
+        )
+    if evidence.problem or attempts < MAX_ATTEMPTS:
+        return again
+    return Settlement(Status.FAILED, problem=answer.problem)
+
+
+def _rate_limited(answer: Answer, again: Settlement) -> Settlement:
+    asked = answer.retry_after or 0
+    return Settlement(
+        Status.RETRYING, due_in=max(again.due_in or 0, math.ceil(asked)), problem=answer.problem
+    )

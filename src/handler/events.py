@@ -1,0 +1,179 @@
+"""Reads what Composio sends: the V3 envelope and the connected account in it.
+
+Lenient where the vendor is (fields may be missing, unknown or new), strict about what decides.
+The shape is docs.composio.dev, webhook event `composio.connected_account.expired`; its `data`
+is the same object that `GET /api/v3/connected_accounts/{id}` returns.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictStr,
+    ValidationError,
+)
+
+MAX_USER_ID_BYTES = 1024
+"""DynamoDB allows 2,048 bytes of partition key."""
+
+ACCOUNT_EVENTS = "composio.connected_account."
+
+
+class NotAnEnvelope(ValueError):
+    """The body is not what Composio sends; the message names the fields and holds no values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What is known of one connected account at one time: a fact.
+
+    `updated_at` is ISO 8601 in UTC with six decimals, so that text order is time order.
+    """
+
+    id: str
+    user_id: str
+    auth_config_id: str
+    status: str
+    is_disabled: bool
+    updated_at: str
+
+    @property
+    def active(self) -> bool:
+        """Whether Composio counts it: only ACTIVE accounts that nobody disabled do."""
+        return self.status == "ACTIVE" and not self.is_disabled
+
+
+@dataclass(frozen=True, slots=True)
+class AccountEvent:
+    """An event about one connected account; `account` is None where deciding fields are missing."""
+
+    account_id: str
+    account: Account | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A genuine event that is not about a connected account."""
+
+    reason: str
+
+
+def _bounded(user_id: str) -> str:
+    if len(user_id.encode()) > MAX_USER_ID_BYTES:
+        raise ValueError(f"longer than {MAX_USER_ID_BYTES} bytes")
+    return user_id
+
+
+def _utc(moment: datetime) -> datetime:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return aware.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of range") from None
+
+
+Moment = Annotated[datetime, AfterValidator(_utc)]
+Id = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+UserId = Annotated[StrictStr, Field(min_length=1), AfterValidator(_bounded)]
+
+
+class _Lenient(BaseModel):
+    # A ValidationError must not carry what the body said into a log.
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True)
+
+
+class AuthConfig(_Lenient):
+    """The part of `auth_config` that decides."""
+
+    id: Id
+    is_disabled: StrictBool | None = None
+
+
+class ConnectedAccount(_Lenient):
+    """The part of a connected account that decides; all but `id` may be missing.
+
+    `user_id` is deprecated by the vendor and will stop being returned.
+    """
+
+    id: Id
+    user_id: UserId | None = None
+    auth_config: AuthConfig | None = None
+    status: StrictStr | None = None
+    is_disabled: StrictBool | None = None
+    created_at: Moment | None = None
+    updated_at: Moment | None = None
+
+    def fact(self, user_id: str | None = None) -> Account | None:
+        """Return the fact that it states, or None where a deciding field is missing.
+
+        Args:
+            user_id: The account's user, where it is known from elsewhere (a filtered list).
+        """
+        user = user_id or self.user_id
+        if not (user and self.auth_config and self.status and self.updated_at):
+            return None
+        return Account(
+            id=self.id,
+            user_id=user,
+            auth_config_id=self.auth_config.id,
+            status=self.status,
+            is_disabled=bool(self.is_disabled or self.auth_config.is_disabled),
+            updated_at=timestamp(self.updated_at),
+        )
+
+
+class _Envelope(_Lenient):
+    data: ConnectedAccount
+
+
+def parse(body: bytes | str) -> AccountEvent | Ignored:
+    """Read one body.
+
+    Any `composio.connected_account.*` event is judged by the account's own status, never by
+    the suffix of the type: the vendor publishes one of them today and adds more unasked.
+
+    Raises:
+        NotAnEnvelope: Not JSON, or not one of the payload versions V1 to V3.
+    """
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        raise NotAnEnvelope("the body is not JSON") from None
+    if not isinstance(content, dict):
+        raise NotAnEnvelope("the body is not a JSON object")
+    kind = content.get("type")
+    if isinstance(kind, str) and kind.startswith(ACCOUNT_EVENTS):
+        return _account_event(content)
+    if isinstance(kind, str) and kind and "data" in content:
+        return Ignored("the event is not about a connected account")
+    if isinstance(content.get("trigger_name"), str) and "payload" in content:
+        return Ignored("the payload is version V1")
+    raise NotAnEnvelope("the body is not Composio's envelope: id, type and data are missing")
+
+
+def timestamp(moment: datetime) -> str:
+    """Return an aware moment as ISO 8601 in UTC with six decimals."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def problems(error: ValidationError) -> str:
+    """Return where and why a model did not fit, without any of the values."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in found
+    )
+
+
+def _account_event(content: dict[str, object]) -> AccountEvent:
+    try:
+        account = _Envelope.model_validate(content).data
+    except ValidationError as error:
+        raise NotAnEnvelope(problems(error)) from None
+    return AccountEvent(account.id, account.fact())

@@ -1,0 +1,203 @@
+"""The way of one fact: record -> decide -> claim -> create -> settle.
+
+The claim is the write-ahead log: from there on the instance is due, and is finished by whoever
+comes next, whatever happens to this invocation. An answer to the caller never depends on more
+than the record, because from there on nothing is lost.
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+
+from handler.catalog import Catalog, View
+from handler.composio import CONNECT_SECONDS, READ_SECONDS, Composio, Unavailable
+from handler.decisions import (
+    LEASE_SECONDS,
+    Answer,
+    Evidence,
+    Instance,
+    Need,
+    Server,
+    Settlement,
+    Status,
+    conclude,
+    missing,
+)
+from handler.events import Account, AccountEvent
+from handler.table import Recorded, Table
+from handler.telemetry import Metric, count, logger
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one (user, server)."""
+
+    server_id: str
+    status: Status
+    missing: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What became of one event: `ignored` says why nothing was recorded."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    ignored: str | None = None
+
+
+class Provisioning:
+    """Takes facts to their end; `clock` is Unix seconds, `jitter` in [0, 1), `token` unique."""
+
+    def __init__(
+        self,
+        table: Table,
+        composio: Composio,
+        catalog: Catalog,
+        *,
+        clock: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = random.random,
+        token: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self._table = table
+        self._composio = composio
+        self._catalog = catalog
+        self._clock = clock
+        self._jitter = jitter
+        self._token = token
+
+    def take(self, event: AccountEvent, *, deadline: float) -> Seen:
+        """Take an event to its end; `deadline` is the Unix time to be back at.
+
+        Raises:
+            Unavailable: The event lacks a deciding field, and Composio cannot be asked for it.
+        """
+        account = event.account or self._look_up(event.account_id, deadline)
+        if account is None:
+            return Seen(ignored="Composio does not say whose connected account it is")
+        return self.see(account, deadline=deadline)
+
+    def see(self, account: Account, *, deadline: float) -> Seen:
+        """Take a fact to its end; `deadline` is the Unix time to be back at."""
+        view = self._catalog.known()
+        if view.fresh and not view.requiring(account.auth_config_id):
+            return Seen(ignored="no enrolled MCP server requires the auth config")
+        recorded = self._table.record(account)
+        count(Metric.ACCOUNT_RECORDED if recorded.fresh else Metric.ACCOUNT_STALE)
+        if not view.fresh:
+            view = self._sync(view, deadline)
+        return Seen(
+            tuple(
+                self._attempt(account.user_id, server, recorded, deadline)
+                for server in view.requiring(account.auth_config_id)
+            )
+        )
+
+    def _sync(self, view: View, deadline: float) -> View:
+        try:
+            return self._catalog.sync(deadline=deadline)
+        except Exception:  # noqa: BLE001 - as in `_attempt`
+            logger.exception("the catalog is left as it was")
+            return view
+
+    def _look_up(self, account_id: str, deadline: float) -> Account | None:
+        found = self._composio.get_account(account_id, deadline=deadline)
+        return found.fact() if found else None
+
+    def _attempt(
+        self, user_id: str, server: Server, recorded: Recorded, deadline: float
+    ) -> Outcome:
+        try:
+            return self._provision(user_id, server, recorded, deadline)
+        except Exception:  # noqa: BLE001 - the fact is stored: what fails now is made good later
+            logger.exception("the instance is left to be finished", server_id=server.id)
+            return Outcome(server.id, Status.RETRYING)
+
+    def _provision(
+        self, user_id: str, server: Server, recorded: Recorded, deadline: float
+    ) -> Outcome:
+        lacking = missing(server.required, recorded.active)
+        if lacking:
+            return Outcome(server.id, Status.WAITING, lacking)
+        token = self._token()
+        instance = self._table.claim(
+            user_id,
+            server,
+            token=token,
+            now=int(self._clock()),
+            lease=LEASE_SECONDS,
+            fresh=recorded.fresh,
+        )
+        if not instance.claimed_with(token):
+            return Outcome(server.id, instance.status, instance.missing)
+        settlement = self._create(instance, server, recorded, deadline)
+        if not self._table.settle(
+            user_id, server.id, settlement, token=token, now=int(self._clock())
+        ):
+            logger.warning("the claim was lost before it was settled", server_id=server.id)
+            return Outcome(server.id, Status.CREATING)
+        _tell(instance, settlement)
+        return Outcome(server.id, settlement.status, settlement.missing)
+
+    def _create(
+        self, instance: Instance, server: Server, recorded: Recorded, deadline: float
+    ) -> Settlement:
+        evidence = Evidence()
+        jitter = self._jitter()
+        answer = self._composio.create_instance(server.id, instance.user_id, deadline=deadline)
+        while True:
+            step = conclude(answer, evidence, attempts=instance.attempts, jitter=jitter)
+            if isinstance(step, Settlement):
+                return step
+            evidence = replace(evidence, met=evidence.met | {step})
+            try:
+                match step:
+                    case Need.REPEAT:
+                        answer = self._repeat(answer, instance, deadline)
+                    case Need.RECORD:
+                        record = self._composio.find_instance(
+                            server.id, instance.user_id, deadline=deadline
+                        )
+                        evidence = replace(evidence, record=record)
+                    case Need.ACCOUNTS:
+                        lacking = self._correct(instance.user_id, server, recorded, deadline)
+                        evidence = replace(evidence, missing=lacking)
+            except Unavailable as nothing:
+                evidence = replace(evidence, problem=nothing.problem)
+
+    def _repeat(self, answer: Answer, instance: Instance, deadline: float) -> Answer:
+        if deadline - self._clock() < CONNECT_SECONDS + READ_SECONDS:
+            return answer
+        return self._composio.create_instance(
+            instance.server_id, instance.user_id, deadline=deadline
+        )
+
+    def _correct(
+        self, user_id: str, server: Server, recorded: Recorded, deadline: float
+    ) -> frozenset[str]:
+        """Make the facts what Composio says now, and return what is missing by its word."""
+        there = list(self._composio.list_accounts(user_id, deadline=deadline))
+        facts = [fact for one in there if (fact := one.fact(user_id))]
+        for fact in facts:
+            if fact not in recorded.accounts:
+                self._table.record(fact)
+        ids = {one.id for one in there}
+        for account in recorded.accounts:
+            if account.id not in ids:
+                self._table.withdraw(account)
+        return missing(server.required, {one.auth_config_id for one in facts if one.active})
+
+
+def _tell(instance: Instance, settlement: Settlement) -> None:
+    count(Metric[f"INSTANCE_{settlement.status.name}"])
+    problem = settlement.problem
+    logger.info(
+        "instance settled",
+        server_id=instance.server_id,
+        status=settlement.status,
+        missing=sorted(settlement.missing),
+        attempts=instance.attempts,
+        due_in=settlement.due_in,
+        problem=asdict(problem) if problem else None,
+    )

@@ -1,0 +1,64 @@
+"""The environment, typed; every problem with it is told at once, at start."""
+
+from collections.abc import Mapping
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+EVERY_SERVER = "*"
+
+
+class SettingsError(Exception):
+    """The environment is not usable; the message lists every problem with it."""
+
+
+def _safe_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        raise ValueError("must be https, unless it is loopback")
+    if not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("must be a scheme, a host and perhaps a path")
+    return url.rstrip("/")
+
+
+def _server_ids(text: str) -> str:
+    if text != EVERY_SERVER and not all(part.strip() for part in text.split(",")):
+        raise ValueError("must be * or ids separated by commas")
+    return text
+
+
+class Settings(BaseModel):
+    """What the template tells the functions; each field is the environment name in lower case."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    table_name: str = Field(min_length=1)
+    secret_id: str = Field(min_length=1)
+    composio_base_url: Annotated[str, AfterValidator(_safe_url)]
+    mcp_server_ids: Annotated[str, AfterValidator(_server_ids)]
+
+    @property
+    def enrolled(self) -> frozenset[str] | None:
+        """The ids of the enrolled MCP servers, or None for every server of the project."""
+        if self.mcp_server_ids == EVERY_SERVER:
+            return None
+        return frozenset(part.strip() for part in self.mcp_server_ids.split(","))
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings.
+
+        Raises:
+            SettingsError: Something is missing or malformed; lists all of it.
+        """
+        names = {name: name.upper() for name in cls.model_fields}
+        given = {name: environment[env] for name, env in names.items() if env in environment}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            raise SettingsError(
+                "; ".join(f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in found)
+            ) from None

@@ -1,0 +1,40 @@
+"""The one logger and the one set of metrics, and the name of every metric.
+
+Metrics are lines in the log (embedded metric format): no call, no permission.
+"""
+
+from enum import StrEnum
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+SERVICE = "mcp-provisioner"
+NAMESPACE = "McpProvisioner"
+
+
+class Metric(StrEnum):
+    """Every metric that is emitted, with the one dimension `service`."""
+
+    EVENT_RECEIVED = "EventReceived"
+    ACCOUNT_RECORDED = "AccountRecorded"
+    ACCOUNT_STALE = "AccountStale"
+    EVENT_IGNORED = "EventIgnored"
+    EVENT_MALFORMED = "EventMalformed"
+    AUTHENTICATION_FAILED = "AuthenticationFailed"
+    NOT_RECORDED = "NotRecorded"
+    INSTANCE_READY = "InstanceReady"
+    INSTANCE_WAITING = "InstanceWaiting"
+    INSTANCE_RETRYING = "InstanceRetrying"
+    INSTANCE_FAILED = "InstanceFailed"
+    CATALOG_UNAVAILABLE = "CatalogUnavailable"
+    COMPOSIO_KEY_REJECTED = "ComposioKeyRejected"
+    COMPOSIO_DEPRECATED = "ComposioDeprecated"
+
+
+logger = Logger(service=SERVICE)
+metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+
+
+def count(metric: Metric) -> None:
+    """Add one to the metric."""
+    metrics.add_metric(name=metric, unit=MetricUnit.Count, value=1)
