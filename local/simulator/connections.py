@@ -108,9 +108,7 @@ class Connections:
         if self.auth_config(auth_config_id).is_disabled:
             raise invalid(f"Auth config {auth_config_id} is disabled")
         account = self.new(user_id, auth_config_id, Status.INITIALIZING)
-        link = Link(
-            self._ids("lk_"), account.id, callback_url, account.created_at + LINK_LIFETIME
-        )
+        link = Link(self._ids("lk_"), account.id, callback_url, account.created_at + LINK_LIFETIME)
         self.links[link.token] = link
         return link
 

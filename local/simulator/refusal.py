@@ -1,11 +1,14 @@
 """How Composio says no: one exception and the error body it becomes."""
 
+from dataclasses import KW_ONLY, dataclass
 from http import HTTPStatus
 
-MISSING_ID = "This resource does not exist in the simulator's project"
-INVALID_REQUEST = 1803
+_MISSING = "This resource does not exist in the simulator's project"
+_INVALID_REQUEST = 1803
+_GENERIC = 10_000
 
 
+@dataclass(eq=False)
 class Refused(Exception):
     """An API call that is answered with an error envelope.
 
@@ -14,23 +17,13 @@ class Refused(Exception):
     so nobody should branch on them.
     """
 
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        code: int | None = None,
-        slug: str | None = None,
-        fix: str = "Check the request against the API reference",
-        errors: tuple[str, ...] = (),
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.code = code if code is not None else 10_000 + status
-        self.slug = slug or generic_slug(status)
-        self.fix = fix
-        self.errors = errors
+    status: int
+    message: str
+    _: KW_ONLY
+    code: int | None = None
+    slug: str | None = None
+    fix: str = "Check the request against the API reference"
+    errors: tuple[str, ...] = ()
 
 
 def generic_slug(status: int) -> str:
@@ -44,20 +37,20 @@ def generic_slug(status: int) -> str:
 
 def invalid(message: str, *errors: str) -> Refused:
     """Build the refusal of a malformed request (400, code 1803)."""
-    return Refused(400, message, code=INVALID_REQUEST, errors=errors)
+    return Refused(400, message, code=_INVALID_REQUEST, errors=errors)
 
 
 def missing(what: str, identifier: str) -> Refused:
     """Build the refusal of an unknown id (404). `what` reads like `MCP server`."""
-    return Refused(404, f"{what} {identifier} was not found", fix=MISSING_ID)
+    return Refused(404, f"{what} {identifier} was not found", fix=_MISSING)
 
 
 def envelope(refused: Refused, request_id: str) -> dict[str, object]:
     """Render the error body of the API reference: `{"error": {message, code, slug, ...}}`."""
     error: dict[str, object] = {
         "message": refused.message,
-        "code": refused.code,
-        "slug": refused.slug,
+        "code": _GENERIC + refused.status if refused.code is None else refused.code,
+        "slug": refused.slug or generic_slug(refused.status),
         "status": refused.status,
         "request_id": request_id,
         "suggested_fix": refused.fix,

@@ -191,8 +191,6 @@ class Servers:
             raise Refused(400 if switches.legacy_conflict else 409, message)
 
     def _check(self, auth_config_ids: tuple[str, ...]) -> None:
-        unknown = [
-            each for each in auth_config_ids if each not in self.connections.auth_configs
-        ]
+        unknown = [each for each in auth_config_ids if each not in self.connections.auth_configs]
         if unknown:
             raise invalid("Unknown auth configs", *unknown)

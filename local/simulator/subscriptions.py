@@ -104,9 +104,7 @@ class Subscriptions:
             Refused: 404.
         """
         old = self.get(subscription_id)
-        self.current = replace(
-            old, secret=self._ids("whsec_"), updated_at=self._ticker.tick()
-        )
+        self.current = replace(old, secret=self._ids("whsec_"), updated_at=self._ticker.tick())
         return self.current
 
     def delete(self, subscription_id: str) -> None:

@@ -1,0 +1,182 @@
+"""The control verbs of a running simulator, for tests and demos."""
+
+import time
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+type Json = dict[str, Any]
+
+_POLL = 0.01
+
+
+class Simulator:
+    """A simulator at `url`, reached over `/_control`. Use it as a context manager.
+
+    Every method raises `httpx.HTTPStatusError` when the simulator refuses, with its reasons
+    in the response's body.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 10) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def state(self, *, brief: bool = False) -> Json:
+        """Return switches, counts, faults and, unless `brief`, all rows."""
+        return self._call("GET", "state", params={"brief": "1"} if brief else None)
+
+    def reset(self) -> None:
+        """Go back to what the command line said."""
+        self._call("POST", "reset")
+
+    def set_api_keys(self, *keys: str) -> None:
+        """Make these the only valid keys."""
+        self._call("PUT", "api_keys", {"keys": keys})
+
+    def set_webhook(self, target: str | None, *secrets: str) -> None:
+        """Send all events to `target`, signed with every one of `secrets`."""
+        self._call("PUT", "webhook", {"target": target, "secrets": secrets})
+
+    def switch(self, **switches: float | str | bool | None) -> Json:
+        """Change switches by name (see `Switches`) and return all of them."""
+        return self._call("PATCH", "switches", switches)
+
+    def add_auth_config(
+        self, toolkit: str, auth_config_id: str | None = None, **more: str | bool
+    ) -> Json:
+        """Make an auth config; `more` is name, auth_scheme, is_composio_managed, is_disabled."""
+        body = {"toolkit": toolkit, "id": auth_config_id, **more}
+        return self._call("POST", "auth_configs", body)
+
+    def disable_auth_config(self, auth_config_id: str, *, disabled: bool = True) -> Json:
+        """Disable or enable an auth config."""
+        return self._call("PATCH", f"auth_configs/{auth_config_id}", {"is_disabled": disabled})
+
+    def add_server(
+        self, auth_config_ids: Sequence[str], *, name: str = "server", server_id: str | None = None
+    ) -> Json:
+        """Make an MCP server that requires these auth configs."""
+        body = {"name": name, "auth_config_ids": auth_config_ids, "id": server_id}
+        return self._call("POST", "servers", body)
+
+    def add_account(
+        self, user_id: str, auth_config_id: str, *, webhook: bool = False, **more: str | bool | None
+    ) -> str:
+        """Put an account straight into a status (ACTIVE) and return its id.
+
+        `more` is status, id, status_reason, is_disabled, account_type, created_at, updated_at.
+        """
+        seed = {"user_id": user_id, "auth_config_id": auth_config_id, **more}
+        return str(self.add_accounts([seed], webhook=webhook)["ids"][0])
+
+    def add_accounts(self, accounts: Iterable[Json], *, webhook: bool = False) -> Json:
+        """Seed many accounts in one call; returns `{"ids": [...], "webhook_ids": [...]}`."""
+        return self._call("POST", "accounts", {"accounts": list(accounts), "webhook": webhook})
+
+    def change_account(
+        self, account_id: str, *, webhook: bool = True, **more: str | bool | None
+    ) -> Json:
+        """Change status, status_reason or is_disabled; without any, only `updated_at` moves."""
+        return self._call("PATCH", f"accounts/{account_id}", {"webhook": webhook, **more})
+
+    def add_instances(self, server_id: str, user_ids: Sequence[str]) -> None:
+        """Let these users have their instance already."""
+        self._call("POST", "instances", {"server_id": server_id, "user_ids": user_ids})
+
+    def add_fault(self, **fault: str | float | bool | None) -> str:
+        """Add a fault (see `Fault`) and return its id."""
+        return str(self._call("POST", "faults", fault)["ids"][0])
+
+    def faults(self) -> list[Json]:
+        """List the faults that are still in force."""
+        return list(self._call("GET", "faults")["faults"])
+
+    def clear_faults(self) -> None:
+        """Remove all faults."""
+        self._call("DELETE", "faults")
+
+    def ledger(
+        self, *, method: str = "*", path: str = "*", user_id: str | None = None
+    ) -> list[Json]:
+        """List the API calls whose method and path match the shell patterns."""
+        return list(self._ledger(method, path, user_id)["entries"])
+
+    def instance_posts(self, user_id: str | None = None) -> list[Json]:
+        """Summarise the create calls: posts, created, statuses, max_in_flight per user."""
+        return list(self._ledger("POST", "*/instances", user_id)["instance_posts"])
+
+    def clear_ledger(self) -> None:
+        """Forget all calls."""
+        self._call("DELETE", "ledger")
+
+    def send_event(self, account_id: str, event_type: str | None = None) -> str | None:
+        """Send the event of an account's state; returns its webhook id, None if none is sent."""
+        answer = self._call("POST", "events", {"account_id": account_id, "type": event_type})
+        return None if answer["webhook_id"] is None else str(answer["webhook_id"])
+
+    def deliveries(self) -> list[Json]:
+        """List the delivery attempts, in the order in which they ended."""
+        return list(self._call("GET", "deliveries")["attempts"])
+
+    def redeliver(self, webhook_id: str) -> None:
+        """Deliver an earlier event once more."""
+        self._call("POST", f"deliveries/{webhook_id}")
+
+    def wait_for_deliveries(self, timeout: float = 10) -> list[Json]:
+        """Wait until no event is on its way and return the attempts.
+
+        Raises:
+            TimeoutError: When some still are after `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while (shown := self._call("GET", "deliveries"))["pending"]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{shown['pending']} events are still on their way")
+            time.sleep(_POLL)
+        return list(shown["attempts"])
+
+    def advance_clock(self, seconds: float) -> None:
+        """Move Composio's time forward, to let links expire."""
+        self._call("POST", "clock", {"advance_seconds": seconds})
+
+    def consent(self, redirect_url: str, *, allow: bool = True) -> str | None:
+        """Do what a user does on the consent page; returns where the browser is sent."""
+        self._http.get(redirect_url).raise_for_status()
+        decision = {"decision": "allow" if allow else "deny"}
+        answer = self._http.post(redirect_url, data=decision)
+        if not answer.is_redirect:
+            answer.raise_for_status()
+        return answer.headers.get("location")
+
+    def _ledger(self, method: str, path: str, user_id: str | None) -> Json:
+        params = {"method": method, "path": path}
+        if user_id is not None:
+            params["user_id"] = user_id
+        return self._call("GET", "ledger", params=params)
+
+    def _call(
+        self, method: str, path: str, body: object = None, params: dict[str, str] | None = None
+    ) -> Json:
+        answer = self._http.request(method, f"/_control/{path}", json=body, params=params)
+        answer.raise_for_status()
+        found: Json = answer.json()
+        return found

@@ -1,0 +1,142 @@
+"""The payloads of the control verbs. A field that does not exist is an error."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+
+from local.simulator.accounts import AccountType, Status
+from local.simulator.bodies import Body, Text, problems
+from local.simulator.faults import Fault
+from local.simulator.refusal import invalid
+from local.simulator.subscriptions import deliverable
+from local.simulator.switches import Switches
+
+
+class Command(Body):
+    """A control payload."""
+
+    model_config = ConfigDict(extra="forbid", strict=False)
+
+
+class SetKeys(Command):
+    """`PUT /_control/api_keys`."""
+
+    keys: list[Text]
+
+
+class SetWebhook(Command):
+    """`PUT /_control/webhook`; without secrets the subscription's one signs."""
+
+    target: str | None = None
+    secrets: tuple[Text, ...] = ()
+
+    @field_validator("target")
+    @classmethod
+    def _deliverable(cls, target: str | None) -> str | None:
+        if target is not None and not deliverable(target):
+            raise ValueError("must be https, or http on loopback")
+        return target
+
+
+class SeedAuthConfig(Command):
+    """`POST /_control/auth_configs`."""
+
+    toolkit: Text
+    id: Text | None = None
+    name: str | None = None
+    auth_scheme: str = "OAUTH2"
+    is_composio_managed: bool = True
+    is_disabled: bool = False
+
+
+class ChangeAuthConfig(Command):
+    """`PATCH /_control/auth_configs/{id}`."""
+
+    is_disabled: bool
+
+
+class SeedServer(Command):
+    """`POST /_control/servers`; unlike Composio's it takes the id and an empty requirement."""
+
+    name: Text
+    auth_config_ids: list[str]
+    id: Text | None = None
+
+
+class SeedAccount(Command):
+    """One account of `POST /_control/accounts`."""
+
+    user_id: Text
+    auth_config_id: Text
+    status: Status = Status.ACTIVE
+    id: Text | None = None
+    status_reason: str | None = None
+    is_disabled: bool = False
+    account_type: AccountType = "PRIVATE"
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+
+
+class SeedAccounts(Command):
+    """`POST /_control/accounts`."""
+
+    accounts: list[SeedAccount]
+    webhook: bool = False
+
+
+class ChangeAccount(Command):
+    """`PATCH /_control/accounts/{id}`; without a status only `updated_at` moves."""
+
+    status: Status | None = None
+    status_reason: str | None = None
+    is_disabled: bool | None = None
+    webhook: bool = True
+
+
+class SeedInstances(Command):
+    """`POST /_control/instances`."""
+
+    server_id: Text
+    user_ids: list[Text]
+
+
+class SendEvent(Command):
+    """`POST /_control/events`."""
+
+    account_id: Text
+    type: Text | None = None
+
+
+class AdvanceClock(Command):
+    """`POST /_control/clock`."""
+
+    advance_seconds: Annotated[float, Field(ge=0)]
+
+
+_FAULTS = TypeAdapter[Fault | list[Fault]](Fault | list[Fault])
+_OBJECT = TypeAdapter(dict[str, object])
+
+
+def read_faults(raw: bytes) -> list[Fault]:
+    """Parse one rule or a list of rules.
+
+    Raises:
+        Refused: 400.
+    """
+    try:
+        found = _FAULTS.validate_json(raw)
+    except ValidationError as error:
+        raise invalid("Invalid fault", *problems(error)) from error
+    return found if isinstance(found, list) else [found]
+
+
+def read_switches(old: Switches, raw: bytes) -> Switches:
+    """Parse the switches that change and lay them over the old ones.
+
+    Raises:
+        Refused: 400.
+    """
+    try:
+        return Switches.model_validate(old.model_dump() | _OBJECT.validate_json(raw))
+    except ValidationError as error:
+        raise invalid("Invalid switches", *problems(error)) from error

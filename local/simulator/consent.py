@@ -1,0 +1,109 @@
+"""The hosted consent page: what a user sees between the link and the callback."""
+
+from html import escape
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from local.simulator.refusal import Refused, invalid
+from local.simulator.requests import project_of, segment
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title} - Composio simulator</title>
+<style>
+body {{ font: 1.125rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto;
+  padding: 0 1rem }}
+button {{ font: inherit; padding: .5rem 1.5rem; margin-right: .75rem; cursor: pointer }}
+code {{ overflow-wrap: anywhere }}
+</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+{content}
+</main>
+</body>
+</html>
+"""
+_QUESTION = """<p>May Composio (this is the simulator) use <strong>{toolkit}</strong>
+for the user <code>{user}</code>?</p>
+<form method="post">
+<button type="submit" name="decision" value="allow">Allow</button>
+<button type="submit" name="decision" value="deny">Deny</button>
+</form>"""
+
+
+async def ask(request: Request) -> Response:
+    """GET /oauth/{token}: the question; opening it makes the account INITIATED."""
+    project = project_of(request)
+    project.lapse()
+    try:
+        before = project.connections.follow(segment(request, "token"))[1]
+        account = project.connections.open(segment(request, "token"))
+    except Refused as refused:
+        return _refusal(refused)
+    if account.status is not before.status:
+        project.announce(account)
+    toolkit = project.connections.auth_config(account.auth_config_id).toolkit
+    content = _QUESTION.format(toolkit=escape(toolkit), user=escape(account.user_id))
+    return _page(f"Connect {toolkit}", content)
+
+
+async def answer(request: Request) -> Response:
+    """POST /oauth/{token}, form field `decision` allow or deny: settles the account."""
+    project = project_of(request)
+    project.lapse()
+    decision = parse_qs((await request.body()).decode("latin-1")).get("decision", [""])[0]
+    try:
+        if decision not in {"allow", "deny"}:
+            raise invalid("Please choose Allow or Deny")
+        link, account = project.connections.decide(
+            segment(request, "token"), allowed=decision == "allow"
+        )
+    except Refused as refused:
+        return _refusal(refused)
+    project.announce(account)
+    status = "success" if decision == "allow" else "failed"
+    if link.callback_url is not None:
+        return RedirectResponse(callback(link.callback_url, status, account.id), 303)
+    title = "Connected" if decision == "allow" else "Not connected"
+    return _page(title, "<p>Done. You can close this page.</p>")
+
+
+def callback(url: str, status: str, account_id: str) -> str:
+    """Append the outcome to a callback URL; its own parameters stay (guide, Authenticating).
+
+    Args:
+        url: The `callback_url` of the link.
+        status: `success` or `failed`.
+        account_id: The connected account's id.
+    """
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    query += [("status", status), ("connected_account_id", account_id)]
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+ROUTES = [
+    Route("/oauth/{token}", ask, methods=["GET"]),
+    Route("/oauth/{token}", answer, methods=["POST"]),
+]
+
+
+def _page(title: str, content: str, status: int = 200) -> HTMLResponse:
+    return HTMLResponse(
+        _PAGE.format(title=escape(title), content=content),
+        status,
+        {"cache-control": "no-store", "referrer-policy": "no-referrer"},
+    )
+
+
+def _refusal(refused: Refused) -> HTMLResponse:
+    return _page("This does not work", f"<p>{escape(refused.message)}.</p>", refused.status)

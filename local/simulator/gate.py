@@ -1,0 +1,231 @@
+"""What stands before every API call: ledger, faults, rate limit, key, request id (ASGI)."""
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import unquote, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from local.simulator.bodies import user_of
+from local.simulator.faults import Fault
+from local.simulator.ledger import Entry
+from local.simulator.moment import iso, wall_clock
+from local.simulator.project import Project
+from local.simulator.refusal import Refused, envelope
+from local.simulator.subscriptions import loopback
+
+_INSTANCES = re.compile(r"/api/v3(?:\.1)?/mcp/servers/([^/]+)/instances/?")
+
+
+class Wire(H11Protocol):
+    """Uvicorn's HTTP protocol that lets a request cut its own connection.
+
+    A lost answer is a connection that ends without one; no ASGI message says that.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Hand the connection to the requests through the ASGI state."""
+        self.cable = Cable(transport)
+        self.app_state = {**self.app_state, "cable": self.cable}
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note when the caller hung up."""
+        self.cable.lost = time.monotonic()
+        super().connection_lost(exc)
+
+
+@dataclass(slots=True)
+class Cable:
+    """One TCP connection and, in monotonic seconds, when it ended."""
+
+    transport: asyncio.Transport
+    lost: float | None = None
+
+
+class Gate:
+    """Wraps the application; only paths below `/api/` are treated as Composio's."""
+
+    def __init__(self, app: ASGIApp, project: Project) -> None:
+        self._app = app
+        self._project = project
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # Ids may contain an encoded slash, so routes are matched before decoding.
+        raw = scope["raw_path"].decode("ascii")
+        routed = {**scope, "path": raw.replace("/api/v3.1/", "/api/v3/", 1)}
+        if raw.startswith("/api/"):
+            await self._call(routed, raw, receive, send)
+        elif raw.startswith("/_control/") and not _from_here(scope):
+            await PlainTextResponse("control is for loopback only", 403)(scope, receive, send)
+        else:
+            await self._app(routed, receive, send)
+
+    async def _call(self, scope: Scope, raw: str, receive: Receive, send: Send) -> None:
+        started, started_at = time.monotonic(), iso(wall_clock())
+        body = await _read(receive)
+        key = Headers(scope=scope).get("x-api-key")
+        posted = _INSTANCES.fullmatch(raw) if scope["method"] == "POST" else None
+        entry = Entry(
+            number=self._project.ledger.total + 1,
+            method=scope["method"],
+            path=unquote(raw),
+            query=scope["query_string"].decode("latin-1"),
+            key_ok=key is not None and self._project.accepts(key),
+            request_id=self._project.ids(""),
+            server_id=unquote(posted[1]) if posted else None,
+            user_id=user_of(body) if posted else None,
+            started=started,
+            started_at=started_at,
+        )
+        self._project.ledger.add(entry)
+        scope["state"]["request_id"] = entry.request_id
+        answer = Answer(entry, scope["state"].get("cable"), receive, send)
+        try:
+            await self._answer(scope, body, answer, key_given=key is not None)
+        finally:
+            lost = answer.cable.lost if answer.cable else None
+            entry.ended = time.monotonic() if lost is None else max(lost, started)
+            entry.ended_at = iso(wall_clock())
+
+    async def _answer(
+        self, scope: Scope, body: bytes, answer: "Answer", *, key_given: bool
+    ) -> None:
+        entry, project = answer.entry, self._project
+        project.lapse()
+        fault = project.faults.take(entry.method, entry.path, entry.user_id)
+        if fault is not None:
+            entry.fault = True
+            answer.headers.update(fault.headers())
+            answer.delay = fault.latency if fault.latency_at == "after" else 0
+            answer.lost = fault.lose_answer is not None
+            await asyncio.sleep(fault.latency if fault.latency_at == "before" else 0)
+            if fault.lose_answer == "before":
+                await answer.cut()
+                return
+        if project.switches.latency:
+            await asyncio.sleep(project.switches.latency)
+        barred = self._limited(answer) or _unauthorized(entry, key_given=key_given)
+        work = barred or self._app
+        injected = _injected(fault, entry.request_id)
+        if injected is not None and fault is not None and fault.carry_out:
+            await work(scope, _replay(body, answer.receive), answer.swallow)
+        await (injected or work)(scope, _replay(body, answer.receive), answer.send)
+        if answer.lost:
+            await answer.cut()
+
+    def _limited(self, answer: "Answer") -> Response | None:
+        switches = self._project.switches
+        if switches.rate_limit is None:
+            return None
+        remaining, wait = self._project.window.take(
+            switches.rate_limit, switches.rate_window, time.monotonic()
+        )
+        answer.headers.update(
+            {
+                "x-ratelimit": str(switches.rate_limit),
+                "x-ratelimit-remaining": str(max(0, remaining)),
+                "x-ratelimit-window-size": f"{switches.rate_window:g}s",
+            }
+        )
+        if remaining >= 0:
+            return None
+        minutes = f"{switches.rate_window / 60:g}"
+        limit = f"Limit: {switches.rate_limit} requests per {minutes} minutes"
+        answer.headers["retry-after"] = str(max(1, round(wait + 0.5)))
+        return JSONResponse(
+            {"message": f"Rate limit exceeded. {limit}"}, HTTPStatus.TOO_MANY_REQUESTS
+        )
+
+
+class Answer:
+    """The sending half of one call: adds headers, delays, or swallows everything."""
+
+    def __init__(self, entry: Entry, cable: Cable | None, receive: Receive, send: Send) -> None:
+        self.entry = entry
+        self.cable = cable
+        self.receive = receive
+        self.headers: dict[str, str] = {"x-request-id": entry.request_id}
+        self.delay = 0.0
+        self.lost = False
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        """Pass on an ASGI message, as ASGI's `send`."""
+        await self.swallow(message)
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(self.headers)
+            await asyncio.sleep(self.delay)
+            self.entry.status = None if self.lost else message["status"]
+        if not self.lost:
+            await self._send(message)
+
+    async def swallow(self, message: Message) -> None:
+        """Take note of an answer that nobody gets, as ASGI's `send`."""
+        if message["type"] == "http.response.start" and self.entry.carried_out is None:
+            self.entry.carried_out = message["status"]
+
+    async def cut(self) -> None:
+        """End the connection without an answer."""
+        if self.cable is None:
+            raise RuntimeError("answers can only be lost over a real connection")
+        self.cable.transport.abort()
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
+
+def _from_here(scope: Scope) -> bool:
+    # A tunnel or a rebound DNS name reaches loopback too, but under a name of its own.
+    return loopback(urlsplit(f"//{Headers(scope=scope).get('host', '')}").hostname)
+
+
+def _injected(fault: Fault | None, request_id: str) -> Response | None:
+    if fault is None or fault.status is None:
+        return None
+    content = fault.answer(request_id)
+    if isinstance(content, str):
+        return HTMLResponse(content, fault.status)
+    return JSONResponse(content, fault.status)
+
+
+def _unauthorized(entry: Entry, *, key_given: bool) -> Response | None:
+    if entry.key_ok:
+        return None
+    fix = "Send a valid project API key in the x-api-key header"
+    if key_given:
+        refused = Refused(401, "Invalid API key", code=801, slug="APIKey_InvalidAPIKey", fix=fix)
+    else:
+        refused = Refused(
+            401, "No authentication provided", code=906, slug="Auth_NoAuthProvided", fix=fix
+        )
+    return JSONResponse(envelope(refused, entry.request_id), refused.status)
+
+
+async def _read(receive: Receive) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        body += bytes(message.get("body", b""))
+        if not message.get("more_body", False):
+            return body
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    waiting = [body]
+
+    async def replayed() -> Message:
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await receive()
+
+    return replayed

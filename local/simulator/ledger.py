@@ -1,0 +1,106 @@
+"""What was called, when, and what overlapped. Pure.
+
+No header, body, key or secret ever enters it.
+"""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+
+_MOST_ENTRIES = 200_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """One API call. `started` and `ended` are monotonic seconds, the other two wall clock.
+
+    `status` is what was answered, or None while it runs or when the answer was lost;
+    `carried_out` is the status of the work itself, also when its answer was lost.
+    """
+
+    number: int
+    method: str
+    path: str
+    query: str
+    key_ok: bool
+    request_id: str
+    server_id: str | None
+    user_id: str | None
+    started: float
+    started_at: str
+    ended: float | None = None
+    ended_at: str | None = None
+    status: int | None = None
+    carried_out: int | None = None
+    fault: bool = False
+
+
+class Ledger:
+    """The calls, oldest first; beyond 200,000 the oldest are forgotten and counted."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque(maxlen=_MOST_ENTRIES)
+        self.total = 0
+
+    def add(self, entry: Entry) -> None:
+        """Append a call that begins; the caller fills in the end."""
+        self._entries.append(entry)
+        self.total += 1
+
+    def clear(self) -> None:
+        """Forget all calls."""
+        self._entries.clear()
+        self.total = 0
+
+    def select(self, *, method: str, path: str, user_id: str | None) -> list[Entry]:
+        """List the calls whose method and path match the shell patterns."""
+        return [
+            entry
+            for entry in self._entries
+            if fnmatchcase(entry.method, method)
+            and fnmatchcase(entry.path, path)
+            and user_id in {None, entry.user_id}
+        ]
+
+    def shown(self, *, method: str = "*", path: str = "*", user_id: str | None = None) -> object:
+        """Shape the answer of `GET /_control/ledger`."""
+        entries = self.select(method=method, path=path, user_id=user_id)
+        return {
+            "entries": [asdict(entry) for entry in entries],
+            "instance_posts": instance_posts(entries),
+            "forgotten": self.total - len(self._entries),
+        }
+
+
+def instance_posts(entries: Iterable[Entry]) -> list[dict[str, object]]:
+    """Summarise the create calls of each server and user."""
+    groups: dict[tuple[str, str | None], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if entry.server_id is not None:
+            groups[entry.server_id, entry.user_id].append(entry)
+    return [
+        {
+            "server_id": server_id,
+            "user_id": user_id,
+            "posts": len(group),
+            "created": sum(entry.carried_out == 201 for entry in group),
+            "statuses": dict(Counter(str(entry.status) for entry in group)),
+            "max_in_flight": max_in_flight(group),
+        }
+        for (server_id, user_id), group in groups.items()
+    ]
+
+
+def max_in_flight(entries: Iterable[Entry]) -> int:
+    """Count how many calls overlapped at most; one that has not ended overlaps all later."""
+    edges: list[tuple[float, int]] = []
+    for entry in entries:
+        edges.append((entry.started, 1))
+        if entry.ended is not None:
+            edges.append((entry.ended, -1))
+    most = running = 0
+    for _, change in sorted(edges):
+        running += change
+        most = max(most, running)
+    return most

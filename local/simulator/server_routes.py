@@ -1,0 +1,132 @@
+"""The endpoints of MCP servers and their instances."""
+
+import asyncio
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from local.simulator import wire
+from local.simulator.bodies import InstanceBody, ServerBody, ServerPatch
+from local.simulator.pages import numbered_page
+from local.simulator.requests import listed, page_numbers, project_of, segment
+from local.simulator.servers import Server
+
+_MOST_ROWS = 100
+
+
+async def create_instance(request: Request) -> JSONResponse:
+    """POST /mcp/servers/{id}/instances: check and create are one step amid the latency."""
+    project = project_of(request)
+    half = project.switches.instance_latency / 2
+    await asyncio.sleep(half)
+    body = InstanceBody.read(await request.body())
+    server_id = segment(request, "id")
+    instance = project.servers.create_instance(server_id, body.user_id, project.switches)
+    await asyncio.sleep(half)
+    return JSONResponse(wire.instance(instance), 201)
+
+
+async def list_instances(request: Request) -> JSONResponse:
+    """GET /mcp/servers/{id}/instances: newest first; `search` matches parts of the id."""
+    project = project_of(request)
+    server = project.servers.get(segment(request, "id"))
+    page, limit = page_numbers(request, 20, _MOST_ROWS)
+    search = request.query_params.get("search", "")
+    rows = [
+        instance
+        for instance in project.servers.instances[server.id].values()
+        if search in instance.instance_id
+    ]
+    if request.query_params.get("order_direction", "desc") == "desc":
+        rows.reverse()
+    shown = numbered_page(rows, limit=limit, page=page, name="instances", render=wire.instance)
+    return JSONResponse({**shown, "server_id": server.id, "server_name": server.name})
+
+
+async def delete_instance(request: Request) -> JSONResponse:
+    """DELETE /mcp/servers/{id}/instances/{user}: deletes the user's accounts too."""
+    project = project_of(request)
+    server_id, user_id = segment(request, "id"), segment(request, "user")
+    deleted = project.servers.destroy_instance(server_id, user_id)
+    for account in deleted:
+        project.announce(account, "composio.connected_account.deleted")
+    return JSONResponse(
+        {"message": "MCP server instance deleted", "deleted_connected_accounts": len(deleted)}
+    )
+
+
+async def list_servers(request: Request) -> JSONResponse:
+    """GET /mcp/servers: last changed first."""
+    project = project_of(request)
+    page, limit = page_numbers(request, 10, _MOST_ROWS)
+    needed = listed(request, "auth_config_ids")
+    name = request.query_params.get("name", "").lower()
+    rows = [
+        server
+        for server in project.servers.by_id.values()
+        if name in server.name.lower() and needed <= set(server.auth_config_ids)
+    ]
+    descending = request.query_params.get("order_direction", "desc") == "desc"
+    rows.sort(key=_changed_at, reverse=descending)
+    return JSONResponse(
+        numbered_page(rows, limit=limit, page=page, name="items", render=project.shape_server)
+    )
+
+
+async def create_server(request: Request) -> JSONResponse:
+    """POST /mcp/servers."""
+    project = project_of(request)
+    body = ServerBody.read(await request.body())
+    server = project.servers.new(
+        body.name, tuple(body.auth_config_ids), allowed_tools=tuple(body.allowed_tools)
+    )
+    return JSONResponse({**project.shape_server(server), "deleted": False}, 201)
+
+
+async def get_server(request: Request) -> JSONResponse:
+    """GET /mcp/{id}: not below `/mcp/servers`."""
+    project = project_of(request)
+    server = project.servers.get(segment(request, "id"))
+    return JSONResponse({**project.shape_server(server), "deleted": False})
+
+
+async def change_server(request: Request) -> JSONResponse:
+    """PATCH /mcp/{id}."""
+    project = project_of(request)
+    body = ServerPatch.read(await request.body())
+    server = project.servers.change(
+        segment(request, "id"),
+        name=body.name,
+        auth_config_ids=_tuple(body.auth_config_ids),
+        allowed_tools=_tuple(body.allowed_tools),
+    )
+    return JSONResponse({**project.shape_server(server), "deleted": False})
+
+
+async def delete_server(request: Request) -> JSONResponse:
+    """DELETE /mcp/{id}."""
+    server_id = segment(request, "id")
+    project_of(request).servers.delete(server_id)
+    return JSONResponse({"id": server_id, "deleted": True})
+
+
+ROUTES = [
+    Route("/mcp/servers", list_servers, methods=["GET"]),
+    Route("/mcp/servers", create_server, methods=["POST"]),
+    Route("/mcp/servers/{id}/instances", list_instances, methods=["GET"]),
+    Route("/mcp/servers/{id}/instances", create_instance, methods=["POST"]),
+    Route("/mcp/servers/{id}/instances/{user}", delete_instance, methods=["DELETE"]),
+    Route("/mcp/{id}", get_server, methods=["GET"]),
+    Route("/mcp/{id}", change_server, methods=["PATCH"]),
+    Route("/mcp/{id}", delete_server, methods=["DELETE"]),
+]
+
+
+def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values)
+
+
+def _changed_at(server: Server) -> datetime:
+    return server.updated_at

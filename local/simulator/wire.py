@@ -1,0 +1,100 @@
+"""The JSON shapes of Composio's answers (API reference, v3)."""
+
+from local.simulator.accounts import Account, AuthConfig
+from local.simulator.moment import iso
+from local.simulator.servers import Instance, Server
+from local.simulator.subscriptions import Subscription
+
+
+def account(
+    each: Account, config: AuthConfig, *, omit_user_id: bool, full: bool = True
+) -> dict[str, object]:
+    """Shape a connected account; rows of the list are not `full` and lack `params`."""
+    shape: dict[str, object] = {
+        "id": each.id,
+        "toolkit": {"slug": config.toolkit},
+        "auth_config": {
+            "id": config.id,
+            "auth_scheme": config.auth_scheme,
+            "is_composio_managed": config.is_composio_managed,
+            "is_disabled": config.is_disabled,
+        },
+        "word_id": f"{config.toolkit}_{each.id.removeprefix('ca_')}",
+        "alias": each.alias,
+        "user_id": each.user_id,
+        "status": each.status.value,
+        "status_reason": each.status_reason,
+        "is_disabled": each.is_disabled,
+        "created_at": iso(each.created_at),
+        "updated_at": iso(each.updated_at),
+        "state": {"authScheme": config.auth_scheme, "val": {"status": each.status.value}},
+        "data": {},
+        "experimental": {"account_type": each.account_type},
+    }
+    if full:
+        shape["params"] = {}
+    if omit_user_id:
+        del shape["user_id"]
+    return shape
+
+
+def auth_config(each: AuthConfig, connections: int) -> dict[str, object]:
+    """Shape an auth config; `connections` is the number of its accounts."""
+    return {
+        "id": each.id,
+        "type": "default" if each.is_composio_managed else "custom",
+        "toolkit": {"slug": each.toolkit, "logo": ""},
+        "name": each.name,
+        "auth_scheme": each.auth_scheme,
+        "is_composio_managed": each.is_composio_managed,
+        "status": "DISABLED" if each.is_disabled else "ENABLED",
+        "no_of_connections": connections,
+        "tool_access_config": {},
+        "created_at": iso(each.created_at),
+        "last_updated_at": iso(each.updated_at),
+    }
+
+
+def server(
+    each: Server, *, toolkits: list[str], instances: int, base_url: str
+) -> dict[str, object]:
+    """Shape an MCP server; rows of the list have no `deleted`."""
+    url = f"{base_url}/v3/mcp/{each.id}"
+    return {
+        "id": each.id,
+        "name": each.name,
+        "auth_config_ids": list(each.auth_config_ids),
+        "allowed_tools": list(each.allowed_tools),
+        "toolkits": toolkits,
+        "toolkit_icons": dict.fromkeys(toolkits, ""),
+        "mcp_url": url,
+        "commands": {"cursor": url, "claude": url, "windsurf": url},
+        "server_instance_count": instances,
+        "managed_auth_via_composio": each.managed_auth_via_composio,
+        "created_at": iso(each.created_at),
+        "updated_at": iso(each.updated_at),
+    }
+
+
+def instance(each: Instance) -> dict[str, object]:
+    """Shape an MCP server instance, exactly the five documented fields."""
+    return {
+        "id": each.id,
+        "instance_id": each.instance_id,
+        "mcp_server_id": each.server_id,
+        "created_at": iso(each.created_at),
+        "updated_at": iso(each.updated_at),
+    }
+
+
+def subscription(each: Subscription) -> dict[str, object]:
+    """Shape the webhook subscription; every read returns the secret, as Composio's do."""
+    return {
+        "id": each.id,
+        "webhook_url": each.webhook_url,
+        "version": each.version,
+        "enabled_events": list(each.enabled_events),
+        "secret": each.secret,
+        "created_at": iso(each.created_at),
+        "updated_at": iso(each.updated_at),
+    }
