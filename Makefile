@@ -75,7 +75,7 @@ $(foreach name,sam emulator local dev,$(call env,$(name))): .tools/%/.installed:
 	@mkdir -p .tools/uv/bin
 	@scratch=$$(mktemp -d "$(CURDIR)/.tools/uv/scratch.XXXXXX") && trap 'rm -rf "$$scratch"' EXIT && \
 	$(PYTHON) -m venv "$$scratch" && \
-	"$$scratch/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+	"$$scratch/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes \
 		--requirement local/requirements-uv.txt && \
 	mv -f "$$scratch/bin/uv" $@
 

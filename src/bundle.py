@@ -37,7 +37,7 @@ def install(target: Path, platform: str | None) -> None:
         subprocess.CalledProcessError: uv refused (a hash, no wheel for the platform, no network).
     """
     # `uv run` says which uv it is.
-    command = [os.environ["UV"], "pip", "install", "--quiet", "--no-config", "--require-hashes"]
+    command = [os.environ["UV"], "pip", "install", "--quiet", "--require-hashes"]
     command += ["--only-binary", ":all:", "--no-compile-bytecode", "--target", str(target)]
     command += ["--python", sys.executable, "--requirement", str(SOURCE / "requirements.txt")]
     if platform:
