@@ -8,8 +8,8 @@ import sys
 
 import uvicorn
 
+from local.simulator.answer import Wire
 from local.simulator.app import application
-from local.simulator.gate import Wire
 from local.simulator.project import DEFAULT_API_KEY, Beginning, Project
 from local.simulator.subscriptions import deliverable, loopback
 

@@ -15,6 +15,7 @@ from local.simulator import (
     account_routes,
     consent,
     control_routes,
+    seed_routes,
     server_routes,
     subscription_routes,
 )
@@ -38,7 +39,7 @@ def application(project: Project) -> Gate:
                 ],
             ),
             *consent.ROUTES,
-            Mount("/_control", routes=control_routes.ROUTES),
+            Mount("/_control", routes=[*control_routes.ROUTES, *seed_routes.ROUTES]),
         ],
         exception_handlers={Refused: _refused, HTTPException: _not_routed, Exception: _broken},
         lifespan=partial(_lifespan, project),

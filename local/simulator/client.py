@@ -165,7 +165,8 @@ class Simulator:
         answer = self._http.post(redirect_url, data=decision)
         if not answer.is_redirect:
             answer.raise_for_status()
-        return answer.headers.get("location")
+        location: str | None = answer.headers.get("location")
+        return location
 
     def _ledger(self, method: str, path: str, user_id: str | None) -> Json:
         params = {"method": method, "path": path}

@@ -1,23 +1,12 @@
-"""Our own verbs below `/_control`: seed, drive, break and observe. Loopback only, no key."""
-
-from dataclasses import replace
+"""Our own verbs below `/_control` that steer, break and observe. Loopback only, no key."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from local.simulator import wire
-from local.simulator.accounts import Account, AuthConfig, moved
 from local.simulator.commands import (
     AdvanceClock,
-    ChangeAccount,
-    ChangeAuthConfig,
-    Command,
-    SeedAccount,
-    SeedAccounts,
-    SeedAuthConfig,
-    SeedInstances,
-    SeedServer,
     SendEvent,
     SetKeys,
     SetWebhook,
@@ -25,7 +14,6 @@ from local.simulator.commands import (
     read_switches,
 )
 from local.simulator.moment import iso
-from local.simulator.project import Project
 from local.simulator.refusal import missing
 from local.simulator.requests import project_of, segment
 
@@ -55,7 +43,7 @@ async def show_state(request: Request) -> JSONResponse:
         shown["auth_configs"] = [wire.auth_config(each, 0) for each in configs]
         shown["servers"] = [project.shape_server(each) for each in servers.by_id.values()]
         shown["accounts"] = [
-            _always_with_user(project, each) for each in connections.accounts.values()
+            project.shape_for_control(each) for each in connections.accounts.values()
         ]
         shown["instances"] = [wire.instance(each) for each in instances]
     return JSONResponse(shown)
@@ -69,7 +57,7 @@ async def reset(request: Request) -> JSONResponse:
 
 async def set_keys(request: Request) -> JSONResponse:
     """PUT /_control/api_keys: the valid keys from now on."""
-    command = await _read(request, SetKeys)
+    command = SetKeys.read(await request.body())
     project_of(request).api_keys = frozenset(command.keys)
     return JSONResponse({"api_keys": len(command.keys)})
 
@@ -77,7 +65,7 @@ async def set_keys(request: Request) -> JSONResponse:
 async def set_webhook(request: Request) -> JSONResponse:
     """PUT /_control/webhook: a target and secrets that overrule the subscription's."""
     project = project_of(request)
-    command = await _read(request, SetWebhook)
+    command = SetWebhook.read(await request.body())
     project.webhook_target = command.target
     project.webhook_secrets = command.secrets
     return JSONResponse({"target": command.target, "secrets": len(command.secrets)})
@@ -88,85 +76,6 @@ async def set_switches(request: Request) -> JSONResponse:
     project = project_of(request)
     project.switches = read_switches(project.switches, await request.body())
     return JSONResponse(project.switches.model_dump())
-
-
-async def seed_auth_config(request: Request) -> JSONResponse:
-    """POST /_control/auth_configs."""
-    project = project_of(request)
-    command = await _read(request, SeedAuthConfig)
-    at = project.ticker.tick()
-    config = AuthConfig(
-        id=command.id or project.ids("ac_"),
-        toolkit=command.toolkit,
-        name=command.name or command.toolkit,
-        auth_scheme=command.auth_scheme,
-        is_composio_managed=command.is_composio_managed,
-        is_disabled=command.is_disabled,
-        created_at=at,
-        updated_at=at,
-    )
-    project.connections.auth_configs[config.id] = config
-    return JSONResponse(wire.auth_config(config, 0), 201)
-
-
-async def change_auth_config(request: Request) -> JSONResponse:
-    """PATCH /_control/auth_configs/{id}."""
-    project = project_of(request)
-    command = await _read(request, ChangeAuthConfig)
-    config = replace(
-        project.connections.auth_config(segment(request, "id")),
-        is_disabled=command.is_disabled,
-        updated_at=project.ticker.tick(),
-    )
-    project.connections.auth_configs[config.id] = config
-    return JSONResponse(wire.auth_config(config, 0))
-
-
-async def seed_server(request: Request) -> JSONResponse:
-    """POST /_control/servers."""
-    project = project_of(request)
-    command = await _read(request, SeedServer)
-    server = project.servers.new(command.name, tuple(command.auth_config_ids), server_id=command.id)
-    return JSONResponse({**project.shape_server(server), "deleted": False}, 201)
-
-
-async def seed_accounts(request: Request) -> JSONResponse:
-    """POST /_control/accounts: many at once, each straight into its status."""
-    project = project_of(request)
-    command = await _read(request, SeedAccounts)
-    for seed in command.accounts:
-        project.connections.auth_config(seed.auth_config_id)
-    seeded = [project.connections.put(_account(project, seed)) for seed in command.accounts]
-    sent = [project.announce(each) for each in seeded] if command.webhook else []
-    return JSONResponse(
-        {"ids": [each.id for each in seeded], "webhook_ids": [each for each in sent if each]}, 201
-    )
-
-
-async def change_account(request: Request) -> JSONResponse:
-    """PATCH /_control/accounts/{id}: any status from any status; `updated_at` always moves."""
-    project = project_of(request)
-    command = await _read(request, ChangeAccount)
-    account = project.connections.get(segment(request, "id"))
-    changed = replace(
-        moved(
-            account, command.status or account.status, command.status_reason, project.ticker.tick()
-        ),
-        is_disabled=account.is_disabled if command.is_disabled is None else command.is_disabled,
-    )
-    project.connections.put(changed)
-    webhook_id = project.announce(changed) if command.webhook else None
-    return JSONResponse({**_always_with_user(project, changed), "webhook_id": webhook_id})
-
-
-async def seed_instances(request: Request) -> JSONResponse:
-    """POST /_control/instances: instances that exist already, without any check."""
-    project = project_of(request)
-    command = await _read(request, SeedInstances)
-    made = [
-        project.servers.put_instance(command.server_id, user_id) for user_id in command.user_ids
-    ]
-    return JSONResponse({"ids": [each.id for each in made]}, 201)
 
 
 async def add_faults(request: Request) -> JSONResponse:
@@ -207,7 +116,7 @@ async def clear_ledger(request: Request) -> JSONResponse:
 async def send_event(request: Request) -> JSONResponse:
     """POST /_control/events: the event of an account's present state, or of a given type."""
     project = project_of(request)
-    command = await _read(request, SendEvent)
+    command = SendEvent.read(await request.body())
     account = project.connections.get(command.account_id)
     return JSONResponse({"webhook_id": project.announce(account, command.type)})
 
@@ -228,7 +137,7 @@ async def redeliver(request: Request) -> JSONResponse:
 async def advance_clock(request: Request) -> JSONResponse:
     """POST /_control/clock: moves Composio's time, but not that of signatures."""
     project = project_of(request)
-    project.ticker.advance((await _read(request, AdvanceClock)).advance_seconds)
+    project.ticker.advance((AdvanceClock.read(await request.body())).advance_seconds)
     project.lapse()
     return JSONResponse({"now": iso(project.ticker.now())})
 
@@ -239,12 +148,6 @@ ROUTES = [
     Route("/api_keys", set_keys, methods=["PUT"]),
     Route("/webhook", set_webhook, methods=["PUT"]),
     Route("/switches", set_switches, methods=["PATCH"]),
-    Route("/auth_configs", seed_auth_config, methods=["POST"]),
-    Route("/auth_configs/{id}", change_auth_config, methods=["PATCH"]),
-    Route("/servers", seed_server, methods=["POST"]),
-    Route("/accounts", seed_accounts, methods=["POST"]),
-    Route("/accounts/{id}", change_account, methods=["PATCH"]),
-    Route("/instances", seed_instances, methods=["POST"]),
     Route("/faults", add_faults, methods=["POST"]),
     Route("/faults", list_faults, methods=["GET"]),
     Route("/faults", remove_faults, methods=["DELETE"]),
@@ -256,26 +159,3 @@ ROUTES = [
     Route("/deliveries/{webhook_id}", redeliver, methods=["POST"]),
     Route("/clock", advance_clock, methods=["POST"]),
 ]
-
-
-async def _read[T: Command](request: Request, command: type[T]) -> T:
-    return command.read(await request.body())
-
-
-def _account(project: Project, seed: SeedAccount) -> Account:
-    at = project.ticker.tick()
-    return Account(
-        id=seed.id or project.ids("ca_"),
-        user_id=seed.user_id,
-        auth_config_id=seed.auth_config_id,
-        status=seed.status,
-        status_reason=seed.status_reason,
-        is_disabled=seed.is_disabled,
-        account_type=seed.account_type,
-        created_at=seed.created_at or at,
-        updated_at=seed.updated_at or seed.created_at or at,
-    )
-
-
-def _always_with_user(project: Project, account: Account) -> dict[str, object]:
-    return {**project.shape(account), "user_id": account.user_id}

@@ -3,15 +3,14 @@
 import asyncio
 import re
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from local.simulator.answer import Answer
 from local.simulator.bodies import user_of
 from local.simulator.faults import Fault
 from local.simulator.ledger import Entry
@@ -21,32 +20,6 @@ from local.simulator.refusal import Refused, envelope
 from local.simulator.subscriptions import loopback
 
 _INSTANCES = re.compile(r"/api/v3(?:\.1)?/mcp/servers/([^/]+)/instances/?")
-
-
-class Wire(H11Protocol):
-    """Uvicorn's HTTP protocol that lets a request cut its own connection.
-
-    A lost answer is a connection that ends without one; no ASGI message says that.
-    """
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Hand the connection to the requests through the ASGI state."""
-        self.cable = Cable(transport)
-        self.app_state = {**self.app_state, "cable": self.cable}
-        super().connection_made(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Note when the caller hung up."""
-        self.cable.lost = time.monotonic()
-        super().connection_lost(exc)
-
-
-@dataclass(slots=True)
-class Cable:
-    """One TCP connection and, in monotonic seconds, when it ended."""
-
-    transport: asyncio.Transport
-    lost: float | None = None
 
 
 class Gate:
@@ -98,9 +71,7 @@ class Gate:
             entry.ended = time.monotonic() if lost is None else max(lost, started)
             entry.ended_at = iso(wall_clock())
 
-    async def _answer(
-        self, scope: Scope, body: bytes, answer: "Answer", *, key_given: bool
-    ) -> None:
+    async def _answer(self, scope: Scope, body: bytes, answer: Answer, *, key_given: bool) -> None:
         entry, project = answer.entry, self._project
         project.lapse()
         fault = project.faults.take(entry.method, entry.path, entry.user_id)
@@ -124,7 +95,7 @@ class Gate:
         if answer.lost:
             await answer.cut()
 
-    def _limited(self, answer: "Answer") -> Response | None:
+    def _limited(self, answer: Answer) -> Response | None:
         switches = self._project.switches
         if switches.rate_limit is None:
             return None
@@ -146,42 +117,6 @@ class Gate:
         return JSONResponse(
             {"message": f"Rate limit exceeded. {limit}"}, HTTPStatus.TOO_MANY_REQUESTS
         )
-
-
-class Answer:
-    """The sending half of one call: adds headers, delays, or swallows everything."""
-
-    def __init__(self, entry: Entry, cable: Cable | None, receive: Receive, send: Send) -> None:
-        self.entry = entry
-        self.cable = cable
-        self.receive = receive
-        self.headers: dict[str, str] = {"x-request-id": entry.request_id}
-        self.delay = 0.0
-        self.lost = False
-        self._send = send
-
-    async def send(self, message: Message) -> None:
-        """Pass on an ASGI message, as ASGI's `send`."""
-        await self.swallow(message)
-        if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(self.headers)
-            await asyncio.sleep(self.delay)
-            self.entry.status = None if self.lost else message["status"]
-        if not self.lost:
-            await self._send(message)
-
-    async def swallow(self, message: Message) -> None:
-        """Take note of an answer that nobody gets, as ASGI's `send`."""
-        if message["type"] == "http.response.start" and self.entry.carried_out is None:
-            self.entry.carried_out = message["status"]
-
-    async def cut(self) -> None:
-        """End the connection without an answer."""
-        if self.cable is None:
-            raise RuntimeError("answers can only be lost over a real connection")
-        self.cable.transport.abort()
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
 
 
 def _from_here(scope: Scope) -> bool:

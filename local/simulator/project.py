@@ -99,6 +99,10 @@ class Project:
         omit = self.switches.omit_user_id
         return wire.account(account, config, omit_user_id=omit, full=full)
 
+    def shape_for_control(self, account: Account) -> dict[str, object]:
+        """Shape an account with its user, whatever the switches say."""
+        return {**self.shape(account), "user_id": account.user_id}
+
     def shape_server(self, server: Server) -> dict[str, object]:
         """Shape an MCP server for an answer."""
         configs = self.connections.auth_configs
