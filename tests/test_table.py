@@ -1,0 +1,159 @@
+"""What the conditions of the table's writes promise, each by itself."""
+
+import contextlib
+from typing import Any, cast
+
+import pytest
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from handler.decisions import Problem, Server, Settlement, Status
+from handler.table import Table
+from tests.fakes.dynamodb import FakeDynamoDB
+from tests.world import GMAIL, SLACK, account
+
+SERVER = Server("srv", frozenset({GMAIL, SLACK}))
+READY = Settlement(Status.READY, record={"id": "rec"})
+
+
+class Stuttering(FakeDynamoDB):
+    """Loses the answer of each write, so that botocore sends it a second time."""
+
+    def update_item(self, **request: Any) -> Any:
+        with contextlib.suppress(self.exceptions.ConditionalCheckFailedException):
+            super().update_item(**request)
+        return super().update_item(**request)
+
+
+@pytest.fixture
+def db() -> FakeDynamoDB:
+    return FakeDynamoDB("table")
+
+
+@pytest.fixture
+def table(db: FakeDynamoDB) -> Table:
+    return Table(cast("DynamoDBClient", db), "table")
+
+
+def claim(table: Table, token: str, *, now: int = 100, fresh: bool = False) -> bool:
+    instance = table.claim("u", SERVER, token=token, now=now, lease=40, fresh=fresh)
+    return instance.claimed_with(token)
+
+
+def settle(table: Table, token: str, settlement: Settlement = READY, now: int = 101) -> bool:
+    return table.settle("u", "srv", settlement, token=token, now=now)
+
+
+def test_only_one_of_two_claims_holds(table: Table) -> None:
+    assert claim(table, "a")
+    assert not claim(table, "b", fresh=True)
+
+
+def test_claim_can_be_taken_over_from_the_end_of_its_lease(table: Table) -> None:
+    claim(table, "a", now=100)
+
+    assert not claim(table, "b", now=139)
+    assert claim(table, "b", now=140)
+    assert not settle(table, "a")
+    assert settle(table, "b")
+
+
+def test_ready_is_for_good(table: Table) -> None:
+    claim(table, "a")
+    settle(table, "a")
+
+    assert not claim(table, "b", now=10**9, fresh=True)
+    assert not settle(table, "a", Settlement(Status.FAILED))
+
+
+@pytest.mark.parametrize("status", [Status.WAITING, Status.FAILED])
+def test_waiting_and_failed_are_claimed_for_news(table: Table, status: Status) -> None:
+    claim(table, "a")
+    settle(table, "a", Settlement(status, due_in=50 if status is Status.WAITING else None))
+
+    assert not claim(table, "b", now=102)
+    assert claim(table, "c", now=102, fresh=True)
+
+
+def test_waiting_that_is_not_due_any_more_is_claimed_by_anyone(table: Table) -> None:
+    claim(table, "a")
+    settle(table, "a", Settlement(Status.WAITING))
+
+    assert claim(table, "b", now=102)
+
+
+def test_retrying_is_left_alone_until_it_is_due_even_for_news(table: Table) -> None:
+    claim(table, "a")
+    settle(table, "a", Settlement(Status.RETRYING, due_in=50), now=101)
+
+    assert not claim(table, "b", now=150, fresh=True)
+    assert claim(table, "c", now=151)
+
+
+def test_write_repeated_by_the_sdk_counts_as_one() -> None:
+    table = Table(cast("DynamoDBClient", Stuttering("table")), "table")
+
+    recorded = table.record(account(GMAIL))
+    assert recorded.active == {GMAIL}
+    assert claim(table, "a")
+    assert settle(table, "a", Settlement(Status.FAILED, problem=Problem("no")))
+    assert claim(table, "b", fresh=True)
+    assert settle(table, "b")
+
+
+def test_repeated_claim_by_the_sdk_counts_one_attempt() -> None:
+    table = Table(cast("DynamoDBClient", Stuttering("table")), "table")
+
+    assert table.claim("u", SERVER, token="a", now=1, lease=40, fresh=False).attempts == 1
+
+
+def test_only_instances_that_somebody_must_look_at_are_in_the_index(
+    db: FakeDynamoDB, table: Table
+) -> None:
+    def due() -> list[Any]:
+        values: Any = {":due": {"S": "due"}}
+        return db.query(
+            TableName="table",
+            IndexName="due",
+            KeyConditionExpression="due = :due",
+            ExpressionAttributeValues=values,
+        )["Items"]
+
+    claim(table, "a")
+    assert len(due()) == 1
+    settle(table, "a", Settlement(Status.RETRYING, due_in=1))
+    assert len(due()) == 1
+    claim(table, "b", now=500)
+    settle(table, "b")
+    assert due() == []
+
+
+def test_catalog_is_read_whole_and_as_it_is_now(db: FakeDynamoDB, table: Table) -> None:
+    servers = {one.id: one for one in (SERVER, Server("gone", frozenset(), gone=True))}
+    for server in servers.values():
+        table.store_server(server)
+    table.store_synced(7)
+
+    assert table.catalog() == (servers, 7)
+    assert db.calls[-1][1]["ConsistentRead"]
+
+
+def test_catalog_spans_pages(db: FakeDynamoDB, table: Table) -> None:
+    for number in range(40):
+        configs = frozenset(f"ac_{number}_{one}_{'x' * 90}" for one in range(300))
+        table.store_server(Server(f"srv_{number}", configs, name="n"))
+
+    servers, synced_at = table.catalog()
+
+    assert (len(servers), synced_at) == (40, 0)
+    assert [name for name, _ in db.calls].count("Query") > 1
+
+
+def test_withdrawn_account_is_gone_unless_it_has_changed_since(table: Table) -> None:
+    old, new = account(GMAIL, at=1), account(GMAIL, at=2)
+    table.record(old)
+    table.record(new)
+
+    table.withdraw(old)
+    assert table.record(old).accounts == (new,)
+    table.withdraw(new)
+    assert table.record(old).accounts == (old,)

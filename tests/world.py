@@ -1,0 +1,209 @@
+"""The real handler over an in-memory table and a scripted Composio, with a clock to turn."""
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import count as numbers
+from typing import Any, cast
+
+import httpx
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from handler.catalog import Catalog
+from handler.composio import Composio
+from handler.credentials import Credentials
+from handler.events import Account
+from handler.provisioning import Provisioning
+from handler.rows import from_item
+from handler.table import Table
+from handler.webhook import Webhook
+from local.sign import signed
+from tests.fakes.dynamodb import FakeDynamoDB
+
+NOW = 1767225600.0
+SECRET = "whsec_invented_for_the_samples"
+API_KEY = "ak_invented"
+SERVER = "srv_demo"
+GMAIL, SLACK = "ac_gmail", "ac_slack"
+
+
+class SecretStore(SecretsProvider):
+    """Secrets Manager with one secret in it."""
+
+    def __init__(self) -> None:
+        self.secret: dict[str, Any] = {"composio_api_key": API_KEY, "webhook_secrets": [SECRET]}
+        self.fetched = 0
+
+    def get(self, *_: Any, **__: Any) -> str:
+        self.fetched += 1
+        return json.dumps(self.secret)
+
+
+@dataclass
+class FakeComposio:
+    """Composio at its simplest; `script` answers the create calls that it has answers for."""
+
+    servers: dict[str, list[str]] = field(default_factory=lambda: {SERVER: [GMAIL, SLACK]})
+    accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    instances: set[tuple[str, str]] = field(default_factory=set)
+    script: deque[Callable[[httpx.Request], httpx.Response] | httpx.Response | Exception] = field(
+        default_factory=deque
+    )
+    down: bool = False
+    requests: list[httpx.Request] = field(default_factory=list)
+
+    @property
+    def creates(self) -> int:
+        """How many create calls came in."""
+        return sum(request.method == "POST" for request in self.requests)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if self.down:
+            raise httpx.ConnectError("down", request=request)
+        parts = request.url.path.removeprefix("/api/v3/").split("/")
+        match request.method, parts:
+            case "POST", ["mcp", "servers", server_id, "instances"]:
+                return self._create(request, server_id)
+            case "GET", ["mcp", "servers", server_id, "instances"]:
+                found = [self.record(*one) for one in self.instances if one[0] == server_id]
+                return httpx.Response(200, json={"instances": found, "total_pages": 1})
+            case "GET", ["mcp", "servers"]:
+                items = [self._server(one) for one in self.servers]
+                return httpx.Response(200, json={"items": items, "total_pages": 1})
+            case "GET", ["mcp", server_id] if server_id in self.servers:
+                return httpx.Response(200, json=self._server(server_id))
+            case "GET", ["connected_accounts", account_id] if account_id in self.accounts:
+                return httpx.Response(200, json=self.accounts[account_id])
+            case "GET", ["connected_accounts"]:
+                user = request.url.params["user_ids"]
+                items = [one for one in self.accounts.values() if one["user_id"] == user]
+                return httpx.Response(200, json={"items": items, "next_cursor": None})
+        return refusal(404, "not found")
+
+    def record(self, server_id: str, user_id: str) -> dict[str, str]:
+        """Return the record of an instance."""
+        at = "2026-01-01T00:00:00.000Z"
+        return {
+            "id": f"rec_{user_id}",
+            "instance_id": user_id,
+            "mcp_server_id": server_id,
+            "created_at": at,
+            "updated_at": at,
+        }
+
+    def _create(self, request: httpx.Request, server_id: str) -> httpx.Response:
+        user_id = json.loads(request.content)["user_id"]
+        if self.script:
+            step = self.script.popleft()
+            if isinstance(step, Exception):
+                raise step
+            return step if isinstance(step, httpx.Response) else step(request)
+        if (server_id, user_id) in self.instances:
+            return refusal(409, "exists")
+        self.instances.add((server_id, user_id))
+        return httpx.Response(201, json=self.record(server_id, user_id))
+
+    def _server(self, server_id: str) -> dict[str, Any]:
+        return {"id": server_id, "name": "demo", "auth_config_ids": self.servers[server_id]}
+
+
+def refusal(status: int, message: str, **headers: str) -> httpx.Response:
+    """Return Composio's error envelope."""
+    error = {
+        "message": message,
+        "code": 1,
+        "slug": f"Slug_{status}",
+        "status": status,
+        "request_id": "req_1",
+        "suggested_fix": "mend it",
+    }
+    return httpx.Response(status, json={"error": error}, headers=headers)
+
+
+class World:
+    """Everything wired; `now` is the clock, in Unix seconds."""
+
+    def __init__(self, enrolled: Iterable[str] | None = (SERVER,)) -> None:
+        self.now = NOW
+        self.secrets = SecretStore()
+        self.upstream = FakeComposio()
+        self.db = FakeDynamoDB("table", clock=lambda: self.now)
+        self._tokens = numbers(1)
+        self.enrolled = None if enrolled is None else frozenset(enrolled)
+        self.start()
+
+    def start(self) -> None:
+        """Begin a new execution environment: nothing of the memory is left."""
+        http = httpx.Client(
+            base_url="https://composio.invalid", transport=httpx.MockTransport(self.upstream)
+        )
+        self.credentials = Credentials(self.secrets, "secret", clock=lambda: self.now)
+        self.table = Table(cast("DynamoDBClient", self.db), "table")
+        composio = Composio(http, self.credentials, clock=lambda: self.now)
+        self.catalog = Catalog(self.table, composio, self.enrolled, clock=lambda: self.now)
+        self.provisioning = Provisioning(
+            self.table,
+            composio,
+            self.catalog,
+            clock=lambda: self.now,
+            jitter=lambda: 1.0,
+            token=lambda: f"token-{next(self._tokens)}",
+        )
+        self.webhook = Webhook(self.credentials, self.provisioning, clock=lambda: self.now)
+
+    def see(self, account: Account) -> dict[str, str]:
+        """Take a fact to its end, and return the status by server."""
+        seen = self.provisioning.see(account, deadline=self.now + 22)
+        return {outcome.server_id: outcome.status.value for outcome in seen.outcomes}
+
+    def deliver(self, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Send a proxy event as it is, and return the status and the body of the answer."""
+        answer = self.webhook.answer(event, seconds=25)
+        return answer["statusCode"], json.loads(answer["body"])
+
+    def deliver_signed(self, event: dict[str, Any], secret: str = SECRET) -> tuple[int, Any]:
+        """Send a proxy event, signed now."""
+        return self.deliver(signed(event, secret=secret, now=int(self.now)))
+
+    def row(self, user_id: str = "user_1", server_id: str = SERVER) -> dict[str, Any]:
+        """Return the row of an instance; empty where there is none."""
+        key = {"pk": {"S": f"USER#{user_id}"}, "sk": {"S": f"INSTANCE#{server_id}"}}
+        found = self.db.get_item(TableName="table", Key=key)
+        return from_item(found["Item"]) if "Item" in found else {}
+
+    def trips(self) -> tuple[list[str], int]:
+        """Return the DynamoDB operations and the create calls since it was last asked."""
+        operations = [name for name, _ in self.db.calls]
+        self.db.calls.clear()
+        creates = self.upstream.creates
+        self.upstream.requests.clear()
+        return operations, creates
+
+
+def account(
+    auth_config_id: str, *, id: str = "", status: str = "ACTIVE", at: int = 0, user: str = "user_1"
+) -> Account:
+    return Account(
+        id=id or auth_config_id.replace("ac_", "ca_"),
+        user_id=user,
+        auth_config_id=auth_config_id,
+        status=status,
+        is_disabled=False,
+        updated_at=f"2026-01-01T00:00:{at:02}.000000Z",
+    )
+
+
+def as_composio_has_it(fact: Account) -> dict[str, Any]:
+    """Return the connected account as the API shows it."""
+    return {
+        "id": fact.id,
+        "user_id": fact.user_id,
+        "auth_config": {"id": fact.auth_config_id, "is_disabled": False},
+        "status": fact.status,
+        "is_disabled": fact.is_disabled,
+        "created_at": fact.updated_at,
+        "updated_at": fact.updated_at,
+    }
