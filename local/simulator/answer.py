@@ -9,6 +9,7 @@ from starlette.types import Message, Receive, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from local.simulator.ledger import Entry
+from local.simulator.moment import iso, wall_clock
 
 
 class Wire(H11Protocol):
@@ -24,17 +25,24 @@ class Wire(H11Protocol):
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note when the caller hung up."""
-        self.cable.lost = time.monotonic()
+        """End the call under way: a caller that hung up waits no longer."""
+        if self.cable.entry is not None:
+            finish(self.cable.entry)
         super().connection_lost(exc)
 
 
 @dataclass(slots=True)
 class Cable:
-    """One TCP connection and, in monotonic seconds, when it ended."""
+    """One TCP connection and the call that it last carried."""
 
     transport: asyncio.Transport
-    lost: float | None = None
+    entry: Entry | None = None
+
+
+def finish(entry: Entry) -> None:
+    """Write the end of a call into its entry, once."""
+    if entry.ended is None:
+        entry.ended, entry.ended_at = time.monotonic(), iso(wall_clock())
 
 
 class Answer:
@@ -43,6 +51,8 @@ class Answer:
     def __init__(self, entry: Entry, cable: Cable | None, receive: Receive, send: Send) -> None:
         self.entry = entry
         self.cable = cable
+        if cable is not None:
+            cable.entry = entry
         self.receive = receive
         self.headers: dict[str, str] = {"x-request-id": entry.request_id}
         self.delay = 0.0
@@ -55,7 +65,8 @@ class Answer:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message).update(self.headers)
             await asyncio.sleep(self.delay)
-            self.entry.status = None if self.lost else message["status"]
+            if not self.lost and self.entry.ended is None:
+                self.entry.status = message["status"]
         if not self.lost:
             await self._send(message)
 

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local.simulator.answer import Answer
+from local.simulator.answer import Answer, finish
 from local.simulator.bodies import user_of
 from local.simulator.faults import Fault
 from local.simulator.ledger import Entry
@@ -67,9 +67,7 @@ class Gate:
         try:
             await self._answer(scope, body, answer, key_given=key is not None)
         finally:
-            lost = answer.cable.lost if answer.cable else None
-            entry.ended = time.monotonic() if lost is None else max(lost, started)
-            entry.ended_at = iso(wall_clock())
+            finish(entry)
 
     async def _answer(self, scope: Scope, body: bytes, answer: Answer, *, key_given: bool) -> None:
         entry, project = answer.entry, self._project

@@ -15,8 +15,9 @@ _MOST_ENTRIES = 200_000
 class Entry:
     """One API call. `started` and `ended` are monotonic seconds, the other two wall clock.
 
-    `status` is what was answered, or None while it runs or when the answer was lost;
-    `carried_out` is the status of the work itself, also when its answer was lost.
+    It ends with the answer, or when the caller hangs up. `status` is what was answered, or None
+    while it runs and when nobody got an answer; `carried_out` is the status of the work itself,
+    whoever heard of it.
     """
 
     number: int

@@ -1,0 +1,231 @@
+"""The webhooks of the simulator, received by a real server."""
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+
+from local.simulator.client import Simulator
+from local.simulator.process import running
+from local.simulator.signature import sign
+
+SECRETS = ("whsec_invented_one", "whsec_invented_two")
+ACTIVE = "composio.connected_account.active"
+EXPIRED = "composio.connected_account.expired"
+
+
+@dataclass
+class Inbox:
+    """What arrived, and which statuses to answer first."""
+
+    url: str = ""
+    answers: list[int] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return the bodies, parsed."""
+        return [json.loads(body) for body in self.bodies]
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    received = Inbox()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            received.headers.append({name.lower(): value for name, value in self.headers.items()})
+            received.bodies.append(body)
+            self.send_response(received.answers.pop(0) if received.answers else 200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Stay silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    received.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield received
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Simulator]:
+    with running("--seed", "demo") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(process: Simulator, inbox: Inbox) -> Simulator:
+    process.reset()
+    process.set_webhook(inbox.url, *SECRETS)
+    process.switch(webhook_backoff=0.01)
+    return process
+
+
+@pytest.fixture(scope="module")
+def api(process: Simulator) -> Iterator[httpx.Client]:
+    headers = {"x-api-key": "ak_simulator"}
+    with httpx.Client(base_url=process.url, headers=headers, trust_env=False) as client:
+        yield client
+
+
+def test_the_signature_is_that_of_the_known_answer() -> None:
+    secret = "whsec_" + base64.b64encode(b"test-secret-for-docs").decode()
+    message_id = "msg_9c8b7a6d-5e4f-4a3b-2c1d-0e9f8a7b6c5d"
+    body = f'{{"id":"{message_id}","type":"{EXPIRED}"}}'.encode()
+    assert sign([secret], message_id, 1767225600, body) == (
+        "v1,aEhduRadwPwnM2QdIoSQrjtLUNlAhk3+ZHN2FmK/gmU="
+    )
+    assert sign([secret], message_id, 1767225600, body, wrong_key=True) == (
+        "v1,FzQa7tCPzRtSvyj3VGe68h2eihxsTTAZBB7adxnMzrU="
+    )
+
+
+def test_only_the_expired_event_is_real(simulator: Simulator, inbox: Inbox) -> None:
+    account_id = simulator.add_account("ada", "ac_gmail", webhook=True)
+    assert simulator.change_account(account_id, status="REVOKED")["webhook_id"] is None
+    sent = simulator.change_account(account_id, status="EXPIRED")["webhook_id"]
+    simulator.wait_for_deliveries()
+    [message] = inbox.messages()
+    assert message["id"] == sent == inbox.headers[0]["webhook-id"]
+    assert set(message) == {"id", "timestamp", "type", "metadata", "data"}
+    assert message["type"] == EXPIRED
+    assert message["data"]["id"] == account_id
+    assert message["data"]["auth_config"]["id"] == "ac_gmail"
+    assert message["data"]["state"]["val"]["status"] == "EXPIRED"
+
+
+def test_a_synthetic_event_tells_of_an_active_account(simulator: Simulator, inbox: Inbox) -> None:
+    simulator.switch(synthetic_events=True)
+    simulator.add_account("ada", "ac_gmail", webhook=True)
+    simulator.add_account("ada", "ac_slack")
+    simulator.wait_for_deliveries()
+    [message] = inbox.messages()
+    assert (message["type"], message["data"]["user_id"]) == (ACTIVE, "ada")
+
+
+def test_every_secret_signs_the_raw_body(simulator: Simulator, inbox: Inbox) -> None:
+    account_id = simulator.add_account("ada", "ac_gmail", status="EXPIRED")
+    simulator.send_event(account_id)
+    simulator.wait_for_deliveries()
+    [headers] = inbox.headers
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + inbox.bodies[0]
+    expected = [
+        "v1,"
+        + base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest()).decode()
+        for secret in SECRETS
+    ]
+    assert headers["webhook-signature"].split(" ") == expected
+    assert abs(int(headers["webhook-timestamp"]) - time.time()) < 5
+    assert headers["content-type"] == "application/json"
+    assert headers["x-composio-webhook-version"] == "V3"
+
+
+def test_what_is_not_acknowledged_comes_again_with_the_same_id_and_body(
+    simulator: Simulator, inbox: Inbox
+) -> None:
+    inbox.answers = [500, 401]
+    account_id = simulator.add_account("ada", "ac_gmail", status="EXPIRED", webhook=True)
+    attempts = simulator.wait_for_deliveries()
+    assert [each["status"] for each in attempts] == [500, 401, 200]
+    assert {each["account_id"] for each in attempts} == {account_id}
+    assert len(set(inbox.bodies)) == 1
+    numbers = [each["x-composio-delivery-attempt"] for each in inbox.headers]
+    assert numbers == ["1", "2", "3"]
+
+
+def test_retries_end_and_an_event_can_be_delivered_again(
+    simulator: Simulator, inbox: Inbox
+) -> None:
+    simulator.switch(webhook_retries=1)
+    inbox.answers = [503, 503]
+    webhook_id = simulator.send_event(simulator.add_account("ada", "ac_gmail", status="EXPIRED"))
+    assert webhook_id is not None
+    assert len(simulator.wait_for_deliveries()) == 2
+    simulator.redeliver(webhook_id)
+    assert simulator.wait_for_deliveries()[-1]["status"] == 200
+    assert len(set(inbox.bodies)) == 1
+
+
+def test_copies_arrive_at_the_same_time(simulator: Simulator, inbox: Inbox) -> None:
+    simulator.switch(webhook_copies=3)
+    simulator.add_account("ada", "ac_gmail", status="EXPIRED", webhook=True)
+    simulator.wait_for_deliveries()
+    assert len(inbox.bodies) == 3
+    assert len({each["webhook-id"] for each in inbox.headers}) == 1
+
+
+def test_held_events_leave_in_reverse_order(simulator: Simulator) -> None:
+    simulator.switch(webhook_reorder=3, webhook_hold=0.1)
+    seeds = [
+        {"user_id": "ada", "auth_config_id": "ac_gmail", "status": "EXPIRED"} for _ in range(4)
+    ]
+    sent = simulator.add_accounts(seeds, webhook=True)["webhook_ids"]
+    attempts = simulator.wait_for_deliveries()
+    started = sorted(attempts, key=lambda each: str(each["started_at"]))
+    order = [sent.index(each["webhook_id"]) for each in started]
+    assert order == [2, 1, 0, 3]
+
+
+def test_a_subscription_gets_the_events_it_asked_for(
+    simulator: Simulator, api: httpx.Client, inbox: Inbox
+) -> None:
+    simulator.set_webhook(None)
+    path = "/api/v3/webhook_subscriptions"
+    wanted: dict[str, object] = {"webhook_url": inbox.url, "enabled_events": [EXPIRED]}
+    assert api.post(path, json={**wanted, "version": "V2"}).status_code == 400
+    assert api.post(path, json={**wanted, "enabled_events": [ACTIVE]}).status_code == 400
+    assert api.post(path, json={**wanted, "webhook_url": "http://x.example"}).status_code == 400
+    made = api.post(path, json=wanted)
+    assert made.status_code == 201
+    second = api.post(path, json=wanted)
+    assert second.status_code == 409
+    assert second.json()["error"]["slug"] == "WebhookSubscription_ResourceLimitExceeded"
+
+    old, own = made.json()["secret"], f"{path}/{made.json()['id']}"
+    new = api.post(f"{own}/rotate_secret").json()["secret"]
+    assert new != old
+    simulator.add_account("ada", "ac_gmail", status="EXPIRED", webhook=True)
+    simulator.wait_for_deliveries()
+    [headers] = inbox.headers
+    assert headers["webhook-signature"] == sign(
+        [new], headers["webhook-id"], int(headers["webhook-timestamp"]), inbox.bodies[0]
+    )
+    trigger = ["composio.trigger.message"]
+    assert api.patch(own, json={"enabled_events": trigger}).json()["enabled_events"] == trigger
+    account_id = simulator.add_account("ada", "ac_gmail", status="EXPIRED")
+    assert simulator.send_event(account_id) is None
+    assert api.delete(own).status_code == 200
+    assert api.get(path).json()["items"] == []
+
+
+def test_synthetic_event_types_are_listed_only_on_demand_and_say_so(
+    simulator: Simulator, api: httpx.Client
+) -> None:
+    path = "/api/v3/webhook_subscriptions/event_types"
+    assert len(api.get(path).json()["items"]) == 3
+    simulator.switch(synthetic_events=True)
+    synthetic = api.get(path).json()["items"][3:]
+    assert ACTIVE in {each["event_type"] for each in synthetic}
+    assert all(each["description"].startswith("SYNTHETIC") for each in synthetic)
+
+
+def test_no_secret_is_shown_by_control(simulator: Simulator) -> None:
+    shown = json.dumps(simulator.state())
+    assert "ak_simulator" not in shown
+    assert not any(secret in shown for secret in SECRETS)
