@@ -1,0 +1,93 @@
+"""What the tests share: a clock that stands still, a Secrets Manager, and what was told."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from handler.telemetry import logger, metrics
+
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
+
+
+class Clock:
+    """A clock that moves only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1767225600.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        self.now += seconds
+
+
+class FakeSecretsManager:
+    """One secret, as boto3's client hands it out; `failure` is raised instead."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.failure: Exception | None = None
+        self.fetches = 0
+
+    def keep(self, api_key: str, *webhook_secrets: str) -> None:
+        """Replace the secret."""
+        content = {"composio_api_key": api_key, "webhook_secrets": list(webhook_secrets)}
+        self.text = json.dumps(content)
+
+    def get_secret_value(self, **request: str) -> dict[str, Any]:
+        """GetSecretValue."""
+        self.fetches += 1
+        if self.failure:
+            raise self.failure
+        return {"Name": request["SecretId"], "SecretString": self.text}
+
+
+class Log:
+    """The lines that the one logger wrote."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+
+    @property
+    def text(self) -> str:
+        """All of it, as CloudWatch would show it."""
+        return self.stream.getvalue()
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Each line, read."""
+        return [json.loads(line) for line in self.text.splitlines()]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    log = Log()
+    handler = logging.StreamHandler(log.stream)
+    handler.setFormatter(logger.registered_formatter)
+    logger.addHandler(handler)
+    yield log
+    logger.handlers.remove(handler)
+
+
+@pytest.fixture(autouse=True)
+def counted() -> Iterator[Callable[[], dict[str, int]]]:
+    """Return how often each metric was counted in this test, and in this test only."""
+    metrics.clear_metrics()
+    yield lambda: {
+        name: len(metric["Value"]) for name, metric in metrics.provider.metric_set.items()
+    }
+    metrics.clear_metrics()
