@@ -15,8 +15,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from local.simulator.__main__ import main
 from local.simulator.client import Simulator
-from local.simulator.process import running
+from local.simulator.project import Beginning
+from local.simulator.serving import embedded
 
 KEY = "ak_invented"
 INSTANCES = "/api/v3/mcp/servers/srv_demo/instances"
@@ -24,7 +26,7 @@ INSTANCES = "/api/v3/mcp/servers/srv_demo/instances"
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Simulator]:
-    with running("--api-key", KEY, "--seed", "demo") as simulator:
+    with embedded(Beginning(api_keys=frozenset({KEY}), demo=True)) as simulator:
         yield simulator
 
 
@@ -406,8 +408,13 @@ def test_thousands_of_users_are_seeded_in_a_moment(simulator: Simulator, api: ht
     assert time.monotonic() - started < 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_at_once_with_a_call_under_way(number: signal.Signals) -> None:
+def test_it_stops_at_once_with_a_call_under_way() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        codes = list(pool.map(stopped_by, [signal.SIGTERM, signal.SIGINT]))
+    assert codes == [0, 0]
+
+
+def stopped_by(number: signal.Signals) -> int:
     command = [sys.executable, "-m", "local.simulator", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own module
         assert process.stdout is not None
@@ -419,11 +426,10 @@ def test_it_stops_at_once_with_a_call_under_way(number: signal.Signals) -> None:
                 while not simulator.ledger():
                     time.sleep(0.01)
                 process.send_signal(number)
-                assert process.wait(1) == 0
+                return process.wait(1)
 
 
-def test_it_serves_on_loopback_only() -> None:
-    command = [sys.executable, "-m", "local.simulator", "--host", "0.0.0.0"]  # noqa: S104 - refused
-    refused = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
-    assert refused.returncode == 2
-    assert "loopback only" in refused.stderr
+def test_it_serves_on_loopback_only(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--host", "0.0.0.0"])  # noqa: S104 - refused
+    assert "loopback only" in capsys.readouterr().err

@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from local.simulator.client import Simulator
-from local.simulator.process import running
+from local.simulator.project import Beginning
+from local.simulator.serving import embedded
 from local.simulator.signature import sign
 
 SECRETS = ("whsec_invented_one", "whsec_invented_two")
@@ -65,7 +66,7 @@ def inbox() -> Iterator[Inbox]:
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Simulator]:
-    with running("--seed", "demo") as simulator:
+    with embedded(Beginning(demo=True)) as simulator:
         yield simulator
 
 

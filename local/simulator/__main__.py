@@ -3,14 +3,10 @@
 import argparse
 import json
 import signal
-import socket
 import sys
 
-import uvicorn
-
-from local.simulator.answer import Wire
-from local.simulator.app import application
 from local.simulator.project import DEFAULT_API_KEY, Beginning, Project
+from local.simulator.serving import listen, server, url_of
 from local.simulator.subscriptions import deliverable, loopback
 
 
@@ -20,9 +16,11 @@ def main(arguments: list[str] | None = None) -> None:
     Exits with status 2 when an argument is wrong, such as a host that is not loopback.
     """
     options = _options(arguments)
-    listening = _listen(options.host, options.port)
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    url = f"http://{host}:{listening.getsockname()[1]}"
+    try:
+        listening = listen(options.host, options.port)
+    except OSError as error:
+        sys.exit(f"cannot listen on {options.host}:{options.port}: {error.strerror}")
+    url = url_of(listening)
     project = Project(
         Beginning(
             base_url=url,
@@ -37,23 +35,6 @@ def main(arguments: list[str] | None = None) -> None:
         signal.signal(each, lambda *_: None)
     print(json.dumps({"url": url}), flush=True)
     server(project).run([listening])
-
-
-def server(project: Project) -> uvicorn.Server:
-    """Build the HTTP server of a project; it stops at once, whatever is still open."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            application(project),
-            http=Wire,
-            ws="none",
-            loop="asyncio",
-            lifespan="on",
-            log_level="critical",
-            access_log=False,
-            timeout_keep_alive=60,
-            timeout_graceful_shutdown=0,
-        )
-    )
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -74,20 +55,6 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     if options.webhook_target is not None and not deliverable(options.webhook_target):
         parser.error("--webhook-target must be https, or http on loopback")
     return options
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Without the protocol asyncio does not switch off Nagle's algorithm: 40 ms per answer.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        sys.exit(f"cannot listen on {host}:{port}: {error.strerror}")
-    listening.listen(2048)
-    return listening
 
 
 if __name__ == "__main__":

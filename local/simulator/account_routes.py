@@ -52,7 +52,9 @@ async def create_link(request: Request) -> JSONResponse:
     """POST /connected_accounts/link: the account id is known before the consent."""
     project = project_of(request)
     body = LinkBody.read(await request.body())
-    link = project.connections.link(body.user_id, body.auth_config_id, body.callback_url)
+    link = project.connections.link(
+        body.user_id, body.auth_config_id, body.callback_url, body.alias
+    )
     project.announce(project.connections.get(link.account_id))
     return JSONResponse(
         {

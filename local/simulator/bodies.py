@@ -13,7 +13,6 @@ from pydantic import (
     field_validator,
 )
 
-from local.simulator.accounts import AccountType
 from local.simulator.refusal import invalid
 
 type Text = Annotated[str, StringConstraints(min_length=1)]
@@ -73,10 +72,6 @@ class _Reference(Body):
     id: Text
 
 
-class _Experimental(Body):
-    account_type: AccountType = "PRIVATE"
-
-
 class _Connection(Body):
     user_id: Text
 
@@ -86,7 +81,6 @@ class AccountBody(Body):
 
     auth_config: _Reference
     connection: _Connection
-    experimental: _Experimental = _Experimental()
 
 
 class EnabledBody(Body):

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from local.simulator import accounts
@@ -99,7 +99,9 @@ class Connections:
             )
         )
 
-    def link(self, user_id: str, auth_config_id: str, callback_url: str | None) -> Link:
+    def link(
+        self, user_id: str, auth_config_id: str, callback_url: str | None, alias: str | None
+    ) -> Link:
         """Begin a connection: an account that waits, and the link to finish it.
 
         Raises:
@@ -107,7 +109,8 @@ class Connections:
         """
         if self.auth_config(auth_config_id).is_disabled:
             raise invalid(f"Auth config {auth_config_id} is disabled")
-        account = self.new(user_id, auth_config_id, Status.INITIALIZING)
+        account = replace(self.new(user_id, auth_config_id, Status.INITIALIZING), alias=alias)
+        self.accounts[account.id] = account
         link = Link(self._ids("lk_"), account.id, callback_url, account.created_at + LINK_LIFETIME)
         self.links[link.token] = link
         return link
