@@ -332,7 +332,7 @@ def test_fact_is_recorded_even_if_the_catalog_cannot_be_stored(
     monkeypatch.setattr(world.table, "store_server", _throttled)
 
     assert world.see(account(GMAIL)) == {}
-    assert ["Query", "UpdateItem"] == world.trips()[0]
+    assert world.trips()[0] == ["Query", "UpdateItem"]
 
 
 def test_account_without_a_user_is_looked_up(world: World) -> None:
@@ -340,7 +340,7 @@ def test_account_without_a_user_is_looked_up(world: World) -> None:
 
     seen = world.provisioning.take(AccountEvent("ca_gmail", None), deadline=world.now + 20)
 
-    assert [Status.WAITING] == [one.status for one in seen.outcomes]
+    assert [one.status for one in seen.outcomes] == [Status.WAITING]
 
 
 @pytest.mark.parametrize("known", [True, False])

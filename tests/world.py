@@ -18,6 +18,7 @@ from handler.events import Account
 from handler.provisioning import Provisioning
 from handler.rows import from_item
 from handler.table import Table
+from handler.transport import Transport
 from handler.webhook import Webhook
 from local.sign import signed
 from tests.fakes.dynamodb import FakeDynamoDB
@@ -142,7 +143,7 @@ class World:
         )
         self.credentials = Credentials(self.secrets, "secret", clock=lambda: self.now)
         self.table = Table(cast("DynamoDBClient", self.db), "table")
-        composio = Composio(http, self.credentials, clock=lambda: self.now)
+        composio = Composio(Transport(http, self.credentials, clock=lambda: self.now))
         self.catalog = Catalog(self.table, composio, self.enrolled, clock=lambda: self.now)
         self.provisioning = Provisioning(
             self.table,

@@ -8,11 +8,12 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.config import Config
 
 from handler.catalog import Catalog
-from handler.composio import Composio, connect
+from handler.composio import Composio
 from handler.credentials import Credentials
 from handler.provisioning import Provisioning
 from handler.settings import Settings
 from handler.table import Table
+from handler.transport import Transport, connect
 
 _CONFIG = Config(
     connect_timeout=1,
@@ -43,5 +44,5 @@ def credentials() -> Credentials:
 def provisioning() -> Provisioning:
     """Return the way of a fact, with the real table and the real Composio at its sides."""
     table = Table(boto3.client("dynamodb", config=_CONFIG), settings().table_name)
-    composio = Composio(connect(settings().composio_base_url), credentials())
+    composio = Composio(Transport(connect(settings().composio_base_url), credentials()))
     return Provisioning(table, composio, Catalog(table, composio, settings().enrolled))

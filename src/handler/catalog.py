@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from handler.composio import Composio, Unavailable
+from handler.composio import Composio
 from handler.decisions import Server
 from handler.table import Table
 from handler.telemetry import Metric, count, logger
+from handler.transport import Unavailable
 
 MEMORY_SECONDS = 60
 FRESH_SECONDS = 900

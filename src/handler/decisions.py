@@ -9,15 +9,13 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
-from typing import Any
 
 LEASE_SECONDS = 40
-"""How long a claim holds. Longer than any function's time-out (a test compares them), because
-a function may be killed some time after it (Powertools issue 4759 saw 0.7 s)."""
+"""How long a claim holds: longer than any function's time-out, which a test compares, as one
+may be killed some time after it (Powertools issue 4759 saw 0.7 s)."""
 
 MAX_ATTEMPTS = 8
-"""How often a create is tried that Composio refuses without a reason that we can see."""
-
+"""How often a create is tried that Composio forbids for no reason that we can see."""
 FIRST_DELAY_SECONDS = 15
 LONGEST_DELAY_SECONDS = 900
 
@@ -71,18 +69,14 @@ class Instance:
     user_id: str
     server_id: str
     status: Status
-    attempts: int = 0
-    claim_token: str | None = None
-    due_at: int | None = None
+    attempts: int
+    claim_token: str
     missing: frozenset[str] = frozenset()
-    record: Mapping[str, str] | None = None
-    last_error: Mapping[str, Any] | None = None
 
     def claimed_with(self, token: str) -> bool:
         """Whether this claim is the one that holds.
 
-        botocore repeats a write whose answer was lost, and then a conditional write fails on
-        its own first attempt: the token in the row tells, not the error.
+        The row tells: a write that botocore repeats fails on its own first attempt.
         """
         return self.status is Status.CREATING and self.claim_token == token
 

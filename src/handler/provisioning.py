@@ -9,22 +9,12 @@ import random
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from handler.catalog import Catalog, View
-from handler.composio import CONNECT_SECONDS, READ_SECONDS, Composio, Unavailable
-from handler.decisions import (
-    LEASE_SECONDS,
-    Answer,
-    Evidence,
-    Instance,
-    Need,
-    Server,
-    Settlement,
-    Status,
-    conclude,
-    missing,
-)
+from handler.composio import Composio
+from handler.creation import Creation
+from handler.decisions import LEASE_SECONDS, Instance, Server, Settlement, Status, missing
 from handler.events import Account, AccountEvent
 from handler.table import Recorded, Table
 from handler.telemetry import Metric, count, logger
@@ -63,8 +53,8 @@ class Provisioning:
         self._table = table
         self._composio = composio
         self._catalog = catalog
+        self._creation = Creation(table, composio, clock=clock, jitter=jitter)
         self._clock = clock
-        self._jitter = jitter
         self._token = token
 
     def take(self, event: AccountEvent, *, deadline: float) -> Seen:
@@ -131,7 +121,7 @@ class Provisioning:
         )
         if not instance.claimed_with(token):
             return Outcome(server.id, instance.status, instance.missing)
-        settlement = self._create(instance, server, recorded, deadline)
+        settlement = self._creation.conclude(instance, server, recorded.accounts, deadline=deadline)
         if not self._table.settle(
             user_id, server.id, settlement, token=token, now=int(self._clock())
         ):
@@ -139,54 +129,6 @@ class Provisioning:
             return Outcome(server.id, Status.CREATING)
         _tell(instance, settlement)
         return Outcome(server.id, settlement.status, settlement.missing)
-
-    def _create(
-        self, instance: Instance, server: Server, recorded: Recorded, deadline: float
-    ) -> Settlement:
-        evidence = Evidence()
-        jitter = self._jitter()
-        answer = self._composio.create_instance(server.id, instance.user_id, deadline=deadline)
-        while True:
-            step = conclude(answer, evidence, attempts=instance.attempts, jitter=jitter)
-            if isinstance(step, Settlement):
-                return step
-            evidence = replace(evidence, met=evidence.met | {step})
-            try:
-                match step:
-                    case Need.REPEAT:
-                        answer = self._repeat(answer, instance, deadline)
-                    case Need.RECORD:
-                        record = self._composio.find_instance(
-                            server.id, instance.user_id, deadline=deadline
-                        )
-                        evidence = replace(evidence, record=record)
-                    case Need.ACCOUNTS:
-                        lacking = self._correct(instance.user_id, server, recorded, deadline)
-                        evidence = replace(evidence, missing=lacking)
-            except Unavailable as nothing:
-                evidence = replace(evidence, problem=nothing.problem)
-
-    def _repeat(self, answer: Answer, instance: Instance, deadline: float) -> Answer:
-        if deadline - self._clock() < CONNECT_SECONDS + READ_SECONDS:
-            return answer
-        return self._composio.create_instance(
-            instance.server_id, instance.user_id, deadline=deadline
-        )
-
-    def _correct(
-        self, user_id: str, server: Server, recorded: Recorded, deadline: float
-    ) -> frozenset[str]:
-        """Make the facts what Composio says now, and return what is missing by its word."""
-        there = list(self._composio.list_accounts(user_id, deadline=deadline))
-        facts = [fact for one in there if (fact := one.fact(user_id))]
-        for fact in facts:
-            if fact not in recorded.accounts:
-                self._table.record(fact)
-        ids = {one.id for one in there}
-        for account in recorded.accounts:
-            if account.id not in ids:
-                self._table.withdraw(account)
-        return missing(server.required, {one.auth_config_id for one in facts if one.active})
 
 
 def _tell(instance: Instance, settlement: Settlement) -> None:

@@ -76,17 +76,13 @@ def accounts_from_row(user_id: str, row: Mapping[str, Any]) -> tuple[Account, ..
 
 def instance_from_row(user_id: str, server_id: str, row: Mapping[str, Any]) -> Instance:
     """Return the instance in the row."""
-    due_at = row.get("due_at")
     return Instance(
         user_id=user_id,
         server_id=server_id,
         status=Status(row["status"]),
         attempts=int(row["attempts"]),
         claim_token=row["claim_token"],
-        due_at=None if due_at is None else int(due_at),
         missing=frozenset(row.get("missing", ())),
-        record=row.get("record"),
-        last_error=row.get("last_error"),
     )
 
 

@@ -1,0 +1,110 @@
+"""One authorised call to Composio, within the time that is left.
+
+The only module that speaks HTTP.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import httpx
+
+from handler.credentials import Credentials, SecretUnusable
+from handler.decisions import Problem
+from handler.telemetry import Metric, count, logger
+
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 6.0
+CALL_SECONDS = CONNECT_SECONDS + READ_SECONDS
+"""What one call may take."""
+
+LEAST_SECONDS = 1.0
+"""With less time left than this, no call is begun."""
+
+KEEPALIVE_SECONDS = 600.0
+
+
+class Unavailable(Exception):
+    """A call got no usable answer; `problem` says why."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def connect(base_url: str) -> httpx.Client:
+    """Return a client that keeps its connections between invocations, and never redirects."""
+    limits = httpx.Limits(max_connections=10, keepalive_expiry=KEEPALIVE_SECONDS)
+    return httpx.Client(base_url=base_url, limits=limits, follow_redirects=False)
+
+
+class Transport:
+    """Sends through `http`, a client whose base URL is Composio's; `clock` is Unix seconds."""
+
+    def __init__(
+        self,
+        http: httpx.Client,
+        credentials: Credentials,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._http = http
+        self._credentials = credentials
+        self._clock = clock
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        deadline: float,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: object = None,
+    ) -> httpx.Response:
+        """Send, and send once more where the API key has changed since it was fetched.
+
+        Nothing can have come of a call that was not authorised, so that repeats no create.
+
+        Raises:
+            Unavailable: No answer came, or there was no time to wait for one.
+        """
+        request = partial(self._send_once, method, path, deadline, query=query, body=body)
+        response = request()
+        if response.status_code == httpx.codes.UNAUTHORIZED and self._credentials.refresh():
+            response = request()
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            count(Metric.COMPOSIO_KEY_REJECTED)
+            logger.error("Composio rejects the API key")
+        gone = response.status_code == httpx.codes.GONE
+        if gone or "deprecation" in response.headers or "sunset" in response.headers:
+            count(Metric.COMPOSIO_DEPRECATED)
+            logger.warning("Composio calls an endpoint deprecated", method=method, gone=gone)
+        return response
+
+    def _send_once(
+        self,
+        method: str,
+        path: str,
+        deadline: float,
+        *,
+        query: Mapping[str, Any] | None,
+        body: object,
+    ) -> httpx.Response:
+        left = deadline - self._clock()
+        if left < LEAST_SECONDS:
+            raise Unavailable(Problem("no time left for a call to Composio"))
+        try:
+            return self._http.request(
+                method,
+                path,
+                params=query,
+                json=body,
+                headers={"x-api-key": self._credentials.api_key()},
+                timeout=httpx.Timeout(min(READ_SECONDS, left), connect=min(CONNECT_SECONDS, left)),
+            )
+        except httpx.HTTPError as error:
+            # The exception's text may hold the URL, and so the user.
+            raise Unavailable(Problem(f"no answer: {type(error).__name__}")) from None
+        except SecretUnusable as error:
+            raise Unavailable(Problem(str(error))) from None

@@ -1,0 +1,114 @@
+"""The house has one import direction: doors -> provisioning -> pure core, adapters at the side."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+HANDLER = Path("src/handler")
+
+CORE = {"decisions", "events", "signature"}
+"""Values in, values out: no clock, environment, id, logger, network or file."""
+
+ALLOWED: dict[str, set[str]] = {
+    "decisions": set(),
+    "events": set(),
+    "signature": set(),
+    "settings": set(),
+    "telemetry": set(),
+    "rows": {"decisions", "events"},
+    "answers": {"decisions"},
+    "table": {"rows", "decisions", "events"},
+    "credentials": {"telemetry"},
+    "transport": {"credentials", "decisions", "telemetry"},
+    "composio": {"answers", "decisions", "events", "telemetry", "transport"},
+    "catalog": {"composio", "decisions", "table", "telemetry", "transport"},
+    "creation": {"composio", "decisions", "events", "table", "transport"},
+    "provisioning": {
+        "catalog",
+        "composio",
+        "creation",
+        "decisions",
+        "events",
+        "table",
+        "telemetry",
+    },
+    "bootstrap": {
+        "catalog",
+        "composio",
+        "credentials",
+        "provisioning",
+        "settings",
+        "table",
+        "transport",
+    },
+    "webhook": {"bootstrap", "credentials", "events", "provisioning", "signature", "telemetry"},
+}
+
+PURE = {
+    "__future__", "base64", "collections", "dataclasses", "datetime", "enum", "functools",
+    "hashlib", "hmac", "json", "math", "pydantic", "typing",
+}  # fmt: skip
+
+SPEAKERS = {"boto3": {"bootstrap", "rows"}, "botocore": {"bootstrap"}, "httpx": {"transport"}}
+"""Who alone may know a library; `rows` takes only boto3's pure type conversion."""
+
+
+def imports(path: Path) -> set[str]:
+    """Return the modules that a file imports, `handler.x` as such."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            module = node.module or ""
+            if module == "handler":
+                found |= {f"handler.{alias.name}" for alias in node.names}
+            else:
+                found.add(module)
+    return found
+
+
+ROOMS = {path.stem: imports(path) for path in HANDLER.glob("*.py") if path.stem != "__init__"}
+
+
+def test_every_room_has_its_place_in_the_house() -> None:
+    assert set(ROOMS) == set(ALLOWED)
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_imports_go_one_way_only(room: str) -> None:
+    ours = {name.removeprefix("handler.") for name in ROOMS[room] if name.startswith("handler.")}
+
+    assert ours <= ALLOWED[room]
+
+
+@pytest.mark.parametrize("room", sorted(CORE))
+def test_core_does_no_io(room: str) -> None:
+    assert {name.split(".")[0] for name in ROOMS[room]} <= PURE
+
+
+@pytest.mark.parametrize("library", sorted(SPEAKERS))
+def test_each_library_is_known_to_its_own_room_only(library: str) -> None:
+    users = {room for room, names in ROOMS.items() if library in {n.split(".")[0] for n in names}}
+
+    assert users == SPEAKERS[library]
+
+
+@pytest.mark.parametrize("path", sorted(HANDLER.glob("*.py")), ids=lambda path: path.stem)
+def test_files_and_functions_are_small(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    long = [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and _lines_of_code(node) > 30
+    ]
+
+    assert len(path.read_text().splitlines()) <= 200
+    assert long == []
+
+
+def _lines_of_code(function: ast.FunctionDef) -> int:
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
