@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from handler.signature import sign
+from local.simulator.signature import sign
 
 
 def signed(event: dict[str, Any], *, secret: str, now: int) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def signed(event: dict[str, Any], *, secret: str, now: int) -> dict[str, Any]:
     if event["isBase64Encoded"]:
         body = base64.b64decode(body)
     headers["webhook-timestamp"] = str(now)
-    headers["webhook-signature"] = sign(headers["webhook-id"], str(now), body, key=secret.encode())
+    headers["webhook-signature"] = sign([secret], headers["webhook-id"], now, body)
     many = {name: [value] for name, value in headers.items()}
     return {**event, "headers": headers, "multiValueHeaders": many}
 
