@@ -15,6 +15,7 @@ from local.simulator.signature import sign
 from local.simulator.switches import Switches
 
 _MOST_RECORDS = 100_000
+_LONGEST_ANSWER = 2_000
 
 
 class Route(NamedTuple):
@@ -26,7 +27,10 @@ class Route(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One delivery attempt; without a `status` it ended in `error`."""
+    """One delivery attempt; without a `status` it ended in `error`.
+
+    `answer` is the beginning of what the receiver said.
+    """
 
     webhook_id: str
     type: str
@@ -35,6 +39,7 @@ class Attempt:
     attempt: int
     status: int | None
     error: str | None
+    answer: str
     started_at: str
     ended_at: str
 
@@ -133,7 +138,7 @@ class Deliveries:
             raise RuntimeError("deliveries were not started")
         switches = self._switches()
         started_at = iso(wall_clock())
-        status, error = None, None
+        status, error, said = None, None, ""
         try:
             answer = await self._client.post(
                 route.url,
@@ -141,7 +146,7 @@ class Deliveries:
                 headers=headers(event, route.secrets, attempt, switches),
                 timeout=httpx.Timeout(switches.webhook_timeout, pool=None),
             )
-            status = answer.status_code
+            status, said = answer.status_code, answer.text[:_LONGEST_ANSWER]
         except httpx.HTTPError as problem:
             error = type(problem).__name__
         self.attempts.append(
@@ -153,6 +158,7 @@ class Deliveries:
                 attempt=attempt,
                 status=status,
                 error=error,
+                answer=said,
                 started_at=started_at,
                 ended_at=iso(wall_clock()),
             )
