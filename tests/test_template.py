@@ -1,0 +1,161 @@
+"""The template is code: what it grants, sets and promises is what the handler needs."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from handler.decisions import LEASE_SECONDS
+from handler.settings import EVERY_SERVER, Settings
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads the short forms of the intrinsic functions as `{"Ref": …}` and `{"Fn::…": …}`."""
+
+
+def _intrinsic(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+        return {name: value.split(".") if suffix == "GetAtt" else value}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    assert isinstance(node, yaml.MappingNode)
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+_Loader.add_multi_constructor("!", _intrinsic)
+
+TEMPLATE: dict[str, Any] = yaml.load(Path("template.yaml").read_text(), Loader=_Loader)  # noqa: S506 - a SafeLoader
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+GLOBAL = TEMPLATE["Globals"]["Function"]
+
+
+def of_type(kind: str) -> dict[str, Any]:
+    return {
+        name: resource["Properties"]
+        for name, resource in RESOURCES.items()
+        if resource["Type"] == kind
+    }
+
+
+FUNCTIONS = of_type("AWS::Serverless::Function")
+
+
+def statements(role: str) -> list[tuple[str, Any]]:
+    """Return (action, resource) for all that a role allows."""
+    found = []
+    for policy in RESOURCES[role]["Properties"]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            actions = statement["Action"]
+            listed = actions if isinstance(actions, list) else [actions]
+            found += [(action, statement["Resource"]) for action in listed]
+    return found
+
+
+def test_environment_is_exactly_the_settings() -> None:
+    names = {name.upper() for name in Settings.model_fields}
+
+    assert set(GLOBAL["Environment"]["Variables"]) == names
+    assert all("Environment" not in properties for properties in FUNCTIONS.values())
+
+
+def test_webhook_may_do_exactly_what_it_does() -> None:
+    table, secret = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::GetAtt": ["Secret", "Id"]}
+    logs = {"Fn::GetAtt": ["WebhookLogGroup", "Arn"]}
+
+    assert statements("WebhookRole") == [
+        ("dynamodb:UpdateItem", table),
+        ("dynamodb:PutItem", table),
+        ("dynamodb:Query", table),
+        ("secretsmanager:GetSecretValue", secret),
+        ("logs:CreateLogStream", logs),
+        ("logs:PutLogEvents", logs),
+        ("xray:PutTraceSegments", "*"),
+        ("xray:PutTelemetryRecords", "*"),
+    ]
+
+
+def test_roles_have_no_managed_policies_and_wildcards_only_where_aws_offers_nothing_else() -> None:
+    for role, properties in of_type("AWS::IAM::Role").items():
+        assert "ManagedPolicyArns" not in properties
+        wild = {action for action, resource in statements(role) if resource == "*"}
+        assert wild == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+        assert all("*" not in action for action, _ in statements(role))
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_every_function_is_traced_logged_bounded_and_its_own_role(name: str) -> None:
+    function = GLOBAL | FUNCTIONS[name]
+
+    assert function["Runtime"] == "python3.13"
+    assert function["Architectures"] == [{"Ref": "LambdaArchitecture"}]
+    assert function["Tracing"] == "Active"
+    assert function["LoggingConfig"]["LogFormat"] == "JSON"
+    assert function["LoggingConfig"]["ApplicationLogLevel"] == {"Ref": "LogLevel"}
+    group = function["LoggingConfig"]["LogGroup"]["Ref"]
+    assert RESOURCES[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    assert function["Role"] == {"Fn::GetAtt": [name.removesuffix("Function") + "Role", "Arn"]}
+    module, handler = function["Handler"].rsplit(".", 1)
+    assert handler in (Path("src") / module.replace(".", "/")).with_suffix(".py").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_lease_outlives_every_function(name: str) -> None:
+    assert FUNCTIONS[name]["Timeout"] + 5 <= LEASE_SECONDS
+
+
+def test_webhook_answers_within_the_api_gateway_limit() -> None:
+    assert FUNCTIONS["WebhookFunction"]["Timeout"] <= 29
+
+
+def test_table_is_kept_encrypted_restorable_and_streamed() -> None:
+    table = RESOURCES["Table"]
+
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    properties = table["Properties"]
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+def test_api_is_regional_and_throttled() -> None:
+    api = RESOURCES["Api"]["Properties"]
+
+    assert api["EndpointConfiguration"] == {"Type": "REGIONAL"}
+    assert all(method["ThrottlingRateLimit"] for method in api["MethodSettings"])
+
+
+def test_secret_in_the_template_is_an_empty_form() -> None:
+    form = json.loads(RESOURCES["Secret"]["Properties"]["SecretString"])
+
+    assert form == {"composio_api_key": "", "webhook_secrets": []}
+
+
+def test_defaults_of_the_parameters_are_usable_settings() -> None:
+    parameters = TEMPLATE["Parameters"]
+    settings = Settings.from_environment(
+        {
+            "TABLE_NAME": "t",
+            "SECRET_ID": "s",
+            "COMPOSIO_BASE_URL": parameters["ComposioBaseUrl"]["Default"],
+            "MCP_SERVER_IDS": parameters["McpServerIds"]["Default"],
+        }
+    )
+
+    assert parameters["McpServerIds"]["Default"] == EVERY_SERVER
+    assert settings.enrolled is None
+    assert all(parameter["Description"] for parameter in parameters.values())
+    assert all(output["Description"] for output in TEMPLATE["Outputs"].values())
+
+
+def test_samconfig_holds_what_a_first_deploy_needs() -> None:
+    deploy = tomllib.loads(Path("samconfig.toml").read_text())["default"]["deploy"]["parameters"]
+
+    assert deploy["capabilities"] == "CAPABILITY_IAM"
+    assert deploy["resolve_s3"] is True
