@@ -1,0 +1,150 @@
+"""A wrong environment is told of at the start, all of it at once."""
+
+from typing import Any
+
+import pytest
+
+from handler.settings import Settings, SettingsError
+
+ENVIRONMENT = {
+    "TABLE_NAME": "provisioner",
+    "SECRET_ID": "arn:aws:secretsmanager:eu-west-1:000000000000:secret:composio",
+    "COMPOSIO_BASE_URL": "https://backend.composio.dev",
+    "MCP_SERVER_IDS": "*",
+    "AWS_REGION": "eu-west-1",
+}
+
+
+def read(**changes: str) -> Settings:
+    return Settings.from_environment(ENVIRONMENT | changes)
+
+
+def complaint(**changes: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        read(**changes)
+    return str(caught.value)
+
+
+def test_good_environment_is_read() -> None:
+    settings = read()
+
+    assert settings.table_name == ENVIRONMENT["TABLE_NAME"]
+    assert settings.secret_id == ENVIRONMENT["SECRET_ID"]
+    assert settings.composio_base_url == ENVIRONMENT["COMPOSIO_BASE_URL"]
+
+
+def test_every_missing_variable_is_named_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({})
+
+    assert str(caught.value) == (
+        "TABLE_NAME: Field required; SECRET_ID: Field required; "
+        "COMPOSIO_BASE_URL: Field required; MCP_SERVER_IDS: Field required"
+    )
+
+
+def test_every_wrong_variable_is_named_at_once_without_its_value() -> None:
+    said = complaint(
+        TABLE_NAME="", SECRET_ID="", COMPOSIO_BASE_URL="http://a.invalid", MCP_SERVER_IDS="b,,c"
+    )
+
+    assert [part.split(":")[0] for part in said.split("; ")] == [
+        "TABLE_NAME",
+        "SECRET_ID",
+        "COMPOSIO_BASE_URL",
+        "MCP_SERVER_IDS",
+    ]
+    assert "invalid" not in said
+    assert "b,,c" not in said
+
+
+def test_names_are_upper_case_only() -> None:
+    environment: dict[str, Any] = {name.lower(): value for name, value in ENVIRONMENT.items()}
+
+    with pytest.raises(SettingsError, match="TABLE_NAME: Field required"):
+        Settings.from_environment(environment)
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("https://backend.composio.dev/", "https://backend.composio.dev"),
+        ("https://proxy.example:8443/composio/", "https://proxy.example:8443/composio"),
+        ("HTTPS://backend.composio.dev", "HTTPS://backend.composio.dev"),
+        ("http://localhost:9900", "http://localhost:9900"),
+        ("http://127.0.0.1:9900", "http://127.0.0.1:9900"),
+        ("http://[::1]:9900", "http://[::1]:9900"),
+    ],
+)
+def test_url_is_https_or_loopback(given: str, used: str) -> None:
+    assert read(COMPOSIO_BASE_URL=given).composio_base_url == used
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://backend.composio.dev",
+        "http://localhost.example",
+        "http://localhost@backend.composio.dev",
+        "http://127.0.0.2",
+        "http://0.0.0.0",
+        "ftp://localhost",
+        "backend.composio.dev",
+        "//backend.composio.dev",
+        "https://[::1",
+        "",
+    ],
+)
+def test_api_key_never_travels_in_the_clear(url: str) -> None:
+    assert complaint(COMPOSIO_BASE_URL=url).startswith("COMPOSIO_BASE_URL: ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://",
+        "https:///path",
+        "https://backend.composio.dev?a=b",
+        "https://backend.composio.dev#a",
+        "https://user@backend.composio.dev",
+        "https://user:invented@backend.composio.dev",
+        "https://:invented@backend.composio.dev",
+    ],
+)
+def test_url_is_a_scheme_a_host_and_perhaps_a_path(url: str) -> None:
+    said = complaint(COMPOSIO_BASE_URL=url)
+
+    assert said == ("COMPOSIO_BASE_URL: Value error, must be a scheme, a host and perhaps a path")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://backend.composio.dev:port", "https://backend.composio.dev\n"],
+)
+def test_url_that_no_call_could_use_is_refused_at_start(url: str) -> None:
+    assert complaint(COMPOSIO_BASE_URL=url).startswith("COMPOSIO_BASE_URL: ")
+
+
+@pytest.mark.parametrize(
+    ("given", "enrolled"),
+    [
+        ("*", None),
+        ("srv_1", {"srv_1"}),
+        ("srv_1,srv_2,srv_1", {"srv_1", "srv_2"}),
+        (" srv_1 , srv_2 ", {"srv_1", "srv_2"}),
+    ],
+)
+def test_servers_are_enrolled_by_id_or_all_of_them(given: str, enrolled: set[str] | None) -> None:
+    assert read(MCP_SERVER_IDS=given).enrolled == enrolled
+
+
+@pytest.mark.parametrize("given", ["", " ", ",", "srv_1,", "srv_1,,srv_2"])
+def test_empty_ids_are_refused(given: str) -> None:
+    assert complaint(MCP_SERVER_IDS=given) == (
+        "MCP_SERVER_IDS: Value error, must be * or ids separated by commas"
+    )
+
+
+@pytest.mark.parametrize("given", ["*,srv_1", "srv_1,*"])
+def test_star_is_no_id(given: str) -> None:
+    assert complaint(MCP_SERVER_IDS=given).startswith("MCP_SERVER_IDS: ")
