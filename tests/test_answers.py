@@ -1,0 +1,201 @@
+"""What a response says is read as far as it is there; the status alone decides."""
+
+import json
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.answers import McpServer, answer, problem, read_object
+from handler.decisions import Answer, Problem, Server
+
+RECORD = {
+    "id": "6c2bd2bd-0000-4000-8000-000000000001",
+    "instance_id": "user_1",
+    "mcp_server_id": "srv_1",
+    "created_at": "2026-01-15T10:30:00.000Z",
+    "updated_at": "2026-01-15T10:30:00.000Z",
+}
+ENVELOPE = {
+    "message": "User lacks connected accounts",
+    "code": 1803,
+    "slug": "MCP_MissingConnectedAccounts",
+    "status": 403,
+    "request_id": "req_of_body",
+    "suggested_fix": "Connect the account",
+    "errors": ["ac_mail"],
+}
+
+
+def body(content: object) -> bytes:
+    return json.dumps(content).encode()
+
+
+def headers(**values: str) -> httpx.Headers:
+    return httpx.Headers({name.replace("_", "-"): value for name, value in values.items()})
+
+
+@pytest.mark.parametrize("status", [200, 201])
+def test_created_instance_brings_its_record(status: int) -> None:
+    created = answer(status, headers(), body(RECORD | {"colour": "red"}))
+
+    assert created.status == status
+    assert created.record == RECORD
+    assert created.retry_after is None
+
+
+@pytest.mark.parametrize("field", RECORD)
+@pytest.mark.parametrize("value", [None, 5, "missing"])
+def test_created_instance_without_a_whole_record_brings_none(field: str, value: object) -> None:
+    content: dict[str, object] = RECORD | {field: value}
+    if value == "missing":
+        del content[field]
+
+    assert answer(201, headers(), body(content)).record is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
+def test_unreadable_body_brings_no_record_and_is_an_answer_all_the_same(content: bytes) -> None:
+    assert answer(201, headers(), content) == Answer(201, problem=Problem("HTTP 201", status=201))
+
+
+def test_refusal_that_looks_like_a_record_brings_none() -> None:
+    assert answer(409, headers(), body(RECORD)).record is None
+
+
+def test_refusal_is_told_in_composios_words() -> None:
+    refused = answer(403, headers(x_request_id="req_of_header"), body({"error": ENVELOPE}))
+
+    assert refused == Answer(
+        403,
+        problem=Problem(
+            "User lacks connected accounts",
+            status=403,
+            slug="MCP_MissingConnectedAccounts",
+            suggested_fix="Connect the account",
+            request_id="req_of_header",
+        ),
+    )
+
+
+def test_request_id_of_the_body_serves_where_the_header_is_missing() -> None:
+    assert problem(403, headers(), body({"error": ENVELOPE})).request_id == "req_of_body"
+
+
+def test_early_envelope_without_slug_is_read() -> None:
+    content = {"error": {"message": "No such server", "status": 404}}
+
+    assert problem(404, headers(), body(content)) == Problem("No such server", status=404)
+
+
+def test_rate_limit_has_a_bare_message() -> None:
+    content = {"message": "Rate limit exceeded. Limit: 2000 requests per 1 minutes"}
+
+    limited = answer(429, headers(retry_after="17"), body(content))
+
+    assert limited.problem == Problem(content["message"], status=429)
+    assert limited.retry_after == 17
+
+
+def test_other_rate_limit_has_a_bare_slug() -> None:
+    content = {"code": 10429, "slug": "HTTP_TooManyRequests"}
+
+    limited = answer(429, headers(), body(content))
+
+    assert limited.problem == Problem("HTTP 429", status=429, slug="HTTP_TooManyRequests")
+    assert limited.retry_after is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<html>Bad Gateway</html>",
+        b"[]",
+        b'"text"',
+        b"\xff",
+        b"9" * 5000,
+        body({"error": "text"}),
+        body({"error": None}),
+        body({"error": {"message": ""}}),
+        body({"error": {"message": 5, "slug": ["a"], "suggested_fix": {}, "request_id": 7}}),
+    ],
+)
+def test_refusal_without_words_is_named_by_its_status(content: bytes) -> None:
+    assert problem(502, headers(), content) == Problem("HTTP 502", status=502)
+
+
+def test_long_words_are_cut() -> None:
+    said = problem(500, headers(), body({"error": {"message": "é" * 501, "slug": "x" * 500}}))
+
+    assert said.message == "é" * 500
+    assert said.slug == "x" * 500
+
+
+def test_words_can_be_stored() -> None:
+    said = problem(500, headers(), rb'{"error": {"message": "half a \ud83d"}}')
+
+    assert said.message.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("60", 60),
+        ("3600", 3600),
+        ("3601", 3600),
+        ("9" * 5000, 3600),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("٣", None),
+        ("²", None),
+        ("soon", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+    ],
+)
+def test_retry_after_is_whole_seconds_and_at_most_an_hour(text: str, seconds: float | None) -> None:
+    assert answer(429, {"retry-after": text}, b"").retry_after == seconds
+
+
+def test_object_is_read_and_nothing_else() -> None:
+    assert read_object(b' {"a": [1]} ') == {"a": [1]}
+    assert read_object(b"{}") == {}
+    assert read_object(b"[1]") is None
+    assert read_object(b'{"a": 1') is None
+
+
+@given(
+    status=st.integers(100, 599),
+    retry_after=st.text(st.characters(exclude_categories=())),
+    content=st.binary(),
+)
+def test_any_response_is_an_answer(status: int, retry_after: str, content: bytes) -> None:
+    given_headers = {"retry-after": retry_after, "x-request-id": retry_after}
+
+    answered = answer(status, given_headers, content)
+
+    assert answered.status == status
+    assert answered.problem.message
+
+
+def test_server_is_read_from_what_decides() -> None:
+    content = {
+        "id": "srv_1",
+        "name": "support",
+        "auth_config_ids": ["ac_mail", "ac_chat", "ac_mail"],
+        "allowed_tools": [],
+        "deleted": False,
+    }
+
+    assert McpServer.model_validate(content).value() == Server(
+        "srv_1", frozenset({"ac_mail", "ac_chat"}), name="support"
+    )
+
+
+def test_deleted_server_is_gone() -> None:
+    assert McpServer.model_validate({"id": "srv_1", "deleted": True}).value() == Server(
+        "srv_1", frozenset(), gone=True
+    )
