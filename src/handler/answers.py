@@ -48,7 +48,6 @@ def answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         status,
         record=_record(body) if status in {200, 201} else None,
         problem=problem(status, headers, body),
-        retry_after=_retry_after(headers),
     )
 
 
@@ -63,6 +62,7 @@ def problem(status: int, headers: Mapping[str, str], body: bytes) -> Problem:
         slug=_text(said.get("slug")),
         suggested_fix=_text(said.get("suggested_fix")),
         request_id=_text(headers.get("x-request-id")) or _text(said.get("request_id")),
+        retry_after=_retry_after(headers),
     )
 
 

@@ -7,12 +7,16 @@ import boto3
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.config import Config
 
+from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog
 from handler.composio import Composio
 from handler.credentials import Credentials
+from handler.dynamodb import Store
 from handler.provisioning import Provisioning
 from handler.settings import Settings
+from handler.sweep import Sweep
 from handler.table import Table
+from handler.tasks import Queue
 from handler.transport import Transport, connect
 
 _CONFIG = Config(
@@ -43,6 +47,31 @@ def credentials() -> Credentials:
 @cache
 def provisioning() -> Provisioning:
     """Return the way of a fact, with the real table and the real Composio at its sides."""
-    table = Table(boto3.client("dynamodb", config=_CONFIG), settings().table_name)
-    composio = Composio(Transport(connect(settings().composio_base_url), credentials()))
-    return Provisioning(table, composio, Catalog(table, composio, settings().enrolled))
+    return Provisioning(Table(_store()), _composio(), _catalog())
+
+
+@cache
+def queue() -> Queue:
+    """Return the queue."""
+    return Queue(boto3.client("sqs", config=_CONFIG), settings().queue_url)
+
+
+@cache
+def sweep() -> Sweep:
+    """Return the sweep."""
+    return Sweep(Bookmarks(_store()), _composio(), _catalog(), provisioning(), queue())
+
+
+@cache
+def _store() -> Store:
+    return Store(boto3.client("dynamodb", config=_CONFIG), settings().table_name)
+
+
+@cache
+def _composio() -> Composio:
+    return Composio(Transport(connect(settings().composio_base_url), credentials()))
+
+
+@cache
+def _catalog() -> Catalog:
+    return Catalog(Bookmarks(_store()), _composio(), settings().enrolled)

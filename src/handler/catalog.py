@@ -6,17 +6,18 @@ records its fact before `sync` asks.
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
+from handler.bookmarks import Bookmarks, Shelf
 from handler.composio import Composio
-from handler.decisions import Server
-from handler.table import Table
+from handler.decisions import Server, needs_backfill
 from handler.telemetry import Metric, count, logger
 from handler.transport import Unavailable
 
 MEMORY_SECONDS = 60
+REFRESH_SECONDS = 300
 FRESH_SECONDS = 900
-"""The sweep reads the catalog far more often; this is for when it does not run."""
+"""For when the sweep does not run: then an event has the catalog read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +38,41 @@ class Catalog:
 
     def __init__(
         self,
-        table: Table,
+        bookmarks: Bookmarks,
         composio: Composio,
         enrolled: frozenset[str] | None,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._table = table
+        self._bookmarks = bookmarks
         self._composio = composio
         self._enrolled = enrolled
         self._clock = clock
-        self._servers: dict[str, Server] = {}
-        self._fresh = False
+        self._shelf = Shelf({}, 0, frozenset())
         self._read_at = float("-inf")
         self._tried_at = float("-inf")
 
     def known(self) -> View:
         """Return what memory or the table knows; at most one round trip a minute."""
         if self._clock() - self._read_at >= MEMORY_SECONDS:
-            self._servers, synced_at = self._table.catalog()
+            self._shelf = self._bookmarks.catalog()
             self._read_at = self._clock()
-            self._fresh = self._read_at - synced_at < FRESH_SECONDS
         return self._view()
+
+    def server(self, server_id: str) -> Server:
+        """Return an MCP server; `gone` where it is not enrolled (any more)."""
+        found = {one.id: one for one in self.known().servers}
+        return found.get(server_id, Server(server_id, frozenset(), gone=True))
+
+    def backfills(self) -> frozenset[str]:
+        """Return the enrolled MCP servers whose users are still to be back-filled."""
+        return self._shelf.backfills & {one.id for one in self.known().servers}
+
+    def refresh(self, *, deadline: float) -> None:
+        """Read the enrolled servers at Composio every five minutes."""
+        self.known()
+        if self._clock() - self._shelf.synced_at >= REFRESH_SECONDS:
+            self.sync(deadline=deadline)
 
     def sync(self, *, deadline: float) -> View:
         """Read the enrolled servers at Composio, store what changed, and return all of them.
@@ -71,24 +85,30 @@ class Catalog:
         self._tried_at = self._clock()
         found, complete = self._fetch(deadline)
         for server in found.values():
-            if self._servers.get(server.id) != server:
-                self._table.store_server(server)
+            before = self._shelf.servers.get(server.id)
+            if server != before:
+                self._bookmarks.store_server(server, backfill=needs_backfill(before, server))
             if server.gone:
                 logger.error("an enrolled MCP server does not exist", server_id=server.id)
-        self._servers |= found
+        synced_at = self._shelf.synced_at
         if complete:
-            self._table.store_synced(int(self._tried_at))
-            self._fresh = True
+            synced_at = int(self._tried_at)
+            self._bookmarks.store_synced(synced_at)
         else:
             count(Metric.CATALOG_UNAVAILABLE)
+        self._shelf = replace(
+            self._shelf, servers={**self._shelf.servers, **found}, synced_at=synced_at
+        )
         return self._view()
 
     def _view(self) -> View:
-        enrolled = self._servers.keys() if self._enrolled is None else self._enrolled
-        servers = [self._servers[one] for one in sorted(enrolled) if one in self._servers]
+        known = self._shelf.servers
+        enrolled = known.keys() if self._enrolled is None else self._enrolled
+        servers = [known[one] for one in sorted(enrolled) if one in known]
+        fresh = self._clock() - self._shelf.synced_at < FRESH_SECONDS
         return View(
             tuple(server for server in servers if not server.gone),
-            fresh=self._fresh and len(servers) == len(enrolled),
+            fresh=fresh and len(servers) == len(enrolled),
         )
 
     def _fetch(self, deadline: float) -> tuple[dict[str, Server], bool]:
@@ -97,7 +117,7 @@ class Catalog:
         try:
             if self._enrolled is None:
                 found = self._composio.list_servers(deadline=deadline)
-                lost = self._servers.keys() - found.keys()
+                lost = self._shelf.servers.keys() - found.keys()
                 return found | {one: Server(one, frozenset(), gone=True) for one in lost}, True
             for server_id in sorted(self._enrolled):
                 found[server_id] = self._composio.get_server(server_id, deadline=deadline)

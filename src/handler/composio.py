@@ -6,7 +6,7 @@ docs.composio.dev/reference (OpenAPI of September 2026).
 Nothing here deletes: DELETE of an instance also deletes the user's connected accounts.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -100,16 +100,44 @@ class Composio:
         Raises:
             Unavailable: The list could not be read to its end.
         """
-        query: dict[str, Any] = {"user_ids": user_id, "account_type": "ALL", "limit": PAGE}
-        while True:
-            page = self._get("/api/v3/connected_accounts", deadline, **query)
-            for item in page.get("items") or ():
-                account = _read(ConnectedAccount, item)
-                if account and (account.user_id or ("," not in user_id and user_id)) == user_id:
+        cursor: str | None = ""
+        while cursor is not None:
+            accounts, cursor = self._accounts(cursor, deadline, user_ids=user_id)
+            for account in accounts:
+                if (account.user_id or ("," not in user_id and user_id)) == user_id:
                     yield account
-            query["cursor"] = page.get("next_cursor")
-            if not query["cursor"]:
-                return
+
+    def active_accounts(
+        self, cursor: str, *, auth_config_ids: Collection[str] = (), deadline: float
+    ) -> tuple[list[ConnectedAccount], str | None]:
+        """Return a page of all users' active accounts, newest first, and the next one's cursor.
+
+        Args:
+            cursor: "" for the first page.
+            auth_config_ids: Only accounts of these; of all where there are none.
+            deadline: The Unix time to be back at.
+
+        Raises:
+            Unavailable: The page could not be read.
+        """
+        query = {"auth_config_ids": ",".join(sorted(auth_config_ids))} if auth_config_ids else {}
+        order = {"order_by": "created_at", "order_direction": "desc"}
+        return self._accounts(cursor, deadline, statuses="ACTIVE", **order, **query)
+
+    def _accounts(
+        self, cursor: str, deadline: float, **query: str
+    ) -> tuple[list[ConnectedAccount], str | None]:
+        place = {"cursor": cursor} if cursor else {}
+        page = self._get(
+            "/api/v3/connected_accounts",
+            deadline,
+            account_type="ALL",
+            limit=PAGE,
+            **place,
+            **query,
+        )
+        read = [_read(ConnectedAccount, item) for item in page.get("items") or ()]
+        return [account for account in read if account], page.get("next_cursor") or None
 
     def _numbered_pages(
         self, path: str, deadline: float, items: str, **query: str

@@ -1,6 +1,6 @@
 """From a claim to its settlement: create, and see to what the decision asks for."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 
 from handler.composio import Composio
@@ -13,9 +13,9 @@ from handler.decisions import (
     Settlement,
     conclude,
     missing,
+    without_a_call,
 )
-from handler.events import Account
-from handler.table import Table
+from handler.table import Facts, Table
 from handler.transport import CALL_SECONDS, Unavailable
 
 
@@ -36,18 +36,20 @@ class Creation:
         self._jitter = jitter
 
     def conclude(
-        self, instance: Instance, server: Server, accounts: Collection[Account], *, deadline: float
+        self, instance: Instance, server: Server, facts: Facts, *, deadline: float
     ) -> Settlement:
         """Create the instance, and find out whatever its settlement depends on.
 
         Args:
             instance: Claimed by the caller.
             server: Its MCP server.
-            accounts: The user's accounts as the table has them; corrected after a 403.
+            facts: The user's accounts as the table has them; corrected after a 403.
             deadline: The Unix time to be back at.
         """
-        evidence = Evidence()
         jitter = self._jitter()
+        if early := without_a_call(server, facts.active, instance.attempts, jitter=jitter):
+            return early
+        evidence = Evidence()
         answer = self._composio.create_instance(server.id, instance.user_id, deadline=deadline)
         while True:
             step = conclude(answer, evidence, attempts=instance.attempts, jitter=jitter)
@@ -64,7 +66,7 @@ class Creation:
                         )
                         evidence = replace(evidence, record=record)
                     case Need.ACCOUNTS:
-                        lacking = self._correct(instance.user_id, server, accounts, deadline)
+                        lacking = self._correct(instance.user_id, server, facts, deadline)
                         evidence = replace(evidence, missing=lacking)
             except Unavailable as nothing:
                 evidence = replace(evidence, problem=nothing.problem)
@@ -77,16 +79,16 @@ class Creation:
         )
 
     def _correct(
-        self, user_id: str, server: Server, accounts: Collection[Account], deadline: float
+        self, user_id: str, server: Server, facts: Facts, deadline: float
     ) -> frozenset[str]:
         """Make the facts what Composio says now, and return what is missing by its word."""
         there = list(self._composio.list_accounts(user_id, deadline=deadline))
-        facts = [fact for one in there if (fact := one.fact(user_id))]
-        for fact in facts:
-            if fact not in accounts:
+        said = [fact for one in there if (fact := one.fact(user_id))]
+        for fact in said:
+            if fact not in facts.accounts:
                 self._table.record(fact)
         ids = {one.id for one in there}
-        for account in accounts:
+        for account in facts.accounts:
             if account.id not in ids:
                 self._table.withdraw(account)
-        return missing(server.required, {one.auth_config_id for one in facts if one.active})
+        return missing(server.required, {one.auth_config_id for one in said if one.active})

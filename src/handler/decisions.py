@@ -50,6 +50,8 @@ class Problem:
     slug: str | None = None
     suggested_fix: str | None = None
     request_id: str | None = None
+    retry_after: float | None = None
+    """Seconds that Composio asks to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,6 @@ class Answer:
     status: int | None
     record: Mapping[str, str] | None = None
     problem: Problem = Problem("no reason given")
-    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Instance:
     status: Status
     attempts: int
     claim_token: str
+    due_at: int | None = None
     missing: frozenset[str] = frozenset()
 
     def claimed_with(self, token: str) -> bool:
@@ -116,6 +118,13 @@ def missing(required: AbstractSet[str], active: AbstractSet[str]) -> frozenset[s
     return frozenset(required) - active
 
 
+def needs_backfill(before: Server | None, after: Server) -> bool:
+    """Whether users may have become complete without an event: the server is new or needs less."""
+    if after.gone:
+        return False
+    return before is None or before.gone or bool(before.required - after.required)
+
+
 def delay(attempts: int, *, jitter: float) -> int:
     """Return the seconds to wait after so many attempts: doubling, capped, spread.
 
@@ -125,6 +134,20 @@ def delay(attempts: int, *, jitter: float) -> int:
     """
     whole = min(FIRST_DELAY_SECONDS << min(attempts - 1, 16), LONGEST_DELAY_SECONDS)
     return max(1, round(whole * (0.5 + jitter / 2)))
+
+
+def without_a_call(
+    server: Server, active: AbstractSet[str], attempts: int, *, jitter: float
+) -> Settlement | None:
+    """Say how a claim ends that Composio need not be asked about, or None to ask."""
+    if server.gone:
+        return Settlement(
+            Status.FAILED, problem=Problem("the MCP server does not exist, or is not enrolled")
+        )
+    if lacking := missing(server.required, active):
+        due_in = delay(attempts, jitter=jitter)
+        return Settlement(Status.WAITING, due_in=due_in, missing=lacking)
+    return None
 
 
 def conclude(
@@ -194,7 +217,7 @@ def _forbidden(
 
 
 def _rate_limited(answer: Answer, again: Settlement) -> Settlement:
-    asked = answer.retry_after or 0
+    asked = answer.problem.retry_after or 0
     return Settlement(
         Status.RETRYING, due_in=max(again.due_in or 0, math.ceil(asked)), problem=answer.problem
     )

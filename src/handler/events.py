@@ -146,6 +146,11 @@ def parse(body: bytes | str) -> AccountEvent | Ignored:
         content = json.loads(body)
     except (ValueError, RecursionError):
         raise NotAnEnvelope("the body is not JSON") from None
+    return read(content)
+
+
+def read(content: object) -> AccountEvent | Ignored:
+    """Read one body that is parsed already; as `parse`."""
     if not isinstance(content, dict):
         raise NotAnEnvelope("the body is not a JSON object")
     kind = content.get("type")

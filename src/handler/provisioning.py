@@ -1,8 +1,7 @@
 """The way of one fact: record -> decide -> claim -> create -> settle.
 
 The claim is the write-ahead log: from there on the instance is due, and is finished by whoever
-comes next, whatever happens to this invocation. An answer to the caller never depends on more
-than the record, because from there on nothing is lost.
+comes next, whatever happens to this invocation. Before it, a failure is the caller's to repeat.
 """
 
 import random
@@ -15,8 +14,8 @@ from handler.catalog import Catalog, View
 from handler.composio import Composio
 from handler.creation import Creation
 from handler.decisions import LEASE_SECONDS, Instance, Server, Settlement, Status, missing
-from handler.events import Account, AccountEvent
-from handler.table import Recorded, Table
+from handler.events import Account, AccountEvent, Ignored
+from handler.table import Facts, Table
 from handler.telemetry import Metric, count, logger
 
 
@@ -57,12 +56,26 @@ class Provisioning:
         self._clock = clock
         self._token = token
 
-    def take(self, event: AccountEvent, *, deadline: float) -> Seen:
+    def take(self, event: AccountEvent | Ignored, *, deadline: float) -> Seen:
         """Take an event to its end; `deadline` is the Unix time to be back at.
 
         Raises:
             Unavailable: The event lacks a deciding field, and Composio cannot be asked for it.
+            Exception: DynamoDB did not take the fact, or the claim that follows from it.
         """
+        seen = self._take(event, deadline)
+        if seen.ignored:
+            logger.info("event ignored", reason=seen.ignored)
+            count(Metric.EVENT_IGNORED)
+        else:
+            statuses = {outcome.server_id: outcome.status for outcome in seen.outcomes}
+            logger.info("event taken", statuses=statuses)
+        return seen
+
+    def _take(self, event: AccountEvent | Ignored, deadline: float) -> Seen:
+        if isinstance(event, Ignored):
+            return Seen(ignored=event.reason)
+        logger.append_keys(account_id=event.account_id)
         account = event.account or self._look_up(event.account_id, deadline)
         if account is None:
             return Seen(ignored="Composio does not say whose connected account it is")
@@ -73,13 +86,13 @@ class Provisioning:
         view = self._catalog.known()
         if view.fresh and not view.requiring(account.auth_config_id):
             return Seen(ignored="no enrolled MCP server requires the auth config")
-        recorded = self._table.record(account)
-        count(Metric.ACCOUNT_RECORDED if recorded.fresh else Metric.ACCOUNT_STALE)
+        facts = self._table.record(account)
+        count(Metric.ACCOUNT_RECORDED if facts.fresh else Metric.ACCOUNT_STALE)
         if not view.fresh:
             view = self._sync(view, deadline)
         return Seen(
             tuple(
-                self._attempt(account.user_id, server, recorded, deadline)
+                self._provision(account.user_id, server, facts, deadline)
                 for server in view.requiring(account.auth_config_id)
             )
         )
@@ -87,7 +100,7 @@ class Provisioning:
     def _sync(self, view: View, deadline: float) -> View:
         try:
             return self._catalog.sync(deadline=deadline)
-        except Exception:  # noqa: BLE001 - as in `_attempt`
+        except Exception:  # noqa: BLE001 - what the catalog lacks is back-filled when it is known
             logger.exception("the catalog is left as it was")
             return view
 
@@ -95,21 +108,30 @@ class Provisioning:
         found = self._composio.get_account(account_id, deadline=deadline)
         return found.fact() if found else None
 
-    def _attempt(
-        self, user_id: str, server: Server, recorded: Recorded, deadline: float
-    ) -> Outcome:
-        try:
-            return self._provision(user_id, server, recorded, deadline)
-        except Exception:  # noqa: BLE001 - the fact is stored: what fails now is made good later
-            logger.exception("the instance is left to be finished", server_id=server.id)
-            return Outcome(server.id, Status.RETRYING)
+    def finish(self, user_id: str, server_id: str, *, deadline: float) -> Outcome | None:
+        """Take up an instance that is due; None where there is none.
 
-    def _provision(
-        self, user_id: str, server: Server, recorded: Recorded, deadline: float
-    ) -> Outcome:
-        lacking = missing(server.required, recorded.active)
+        Facts may have changed since: what is missing now makes it wait, but due once more, as
+        the claim keeps out the event that could complete it. The time after, it rests.
+        """
+        facts, instances = self._table.user(user_id)
+        instance = instances.get(server_id)
+        if instance is None:
+            return None
+        server = self._catalog.server(server_id)
+        lacking = missing(server.required, facts.active)
+        if lacking and instance.status is Status.WAITING:
+            self._table.rest(instance)
+            return Outcome(server_id, Status.WAITING, lacking)
+        return self._claim(user_id, server, facts, deadline)
+
+    def _provision(self, user_id: str, server: Server, facts: Facts, deadline: float) -> Outcome:
+        lacking = missing(server.required, facts.active)
         if lacking:
             return Outcome(server.id, Status.WAITING, lacking)
+        return self._claim(user_id, server, facts, deadline)
+
+    def _claim(self, user_id: str, server: Server, facts: Facts, deadline: float) -> Outcome:
         token = self._token()
         instance = self._table.claim(
             user_id,
@@ -117,14 +139,18 @@ class Provisioning:
             token=token,
             now=int(self._clock()),
             lease=LEASE_SECONDS,
-            fresh=recorded.fresh,
+            fresh=facts.fresh,
         )
         if not instance.claimed_with(token):
             return Outcome(server.id, instance.status, instance.missing)
-        settlement = self._creation.conclude(instance, server, recorded.accounts, deadline=deadline)
-        if not self._table.settle(
-            user_id, server.id, settlement, token=token, now=int(self._clock())
-        ):
+        try:
+            settlement = self._creation.conclude(instance, server, facts, deadline=deadline)
+            now = int(self._clock())
+            settled = self._table.settle(user_id, server.id, settlement, token=token, now=now)
+        except Exception:  # noqa: BLE001 - the claim is stored: when its lease ends, it is due
+            logger.exception("the claim is left to the sweep", server_id=server.id)
+            return Outcome(server.id, Status.CREATING)
+        if not settled:
             logger.warning("the claim was lost before it was settled", server_id=server.id)
             return Outcome(server.id, Status.CREATING)
         _tell(instance, settlement)

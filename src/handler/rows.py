@@ -6,6 +6,7 @@
 | `USER#<user_id>` | `INSTANCE#<server_id>` | the instance and the claim on it |
 | `CATALOG` | `SERVER#<server_id>` | the auth configs that an MCP server requires |
 | `CATALOG` | `SYNCED` | when the catalog was last read at Composio |
+| `SWEEP` | `WATERMARK` | how far recent accounts have been read |
 """
 
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     type Item = Mapping[str, AttributeValueTypeDef]
 
+ACCOUNTS = "ACCOUNTS"
 ACCOUNT = "account#"
 """Prefix of the attributes that hold accounts: an id can then never name another attribute."""
 
@@ -30,6 +32,7 @@ takes 1,000 writes a second, and Composio's largest plan 167 calls a second."""
 
 CATALOG = "CATALOG"
 SYNCED_KEY = {"pk": CATALOG, "sk": "SYNCED"}
+WATERMARK_KEY = {"pk": "SWEEP", "sk": "WATERMARK"}
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -47,12 +50,17 @@ def from_item(item: "Item") -> dict[str, Any]:
 
 def accounts_key(user_id: str) -> dict[str, str]:
     """Return the key of the row that holds the user's accounts."""
-    return {"pk": f"USER#{user_id}", "sk": "ACCOUNTS"}
+    return {"pk": f"USER#{user_id}", "sk": ACCOUNTS}
 
 
 def instance_key(user_id: str, server_id: str) -> dict[str, str]:
     """Return the key of the row that holds the instance."""
     return {"pk": f"USER#{user_id}", "sk": f"INSTANCE#{server_id}"}
+
+
+def instance_ids(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the user and the MCP server that the key of an instance names."""
+    return row["pk"].removeprefix("USER#"), row["sk"].removeprefix("INSTANCE#")
 
 
 def account_to_row(account: Account) -> dict[str, Any]:
@@ -74,14 +82,16 @@ def accounts_from_row(user_id: str, row: Mapping[str, Any]) -> tuple[Account, ..
     )
 
 
-def instance_from_row(user_id: str, server_id: str, row: Mapping[str, Any]) -> Instance:
+def instance_from_row(row: Mapping[str, Any]) -> Instance:
     """Return the instance in the row."""
+    user_id, server_id = instance_ids(row)
     return Instance(
         user_id=user_id,
         server_id=server_id,
         status=Status(row["status"]),
         attempts=int(row["attempts"]),
         claim_token=row["claim_token"],
+        due_at=int(row["due_at"]) if "due_at" in row else None,
         missing=frozenset(row.get("missing", ())),
     )
 
@@ -109,11 +119,14 @@ def settlement_to_row(settlement: Settlement, *, now: int) -> dict[str, Any]:
     }
 
 
+def server_key(server_id: str) -> dict[str, str]:
+    """Return the key of the row of the catalog that holds the server."""
+    return {"pk": CATALOG, "sk": f"SERVER#{server_id}"}
+
+
 def server_to_row(server: Server) -> dict[str, Any]:
-    """Return the row of the catalog that holds the server."""
+    """Return the attributes that hold the server."""
     return {
-        "pk": CATALOG,
-        "sk": f"SERVER#{server.id}",
         "server_id": server.id,
         "required": sorted(server.required),
         "name": server.name,

@@ -36,6 +36,8 @@ class Settings(BaseModel):
 
     table_name: str = Field(min_length=1)
     secret_id: str = Field(min_length=1)
+    queue_url: str = Field(min_length=1)
+    bus_name: str = Field(min_length=1)
     composio_base_url: Annotated[str, AfterValidator(_safe_url)]
     mcp_server_ids: Annotated[str, AfterValidator(_server_ids)]
 

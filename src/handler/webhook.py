@@ -21,7 +21,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from handler import bootstrap
 from handler.credentials import Credentials
-from handler.events import Ignored, NotAnEnvelope, parse
+from handler.events import NotAnEnvelope, parse
 from handler.provisioning import Outcome, Provisioning
 from handler.signature import NotAuthentic, verify
 from handler.telemetry import Metric, count, logger, metrics
@@ -76,15 +76,10 @@ class Webhook:
             logger.warning("event malformed", reason=str(malformed))
             count(Metric.EVENT_MALFORMED)
             raise Refused(400, str(malformed)) from None
-        if isinstance(event, Ignored):
-            return _ignored(event.reason)
-        logger.append_keys(account_id=event.account_id)
         seen = self._provisioning.take(event, deadline=deadline)
         if seen.ignored:
-            return _ignored(seen.ignored)
-        servers = [_server(outcome) for outcome in seen.outcomes]
-        logger.info("event taken", servers=servers)
-        return {"servers": servers}
+            return {"ignored": seen.ignored}
+        return {"servers": [_server(outcome) for outcome in seen.outcomes]}
 
     def _authentic_body(self, request: Mapping[str, Any]) -> bytes:
         headers = _headers(request)
@@ -128,12 +123,6 @@ def _body(request: Mapping[str, Any]) -> bytes:
     if len(body) > LARGEST_BODY:
         raise Refused(413, f"larger than {LARGEST_BODY} bytes")
     return body
-
-
-def _ignored(reason: str) -> dict[str, Any]:
-    logger.info("event ignored", reason=reason)
-    count(Metric.EVENT_IGNORED)
-    return {"ignored": reason}
 
 
 def _server(outcome: Outcome) -> dict[str, Any]:

@@ -1,0 +1,92 @@
+"""The door out: what the table's stream says has been settled is told on the bus.
+
+The stored outcome is the outbox: none is announced without being stored, and what could not be
+announced comes again from the stream. Who listens may hear an outcome twice, with the same `id`.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from handler import rows
+from handler.decisions import Status
+from handler.settings import Settings
+from handler.telemetry import SERVICE, Metric, count, logger, metrics
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+DETAIL_TYPES = {Status.READY: "MCP Instance Ready", Status.FAILED: "MCP Instance Failed"}
+BATCH = 10
+"""PutEvents takes no more; the event source hands over no more, either."""
+
+
+class Announcer:
+    """Puts outcomes on the bus `bus_name`, through a boto3 client."""
+
+    def __init__(self, client: "EventBridgeClient", bus_name: str) -> None:
+        self._client = client
+        self._bus_name = bus_name
+
+    def announce(self, records: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return the partial batch response to at most ten records of the stream."""
+        told = [(record, entry) for record in records if (entry := self._entry(record))]
+        if not told:
+            return {"batchItemFailures": []}
+        entries: Any = [entry for _, entry in told]
+        answer = self._client.put_events(Entries=entries)
+        # PutEvents says 200 even where it took nothing.
+        results = zip(told, answer["Entries"], strict=True)
+        failed = [record for (record, _), result in results if "ErrorCode" in result]
+        if failed:
+            logger.error("outcomes not announced", number=len(failed))
+        for _ in range(len(told) - len(failed)):
+            count(Metric.OUTCOME_ANNOUNCED)
+        return {
+            "batchItemFailures": [
+                {"itemIdentifier": record["dynamodb"]["SequenceNumber"]} for record in failed
+            ]
+        }
+
+    def _entry(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
+        row = rows.from_item(record["dynamodb"]["NewImage"])
+        before = rows.from_item(record["dynamodb"].get("OldImage", {}))
+        if row.get("status") == before.get("status"):
+            return None
+        user_id, server_id = rows.instance_ids(row)
+        detail = {
+            "id": row["claim_token"],
+            "user_id": user_id,
+            "server_id": server_id,
+            "status": row["status"],
+            "record": row.get("record"),
+            "error": row.get("last_error"),
+        }
+        return {
+            "Source": SERVICE,
+            "DetailType": DETAIL_TYPES[Status(row["status"])],
+            "Detail": json.dumps(detail, default=int),
+            "EventBusName": self._bus_name,
+        }
+
+
+@cache
+def _door() -> Announcer:
+    settings = Settings.from_environment(os.environ)
+    return Announcer(boto3.client("events"), settings.bus_name)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
+    """Announce one batch of the stream."""
+    return _door().announce(event["Records"])
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # the init phase: a wrong setting is told at start
+    _door()

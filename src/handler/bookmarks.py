@@ -1,0 +1,112 @@
+"""What the sweep remembers between two runs: the catalog, its back-fills, and the watermark."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from handler import rows
+from handler.decisions import Server
+from handler.dynamodb import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The catalog: the servers by id, when they were last read, whose users to back-fill."""
+
+    servers: Mapping[str, Server]
+    synced_at: int
+    backfills: frozenset[str]
+
+
+class Bookmarks:
+    """The sweep's part of the table."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def due(self, now: int, limit: int) -> list[tuple[str, str]]:
+        """Return (user, MCP server) of instances that are due at this Unix time, oldest first."""
+        return [rows.instance_ids(row) for row in self._store.due(now, limit)]
+
+    def catalog(self) -> Shelf:
+        """Return the known servers."""
+        servers: dict[str, Server] = {}
+        synced_at = 0
+        backfills = set()
+        for row in self._store.partition(rows.CATALOG):
+            if row["sk"] == rows.SYNCED_KEY["sk"]:
+                synced_at = int(row["synced_at"])
+            else:
+                servers[row["server_id"]] = rows.server_from_row(row)
+                backfills |= {row["server_id"]} if "backfill" in row else set()
+        return Shelf(servers, synced_at, frozenset(backfills))
+
+    def store_server(self, server: Server, *, backfill: bool) -> None:
+        """Store what an MCP server requires, and that its users are to be back-filled.
+
+        It is one write: a server that is new is never known without its back-fill.
+        """
+        row = rows.server_to_row(server) | ({"backfill": ""} if backfill else {})
+        self._store.update(
+            rows.server_key(server.id),
+            "SET " + ", ".join(f"#{name} = :{name}" for name in row),
+            "",
+            {f":{name}": value for name, value in row.items()},
+        )
+
+    def store_synced(self, now: int) -> None:
+        """Store that the catalog was read at Composio at this time (Unix seconds)."""
+        self._store.put({**rows.SYNCED_KEY, "synced_at": now})
+
+    def begin_backfill(self, server_id: str, *, now: int, lease: int) -> str | None:
+        """Take the back-fill of a server, and return the cursor to go on from ("" at first).
+
+        None where it is done already, or in other hands until its lease ends.
+        """
+        row, taken = self._store.update(
+            rows.server_key(server_id),
+            "SET #backfill_until = :until",
+            "attribute_exists(#backfill)"
+            " AND (attribute_not_exists(#backfill_until) OR #backfill_until <= :now)",
+            {":until": now + lease, ":now": now},
+        )
+        return str(row["backfill"]) if taken else None
+
+    def leave_backfill(self, server_id: str, cursor: str | None) -> None:
+        """Give the back-fill out of hand: at this cursor, or done with None."""
+        done = cursor is None
+        self._store.update(
+            rows.server_key(server_id),
+            "REMOVE #backfill, #backfill_until"
+            if done
+            else "SET #backfill = :cursor REMOVE #backfill_until",
+            "attribute_exists(#backfill)",
+            {} if done else {":cursor": cursor},
+        )
+
+    def begin_recent(self, *, now: int, start: int, lease: int) -> int | None:
+        """Take the reading of recent accounts, and return the watermark (Unix seconds).
+
+        None where it is in other hands until its lease ends. `start` is the first watermark.
+        """
+        row, taken = self._store.update(
+            rows.WATERMARK_KEY,
+            "SET #lease_until = :until, #read_until = if_not_exists(#read_until, :start)",
+            "attribute_not_exists(#lease_until) OR #lease_until <= :now",
+            {":until": now + lease, ":now": now, ":start": start},
+        )
+        return int(row["read_until"]) if taken else None
+
+    def keep_recent(self, *, now: int, lease: int) -> None:
+        """Hold the reading of recent accounts for longer: it is handed on."""
+        self._store.update(
+            rows.WATERMARK_KEY, "SET #lease_until = :until", "", {":until": now + lease}
+        )
+
+    def advance(self, read_until: int) -> None:
+        """Set the watermark: all accounts created before this Unix time have been recorded."""
+        self._store.update(
+            rows.WATERMARK_KEY,
+            "SET #read_until = :read_until REMOVE #lease_until",
+            "#read_until <= :read_until",
+            {":read_until": read_until},
+        )

@@ -1,0 +1,143 @@
+"""Catches up with whatever was missed, each minute, in three parts.
+
+- due: instances whose lease or retry time has passed go to the queue, one message each.
+- recent: accounts that have turned ACTIVE lately are read at Composio and taken like any event,
+  so that an event that was never sent is not missed either.
+- catalog: a server that is new, or needs less, has its users back-filled.
+
+Each part survives the failure of the others, stays inside the time, and hands the rest on.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+
+from handler.bookmarks import Bookmarks
+from handler.catalog import Catalog
+from handler.composio import Composio
+from handler.decisions import LEASE_SECONDS
+from handler.events import ConnectedAccount
+from handler.provisioning import Provisioning
+from handler.tasks import Queue
+from handler.telemetry import Metric, count, logger
+from handler.transport import CALL_SECONDS
+
+MOST_QUEUED = 3000
+"""With so many messages in the queue, no more instances are sent there: that is the pace."""
+
+OVERLAP_SECONDS = 900
+"""A link dies after 10 minutes (Composio's KB, "Connected accounts"), so an account turns ACTIVE
+within 10 minutes of its creation or never; the rest is for clocks that differ."""
+
+
+class Sweep:
+    """Runs the parts; `clock` is Unix seconds. Deadlines are Unix times to be back at."""
+
+    def __init__(
+        self,
+        bookmarks: Bookmarks,
+        composio: Composio,
+        catalog: Catalog,
+        provisioning: Provisioning,
+        queue: Queue,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._bookmarks = bookmarks
+        self._composio = composio
+        self._catalog = catalog
+        self._provisioning = provisioning
+        self._queue = queue
+        self._clock = clock
+
+    def run(self, *, deadline: float) -> None:
+        """Run the three parts, each whatever became of the others."""
+        for part in (self._due, self._catalog_part, self._recent):
+            try:
+                part(deadline)
+            except Exception:  # noqa: BLE001 - it runs again in a minute
+                logger.exception("a part of the sweep failed", part=part.__name__.strip("_"))
+                count(Metric.SWEEP_FAILED)
+        count(Metric.SWEEP_RUN)
+
+    def read_recent(self, cursor: str, *, floor: int, until: int, deadline: float) -> None:
+        """Take the accounts from this page back to the floor, then set the watermark.
+
+        Args:
+            cursor: The page to begin with; "" is the newest.
+            floor: Unix seconds; accounts created before are left alone.
+            until: Unix seconds at which the reading of the newest page began: the watermark.
+            deadline: The Unix time to be back at; the rest is handed on as a message.
+        """
+        for page, account in self._pages(cursor, deadline):
+            if account.created_at and account.created_at.timestamp() < floor:
+                break
+            if self._out_of_time(deadline):
+                self._bookmarks.keep_recent(now=int(self._clock()), lease=LEASE_SECONDS)
+                task = {"task": "recent", "cursor": page, "floor": floor, "until": until}
+                self._queue.send([task])
+                return
+            self._take(account, deadline)
+        self._bookmarks.advance(until)
+
+    def backfill(self, server_id: str, *, deadline: float) -> None:
+        """Take the accounts that matter to an MCP server, from where it was left.
+
+        Nothing is done where somebody else is at it, or where it is done.
+        """
+        now = int(self._clock())
+        cursor = self._bookmarks.begin_backfill(server_id, now=now, lease=LEASE_SECONDS)
+        if cursor is None:
+            return
+        required = self._catalog.server(server_id).required
+        for page, account in self._pages(cursor, deadline, auth_config_ids=required):
+            if self._out_of_time(deadline):
+                self._bookmarks.leave_backfill(server_id, page)
+                self._queue.send([{"task": "backfill", "server_id": server_id}])
+                return
+            self._take(account, deadline)
+        self._bookmarks.leave_backfill(server_id, None)
+
+    def _due(self, _: float) -> None:
+        room = MOST_QUEUED - self._queue.depth()
+        if room <= 0:
+            return
+        due = self._bookmarks.due(int(self._clock()), room)
+        self._queue.send(
+            {"task": "due", "user_id": user_id, "server_id": server_id}
+            for user_id, server_id in due
+        )
+
+    def _catalog_part(self, deadline: float) -> None:
+        self._catalog.refresh(deadline=deadline)
+        servers = sorted(self._catalog.backfills())
+        self._queue.send({"task": "backfill", "server_id": one} for one in servers)
+
+    def _recent(self, deadline: float) -> None:
+        now = int(self._clock())
+        watermark = self._bookmarks.begin_recent(
+            now=now, start=now - OVERLAP_SECONDS, lease=LEASE_SECONDS
+        )
+        if watermark is not None:
+            floor = watermark - OVERLAP_SECONDS
+            self.read_recent("", floor=floor, until=now, deadline=deadline)
+
+    def _pages(
+        self, cursor: str | None, deadline: float, **filters: frozenset[str]
+    ) -> Iterator[tuple[str, ConnectedAccount]]:
+        """Yield (cursor of its page, account) from the page on, newest first."""
+        while cursor is not None:
+            accounts, following = self._composio.active_accounts(
+                cursor, deadline=deadline, **filters
+            )
+            for account in accounts:
+                yield cursor, account
+            cursor = following
+
+    def _take(self, account: ConnectedAccount, deadline: float) -> None:
+        if fact := account.fact():
+            self._provisioning.see(fact, deadline=deadline)
+        else:
+            count(Metric.EVENT_IGNORED)
+
+    def _out_of_time(self, deadline: float) -> bool:
+        return deadline - self._clock() < CALL_SECONDS
