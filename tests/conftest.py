@@ -20,6 +20,8 @@ from tests.deployed import tidy as tidy
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
+type Counted = Callable[[], dict[str, int]]
+
 
 class Clock:
     """A clock that moves only when it is told to."""
@@ -90,7 +92,7 @@ def log() -> Iterator[Log]:
 
 
 @pytest.fixture(autouse=True)
-def counted() -> Iterator[Callable[[], dict[str, int]]]:
+def counted() -> Iterator[Counted]:
     """Return how often each metric was counted in this test, and in this test only."""
     metrics.clear_metrics()
     yield lambda: {
