@@ -709,6 +709,11 @@ def test_a_query_that_is_not_by_key_is_refused(
         table.query(condition, values)
 
 
+def test_a_query_needs_a_key_condition(table: Subject) -> None:
+    with refused():
+        table.call("query")
+
+
 @pytest.mark.parametrize("forward", [True, False])
 def test_a_query_is_paged_without_loss_or_repetition(
     table: Subject,
@@ -988,6 +993,26 @@ def test_a_write_costs_a_unit_per_kb_of_the_larger_image(table: Subject) -> None
     assert _units(table.update("REMOVE b", **TOTAL)) == 2
     assert _units(table.call("delete_item", Key=KEY, **TOTAL)) == 1
     assert "ConsumedCapacity" not in table.put()
+
+
+@rows(
+    "what value size",
+    ("text, in UTF-8", s("aé"), 3),
+    ("an integer", n(100), 2),
+    ("a number of three digits", n("-12.5"), 4),
+    ("a flag", {"BOOL": True}, 1),
+    ("a null", {"NULL": True}, 1),
+    ("a set", {"SS": ["ab", "c"]}, 3),
+    ("a list", items(n(1), s("ab")), 9),
+    ("a map", m(ab=n(1)), 8),
+)
+def test_values_count_their_documented_bytes(
+    table: Subject, what: str, value: Item, size: int
+) -> None:
+    assert what
+    taken = sum(len(name) + len(key["S"]) for name, key in KEY.items()) + len("ab") + size
+    assert _units(table.put({"a": value, "b": s("x" * (1024 - taken))}, **TOTAL)) == 1
+    assert _units(table.put({"a": value, "b": s("x" * (1025 - taken))}, **TOTAL)) == 2
 
 
 def test_a_write_to_the_index_costs_extra_and_a_move_costs_twice(table: Subject) -> None:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from tests.fakes.schema import INDEX, index_entry
-from tests.fakes.values import Item, item_size
+from tests.fakes.sizes import item_size
+from tests.fakes.values import Item
 
 WRITE_UNIT, READ_UNIT = 1024, 4096
 

@@ -1,12 +1,13 @@
 """Conditions as closures: a tree is compiled once and then only called."""
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from tests.fakes.errors import InvalidRequestError
-from tests.fakes.grammar import (
-    Attribute,
+from tests.fakes.numerals import decimal
+from tests.fakes.paths import value_at
+from tests.fakes.sizes import text_size
+from tests.fakes.tree import (
     Between,
     Call,
     Comparison,
@@ -17,14 +18,12 @@ from tests.fakes.grammar import (
     Operand,
     Ref,
 )
-from tests.fakes.paths import value_at
-from tests.fakes.values import KINDS, ORDERED, SETS, Item, Value, decimal, text_size
+from tests.fakes.values import ORDERED, SETS, Item, Value
 
 type Getter = Callable[[Item, Item], Value | None]
 type Predicate = Callable[[Item, Item], bool]
-type Check = Callable[[Item], None]
 
-_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -122,7 +121,7 @@ def _comparison(node: Comparison) -> Predicate:
         return lambda item, values: (
             (value := left(item, values)) is None or value != right(item, values)
         )
-    compare = _ORDER[node.operator]
+    compare = ORDER[node.operator]
     return lambda item, values: ordered(compare, left(item, values), right(item, values))
 
 
@@ -162,94 +161,3 @@ _TESTS: dict[str, Callable[..., Predicate]] = {
     "begins_with": _begins_with,
     "contains": _contains,
 }
-
-
-def checks(node: Condition) -> Iterator[Check]:
-    """What a condition demands of the request's own values, whatever the item holds."""
-    match node:
-        case Junction(_, left, right):
-            yield from checks(left)
-            yield from checks(right)
-        case Not(inner):
-            yield from checks(inner)
-        case Comparison(symbol, left, right):
-            if symbol in _ORDER:
-                yield from _typed(symbol, ORDERED, left, right)
-            yield from _sizes(left, right)
-        case Between(operand, low, high):
-            yield from _typed("BETWEEN", ORDERED, operand, low, high)
-            if isinstance(low, Ref) and isinstance(high, Ref):
-                yield _bounds(low.name, high.name)
-            yield from _sizes(operand, low, high)
-        case In(operand, options):
-            yield from _sizes(operand, *options)
-        case Call():
-            yield from _test_checks(node)
-
-
-def _test_checks(test: Call) -> Iterator[Check]:
-    first, *rest = test.arguments
-    if test.function == "begins_with":
-        yield from _typed("begins_with", frozenset({"S", "B"}), first, *rest)
-    elif test.function == "attribute_type":
-        yield _kind_check(rest[0])
-    elif not rest and not isinstance(first, Attribute):
-        raise InvalidRequestError(
-            "Invalid expression: Operator or function requires a document path; "
-            f"operator or function: {test.function}"
-        )
-
-
-def _sizes(*operands: Operand) -> Iterator[Check]:
-    for operand in operands:
-        if isinstance(operand, Call):
-            yield from _typed("size", KINDS - {"N", "BOOL", "NULL"}, operand.arguments[0])
-
-
-def _typed(function: str, kinds: frozenset[str], *operands: Operand) -> Iterator[Check]:
-    for operand in operands:
-        if isinstance(operand, Ref):
-            yield typed(function, kinds, operand.name)
-
-
-def typed(function: str, kinds: frozenset[str], ref: str) -> Check:
-    """A check that a value of the request has one of these types."""
-
-    def check(values: Item) -> None:
-        if kinds.isdisjoint(values[ref]):
-            raise InvalidRequestError(
-                "Invalid expression: Incorrect operand type for operator or function; operator or "
-                f"function: {function}, operand type: {next(iter(values[ref]))}"
-            )
-
-    return check
-
-
-def _bounds(low: str, high: str) -> Check:
-    def check(values: Item) -> None:
-        least, most = values[low], values[high]
-        if not ordered(operator.le, least, most):
-            raise InvalidRequestError(
-                "Invalid expression: The BETWEEN operator requires upper bound to be greater than "
-                f"or equal to lower bound, of the same type; lower: {least}, upper: {most}"
-            )
-
-    return check
-
-
-def _kind_check(kind: Operand) -> Check:
-    if not isinstance(kind, Ref):
-        raise InvalidRequestError(
-            "Invalid expression: Incorrect operand type for operator or function; operator or "
-            "function: attribute_type, operand type: document path"
-        )
-
-    def check(values: Item) -> None:
-        name = values[kind.name].get("S")
-        if name not in KINDS:
-            raise InvalidRequestError(
-                f"Invalid expression: Invalid attribute type name found; type: {name}, "
-                f"valid types: {{{','.join(sorted(KINDS))}}}"
-            )
-
-    return check

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack, cast
 
 from tests.fakes.errors import Exceptions, InvalidRequestError, metadata, service_error
-from tests.fakes.reads import get, read_page
+from tests.fakes.reads import get, query, scan
 from tests.fakes.requests import Request, check_enums, check_shape
 from tests.fakes.table import Image, Table
 from tests.fakes.transactions import Attempt, transact
@@ -75,11 +75,11 @@ class FakeDynamoDB:
 
     def query(self, **request: "Unpack[t.QueryInputTypeDef]") -> "t.QueryOutputTypeDef":
         """Query, on the table or on its index."""
-        return cast("t.QueryOutputTypeDef", self._run("Query", request, read_page))
+        return cast("t.QueryOutputTypeDef", self._run("Query", request, query))
 
     def scan(self, **request: "Unpack[t.ScanInputTypeDef]") -> "t.ScanOutputTypeDef":
         """Scan, in the order of the keys, which the real one does not promise."""
-        return cast("t.ScanOutputTypeDef", self._run("Scan", request, read_page))
+        return cast("t.ScanOutputTypeDef", self._run("Scan", request, scan))
 
     def transact_write_items(
         self, **request: "Unpack[t.TransactWriteItemsInputTypeDef]"

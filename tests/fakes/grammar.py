@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import NamedTuple
 
 from tests.fakes.errors import InvalidRequestError
 from tests.fakes.paths import Path
 from tests.fakes.reserved import RESERVED
+from tests.fakes.tree import Attribute, Call, Operand, Ref
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<word>[A-Za-z][A-Za-z0-9_]*|[#:][A-Za-z0-9_]+|\d+)"
@@ -23,91 +23,6 @@ TESTS = {
 VALUES = {"if_not_exists": 2, "list_append": 2}
 MAX_BYTES = 4096
 MAX_OPERANDS = 100
-
-
-class Ref(NamedTuple):
-    """A :value of the request."""
-
-    name: str
-
-
-class Attribute(NamedTuple):
-    """A document path."""
-
-    path: Path
-
-
-class Call(NamedTuple):
-    """A function; as an operand size, if_not_exists or list_append, else a test."""
-
-    function: str
-    arguments: "tuple[Operand, ...]"
-
-
-type Operand = Ref | Attribute | Call
-
-
-class Comparison(NamedTuple):
-    """A comparison of two operands."""
-
-    operator: str
-    left: Operand
-    right: Operand
-
-
-class Between(NamedTuple):
-    """A range, both ends included."""
-
-    operand: Operand
-    low: Operand
-    high: Operand
-
-
-class In(NamedTuple):
-    """Equality with one of several."""
-
-    operand: Operand
-    options: tuple[Operand, ...]
-
-
-class Not(NamedTuple):
-    """The opposite."""
-
-    inner: "Condition"
-
-
-class Junction(NamedTuple):
-    """AND or OR of two."""
-
-    operator: str
-    left: "Condition"
-    right: "Condition"
-
-
-type Condition = Call | Comparison | Between | In | Not | Junction
-
-
-class Sum(NamedTuple):
-    """The right side of SET a = b + c, or b - c."""
-
-    operator: str
-    left: Operand
-    right: Operand
-
-
-class Update(NamedTuple):
-    """An update expression, clause by clause."""
-
-    sets: list[tuple[Path, Operand | Sum]]
-    removes: list[Path]
-    adds: list[tuple[Path, Ref]]
-    deletes: list[tuple[Path, Ref]]
-
-    @property
-    def targets(self) -> tuple[Path, ...]:
-        """Every path that the update writes."""
-        pairs = (*self.sets, *self.adds, *self.deletes)
-        return (*(path for path, _ in pairs), *self.removes)
 
 
 class Vocabulary:

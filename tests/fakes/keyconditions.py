@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from tests.fakes.conditions import Predicate, compiled
 from tests.fakes.errors import InvalidRequestError
-from tests.fakes.grammar import (
+from tests.fakes.schema import TYPES
+from tests.fakes.tree import (
     Attribute,
     Between,
     Call,
@@ -17,7 +18,6 @@ from tests.fakes.grammar import (
     Operand,
     Ref,
 )
-from tests.fakes.schema import TYPES
 from tests.fakes.values import Item
 
 type _Parts = tuple[str, str, tuple[Operand, ...]]

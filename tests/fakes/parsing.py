@@ -1,9 +1,8 @@
 """The three kinds of expression: conditions, updates and projections."""
 
-from tests.fakes.grammar import (
-    COMPARATORS,
-    MAX_OPERANDS,
-    TESTS,
+from tests.fakes.grammar import COMPARATORS, MAX_OPERANDS, TESTS, Reader, Vocabulary
+from tests.fakes.paths import Path, check_overlaps, shown
+from tests.fakes.tree import (
     Attribute,
     Between,
     Call,
@@ -13,12 +12,9 @@ from tests.fakes.grammar import (
     Junction,
     Not,
     Operand,
-    Reader,
     Sum,
     Update,
-    Vocabulary,
 )
-from tests.fakes.paths import Path, check_overlaps, shown
 
 
 class ConditionReader(Reader):

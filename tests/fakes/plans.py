@@ -5,13 +5,15 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tests.fakes import conditions, updates
-from tests.fakes.conditions import Check, Predicate
+from tests.fakes.checks import Check, condition_checks, update_checks
+from tests.fakes.conditions import Predicate
 from tests.fakes.errors import InvalidRequestError
-from tests.fakes.grammar import Condition, Vocabulary
+from tests.fakes.grammar import Vocabulary
 from tests.fakes.keyconditions import KeyCondition, primary_names, read_key_condition
 from tests.fakes.parsing import ConditionReader, UpdateReader, read_projection
 from tests.fakes.paths import Path
 from tests.fakes.schema import KEY, KEYS
+from tests.fakes.tree import Condition
 from tests.fakes.updates import Change
 from tests.fakes.values import Item, admitted_item
 
@@ -62,11 +64,11 @@ def writing(condition: str | None, update: str | None, given: Placeholders) -> W
     targets: tuple[Path, ...] = ()
     if update is not None:
         changes = UpdateReader("UpdateExpression", update, vocabulary).read()
-        checks += updates.checks(changes)
+        checks += update_checks(changes)
         change, targets = updates.compiled(changes), changes.targets
     if condition is not None:
         tree = _condition("ConditionExpression", condition, vocabulary)
-        checks += conditions.checks(tree)
+        checks += condition_checks(tree)
         test = conditions.compiled(tree)
     vocabulary.check_all_used()
     for path in targets:
@@ -93,7 +95,7 @@ def reading(
     if key is not None:
         tree = _condition("KeyConditionExpression", key, vocabulary)
         selection = read_key_condition(tree, KEYS[index])
-        checks += conditions.checks(tree)
+        checks += condition_checks(tree)
     if filtering is not None:
         tree = _condition("FilterExpression", filtering, vocabulary)
         if key is not None and (named := primary_names(tree, KEYS[index])):
@@ -101,7 +103,7 @@ def reading(
                 "Filter Expression can only contain non-primary key attributes: "
                 f"Primary key attribute: {named}"
             )
-        checks += conditions.checks(tree)
+        checks += condition_checks(tree)
         test = conditions.compiled(tree)
     if projection is not None:
         paths = read_projection(projection, vocabulary)

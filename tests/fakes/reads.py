@@ -10,8 +10,9 @@ from tests.fakes.paths import projected
 from tests.fakes.plans import Reading, placeholders, reading
 from tests.fakes.requests import Request
 from tests.fakes.schema import INDEX, KEY, KEYS, TYPES, identity, index_row
+from tests.fakes.sizes import item_size
 from tests.fakes.table import Table
-from tests.fakes.values import Item, admitted_item, copied_item, item_size
+from tests.fakes.values import Item, admitted_item, copied_item
 
 PAGE = 1024 * 1024
 _EXPRESSIONS = ("KeyConditionExpression", "FilterExpression", "ProjectionExpression")
@@ -37,8 +38,18 @@ class _Page(NamedTuple):
     more: bool
 
 
-def read_page(table: Table, request: Request) -> dict[str, Any]:
-    """Query, or Scan if there is no key condition."""
+def query(table: Table, request: Request) -> dict[str, Any]:
+    """Query."""
+    if "KeyConditionExpression" not in request:
+        raise InvalidRequestError(
+            "Either the KeyConditions or KeyConditionExpression parameter must be specified in "
+            "the request."
+        )
+    return scan(table, request)
+
+
+def scan(table: Table, request: Request) -> dict[str, Any]:
+    """Scan, and Query once it is known to have a key condition."""
     index = request.get("IndexName")
     plan, values = _plan(request, index)
     keys = (*KEY, *KEYS[index]) if index else KEY

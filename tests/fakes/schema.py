@@ -5,7 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from tests.fakes.errors import InvalidRequestError
-from tests.fakes.values import Item, Value, decimal, text_size
+from tests.fakes.numerals import decimal
+from tests.fakes.sizes import text_size
+from tests.fakes.values import Item, Value
 
 INDEX = "due"
 KEY = ("pk", "sk")

@@ -2,8 +2,9 @@
 
 from tests.fakes.errors import InvalidRequestError
 from tests.fakes.schema import Identity, IndexRow, check_index_key, index_entry, index_row
+from tests.fakes.sizes import is_larger
 from tests.fakes.storage import Rows
-from tests.fakes.values import Item, is_larger
+from tests.fakes.values import Item
 
 type Image = Item | None
 

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 from tests.fakes.capacity import READ_UNIT, consumed, index_write_units, write_units
 from tests.fakes.errors import InvalidRequestError, refused, service_error
 from tests.fakes.requests import Request, check_enums, check_shape
+from tests.fakes.sizes import item_size
 from tests.fakes.table import Image, Table
-from tests.fakes.values import copied_item, item_size
+from tests.fakes.values import copied_item
 from tests.fakes.writes import FAILED, Intent, intent
 
 OPERATION = "TransactWriteItems"

@@ -1,14 +1,15 @@
 """Update expressions as closures over the old item; the old item itself is never touched."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from tests.fakes.conditions import Check, Getter, getter, typed
+from tests.fakes.conditions import Getter, getter
 from tests.fakes.errors import InvalidRequestError
-from tests.fakes.grammar import Call, Operand, Ref, Sum, Update
+from tests.fakes.numerals import combined
 from tests.fakes.paths import Path, position, value_at
-from tests.fakes.values import SETS, Item, Value, combined, ordered_set
+from tests.fakes.tree import Call, Operand, Sum, Update
+from tests.fakes.values import Item, Value, ordered_set
 
 type Change = Callable[[Item | None, Item, Item], Item | None]
 type _Maker = Callable[[Item, Item], Value]
@@ -37,19 +38,25 @@ def compiled(update: Update) -> Change:
             _put(new, path, value)
         for path, ref in update.adds:
             _put(new, path, _added(value_at(base, path), values[ref.name]))
-        removes = [*update.removes] if old is not None else []
-        for path, ref in update.deletes:
-            left = _without(value_at(base, path), values[ref.name])
-            if left is not None:
-                _put(new, path, left)
-            elif old is not None:
-                removes.append(path)
+        removes = [*update.removes, *_delete(new, base, update, values)] if old else []
         # From the back: the numbers of a list's elements are those before the update.
         for path in sorted(removes, key=position, reverse=True):
             _remove(new, path)
         return new
 
     return change
+
+
+def _delete(new: Item, base: Item, update: Update, values: Item) -> list[Path]:
+    """Thin the sets; the paths of those of which nothing is left are for removal."""
+    emptied = []
+    for path, ref in update.deletes:
+        left = _without(value_at(base, path), values[ref.name])
+        if left is None:
+            emptied.append(path)
+        else:
+            _put(new, path, left)
+    return emptied
 
 
 def _holder(new: Item, path: Path) -> Any:
@@ -147,28 +154,3 @@ def _sum(operator: str, left: _Maker, right: _Maker) -> _Maker:
         return {"N": combined(operator, one["N"], two["N"])}
 
     return make
-
-
-def checks(update: Update) -> Iterator[Check]:
-    """What an update demands of the request's own values."""
-    for _, right in update.sets:
-        yield from _operand_checks(right)
-    for _, ref in update.adds:
-        yield typed("ADD", SETS | {"N"}, ref.name)
-    for _, ref in update.deletes:
-        yield typed("DELETE", SETS, ref.name)
-
-
-def _operand_checks(right: Operand | Sum) -> Iterator[Check]:
-    operands: tuple[Operand, ...]
-    if isinstance(right, Sum):
-        function, kind, operands = right.operator, "N", (right.left, right.right)
-    elif isinstance(right, Call):
-        function, operands = right.function, right.arguments
-        kind = "L" if function == "list_append" else ""
-    else:
-        return
-    for operand in operands:
-        if isinstance(operand, Ref) and kind:
-            yield typed(function, frozenset({kind}), operand.name)
-        yield from _operand_checks(operand)
