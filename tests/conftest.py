@@ -10,9 +10,17 @@ import pytest
 from hypothesis import settings
 
 from handler.telemetry import logger, metrics
+from tests.deployed import aside as aside
+from tests.deployed import deployed as deployed
+from tests.deployed import house as house
+from tests.deployed import standing as standing
+from tests.deployed import standing_aside as standing_aside
+from tests.deployed import tidy as tidy
 
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+type Counted = Callable[[], dict[str, int]]
 
 
 class Clock:
@@ -84,7 +92,7 @@ def log() -> Iterator[Log]:
 
 
 @pytest.fixture(autouse=True)
-def counted() -> Iterator[Callable[[], dict[str, int]]]:
+def counted() -> Iterator[Counted]:
     """Return how often each metric was counted in this test, and in this test only."""
     metrics.clear_metrics()
     yield lambda: {

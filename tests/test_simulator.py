@@ -426,7 +426,7 @@ def stopped_by(number: signal.Signals) -> int:
                 while not simulator.ledger():
                     time.sleep(0.01)
                 process.send_signal(number)
-                return process.wait(1)
+                return process.wait(3)
 
 
 def test_it_serves_on_loopback_only(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,27 @@
+"""Deploys to this machine and tells how a user's MCP instance comes to be: `make demo`.
+
+Exits with 0 only if it came to be exactly once; leaves nothing running and nothing behind.
+"""
+
+from local.scene import Scene
+from local.standin import Wrong, command, stand_in
+from local.story import tell
+from local.timeline import Timeline
+
+
+def play(timeline: Timeline) -> int:
+    """Start everything, tell the story, check how it ended.
+
+    Raises:
+        Wrong: It did not end well; the message lists why.
+    """
+    with stand_in(timeline) as found, Scene.on(timeline, found) as scene:
+        problems = tell(scene)
+    if problems:
+        raise Wrong("\n".join(["the story did not end well:", *problems]))
+    timeline.say("", "one instance each, and nothing is left running", "bold")
+    return 0
+
+
+if __name__ == "__main__":
+    command(play)

@@ -1,0 +1,99 @@
+"""Tells what happens while it happens: a line for each event, and below it what still goes on."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
+from rich.text import Text
+
+_SPEAKER_WIDTH = 8
+
+
+class Timeline:
+    """Lines on the terminal: elapsed time, who speaks, what happened. A context manager.
+
+    Where the output is no terminal there are the lines only, without colour or movement.
+    """
+
+    def __init__(
+        self, console: Console | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._console = console or Console(highlight=False)
+        self._clock = clock
+        self._began = clock()
+        self._steps = Progress(
+            SpinnerColumn("dots", style="cyan"),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+            TextColumn(
+                "{task.fields[said]}",
+                style="dim",
+                markup=False,
+                table_column=Column(no_wrap=True, overflow="ellipsis"),
+            ),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        """Begin to show the steps that go on."""
+        self._steps.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the terminal back."""
+        self._steps.stop()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it was made."""
+        return self._clock() - self._began
+
+    def say(self, speaker: str, text: str, style: str = "") -> None:
+        """Print one line; `style` is one of rich's."""
+        self._print(
+            Text.assemble(
+                (f"{self.elapsed:7.2f} s  ", "dim"),
+                (f"{speaker:<{_SPEAKER_WIDTH}}  ", "cyan"),
+                (text, style),
+            )
+        )
+
+    def title(self, text: str) -> None:
+        """Begin a part of the story."""
+        self._print(Text())
+        self.say("", text, "bold")
+
+    def plain(self, text: str, style: str = "") -> None:
+        """Print text as it is, to be copied."""
+        self._print(Text(text, style))
+
+    @contextlib.contextmanager
+    def step(self, speaker: str, doing: str) -> Iterator[Callable[[str], None]]:
+        """Show that something slow goes on, until the end of the context.
+
+        Yields:
+            What to call with each line that it says meanwhile.
+        """
+        if not self._console.is_terminal:
+            self.say(speaker, f"{doing} ...")
+        task = self._steps.add_task(f"{speaker}: {doing}", total=None, said="")
+        try:
+            yield lambda line: self._steps.update(task, said=" ".join(line.split()))
+        finally:
+            self._steps.remove_task(task)
+
+    def _print(self, text: Text) -> None:
+        # Soft: a line that is cut into two cannot be searched, nor a command pasted.
+        self._console.print(text, soft_wrap=True)

@@ -1,0 +1,274 @@
+"""The application as it runs on the emulator, with a simulated Composio, and verbs to try it."""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+from handler.rows import from_item
+from local.deployment import build, create
+from local.emulator import emulator, run_folder
+from local.simulator.client import Simulator
+from local.simulator.process import running
+from local.simulator.project import DEFAULT_API_KEY
+from local.simulator.switches import Switches
+from local.stack import Parameters, Stack, fill_secret
+
+SERVER, GMAIL, SLACK = "srv_demo", "ac_gmail", "ac_slack"
+BOTH = (GMAIL, SLACK)
+PATIENCE_SECONDS = 25
+_numbers = itertools.count(1)
+
+
+def someone(name: str) -> str:
+    """Return a user id that no other test has."""
+    return f"{name}-{next(_numbers)}"
+
+
+def until[T](true: Callable[[], T], what: str) -> T:
+    """Poll until it is true and return it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := true()):
+        assert time.monotonic() < deadline, f"in vain: {what}"
+        time.sleep(0.1)
+    return found
+
+
+def event(account: Mapping[str, Any], **changes: Any) -> bytes:
+    """Return the body of the event that tells of an account, as Composio's API shows it."""
+    content = {
+        "id": f"msg_{next(_numbers)}",
+        "timestamp": "2026-01-01T00:00:00.000000Z",
+        "type": f"composio.connected_account.{account['status'].lower()}",
+        "metadata": {"project_id": "pr_1", "org_id": "ok_1"},
+        "data": {**account, **changes},
+    }
+    return json.dumps(content).encode()
+
+
+def signed(body: bytes, *secrets: str, webhook_id: str = "", at: int = 0) -> dict[str, str]:
+    """Return the headers of a delivery, signed as Composio's documentation says."""
+    webhook_id = webhook_id or f"msg_{next(_numbers)}"
+    stamp = str(at or int(time.time()))
+    message = f"{webhook_id}.{stamp}.".encode() + body
+    macs = [hmac.new(secret.encode(), message, hashlib.sha256).digest() for secret in secrets]
+    return {
+        "content-type": "application/json",
+        "webhook-id": webhook_id,
+        "webhook-timestamp": stamp,
+        "webhook-signature": " ".join(f"v1,{base64.b64encode(mac).decode()}" for mac in macs),
+    }
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the webhook answered."""
+
+    status: int
+    body: Any
+
+    @property
+    def instance(self) -> tuple[str, list[str]]:
+        """The status and what is missing, of the one server that the event concerned."""
+        (one,) = self.body["servers"]
+        assert one["server_id"] == SERVER
+        return one["status"], one["missing"]
+
+
+class Deployed:
+    """A stack that runs. `secrets` are the webhook secrets that are in force."""
+
+    def __init__(self, stack: Stack, composio: Simulator) -> None:
+        self.stack = stack
+        self.composio = composio
+        self.api_key = DEFAULT_API_KEY
+        self.secrets = [stack.webhook_secret]
+        self.dynamodb = boto3.client("dynamodb", **stack.connection)
+        self.functions = boto3.client("lambda", **stack.connection)
+        self.logs = boto3.client("logs", **stack.connection)
+        self.iam = boto3.client("iam", **stack.connection)
+        self._http = httpx.Client(timeout=40, trust_env=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+        for client in (self.dynamodb, self.functions, self.logs, self.iam):
+            client.close()
+
+    def post(self, body: bytes, headers: Any) -> httpx.Response:
+        """Send this to the webhook, as it is."""
+        url = f"{self.stack.api_url}/webhooks/composio"
+        return self._http.post(url, content=body, headers=headers)
+
+    def send(self, body: bytes, secret: str = "") -> Answer:
+        """Send a signed delivery."""
+        response = self.post(body, signed(body, secret or self.secrets[0]))
+        return Answer(response.status_code, response.json())
+
+    def account(self, user_id: str, auth_config_id: str, **more: Any) -> dict[str, Any]:
+        """Let the user have an account at Composio, and return it as the API shows it."""
+        return self.show(self.composio.add_account(user_id, auth_config_id, **more))
+
+    def show(self, account_id: str) -> dict[str, Any]:
+        """Return an account as the API shows it."""
+        url = f"{self.composio.url}/api/v3/connected_accounts/{account_id}"
+        answer = self._http.get(url, headers={"x-api-key": self.api_key}).raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def connect(self, user_id: str, *auth_config_ids: str) -> Answer:
+        """Let the user connect these accounts, one after the other, and say so each time."""
+        answers = [self.send(event(self.account(user_id, one))) for one in auth_config_ids]
+        return answers[-1]
+
+    def item(self, user_id: str, sk: str = f"INSTANCE#{SERVER}") -> str:
+        """Return a row of a user byte for byte, in DynamoDB's JSON; `{}` where there is none."""
+        key = {"pk": {"S": f"USER#{user_id}"}, "sk": {"S": sk}}
+        found = self.dynamodb.get_item(
+            TableName=self.stack.table_name, Key=key, ConsistentRead=True
+        ).get("Item", {})
+        return json.dumps(found, sort_keys=True)
+
+    def row(self, user_id: str, sk: str = f"INSTANCE#{SERVER}") -> dict[str, Any]:
+        """Return a row of a user; empty where there is none."""
+        return from_item(json.loads(self.item(user_id, sk)))
+
+    def scan(self) -> dict[tuple[str, str], str]:
+        """Return the whole table: rows byte for byte, by key."""
+        pages = self.dynamodb.get_paginator("scan").paginate(
+            TableName=self.stack.table_name, ConsistentRead=True
+        )
+        items = [item for page in pages for item in page["Items"]]
+        return {
+            (item["pk"]["S"], item["sk"]["S"]): json.dumps(item, sort_keys=True) for item in items
+        }
+
+    def posts(self, user_id: str) -> dict[str, Any]:
+        """Return what the simulator's ledger says of the user's create calls."""
+        found = self.composio.instance_posts(user_id)
+        return found[0] if found else {"posts": 0, "created": 0, "max_in_flight": 0}
+
+    def record(self, user_id: str) -> dict[str, Any]:
+        """Return the one instance that the simulator holds for the user."""
+        (one,) = [
+            found
+            for found in self.composio.state()["instances"]
+            if found["instance_id"] == user_id
+        ]
+        return dict(one)
+
+    def log(self) -> str:
+        """Return every line that the function has logged."""
+        pages = self.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=self.stack.webhook_log_group_name
+        )
+        return "\n".join(line["message"] for page in pages for line in page["events"])
+
+    def put_secret(self, *webhook_secrets: str, api_key: str = "") -> None:
+        """Rotate what is given; the deployed function is not told."""
+        self.api_key = api_key or self.api_key
+        self.secrets = list(webhook_secrets) or self.secrets
+        fill_secret(
+            self.stack.aws_endpoint_url,
+            self.stack.secret_id,
+            composio_api_key=self.api_key,
+            webhook_secrets=self.secrets,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment that the template gives to the function."""
+        name = self.stack.webhook_function_name
+        found = self.functions.get_function_configuration(FunctionName=name)
+        return found["Environment"]["Variables"]
+
+    def renew(self, **changes: str) -> None:
+        """Begin a new execution environment, so that nothing is in memory."""
+        self.functions.update_function_configuration(
+            FunctionName=self.stack.webhook_function_name,
+            Environment={"Variables": self.environment() | changes},
+        )
+        self.functions.get_waiter("function_updated_v2").wait(
+            FunctionName=self.stack.webhook_function_name, WaiterConfig={"Delay": 1}
+        )
+
+
+@contextlib.contextmanager
+def deployed_to(
+    endpoint_url: str, build_dir: Path, composio: Simulator, name: str
+) -> Iterator[Deployed]:
+    """Create a stack, for as long as the context lasts."""
+    parameters = Parameters(
+        composio_url=composio.url, composio_api_key=DEFAULT_API_KEY, stack_name=name
+    )
+    application = Deployed(create(endpoint_url, build_dir, parameters), composio)
+    with contextlib.closing(application):
+        yield application
+
+
+@dataclass(frozen=True)
+class House:
+    """What all tests of the deployed application stand on."""
+
+    endpoint_url: str
+    build_dir: Path
+    composio: Simulator
+
+
+@pytest.fixture(scope="session")
+def house() -> Iterator[House]:
+    """One simulator, one emulator and one build."""
+    with (
+        run_folder("tests") as folder,
+        running("--seed", "demo") as composio,
+        emulator() as endpoint_url,
+    ):
+        yield House(endpoint_url, build(folder), composio)
+        # Composio's DELETE of an instance deletes the user's connected accounts, too.
+        assert composio.ledger(method="DELETE") == []
+
+
+@pytest.fixture(scope="session")
+def standing(house: House) -> Iterator[Deployed]:
+    """Deploy once for the session."""
+    with deployed_to(house.endpoint_url, house.build_dir, house.composio, "one") as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def standing_aside(house: House) -> Iterator[Deployed]:
+    """Deploy once more, for the tests that take away what the application needs."""
+    with deployed_to(house.endpoint_url, house.build_dir, house.composio, "two") as two:
+        yield two
+
+
+@pytest.fixture
+def tidy(house: House) -> Iterator[None]:
+    """Leave the simulator as it was; what it knows of users stays, each test has its own."""
+    yield
+    house.composio.clear_faults()
+    house.composio.set_api_keys(DEFAULT_API_KEY)
+    house.composio.set_webhook(None)
+    house.composio.switch(**Switches().model_dump())
+
+
+@pytest.fixture
+def deployed(standing: Deployed, tidy: None) -> Deployed:  # noqa: ARG001
+    """Give the application that runs."""
+    return standing
+
+
+@pytest.fixture
+def aside(standing_aside: Deployed, tidy: None) -> Deployed:  # noqa: ARG001
+    """Give a second one, which may be broken and mended."""
+    return standing_aside
