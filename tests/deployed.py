@@ -162,9 +162,7 @@ class Deployed:
     def record(self, user_id: str) -> dict[str, Any]:
         """Return the one instance that the simulator holds for the user."""
         (one,) = [
-            found
-            for found in self.composio.state()["instances"]
-            if found["instance_id"] == user_id
+            found for found in self.composio.state()["instances"] if found["instance_id"] == user_id
         ]
         return dict(one)
 

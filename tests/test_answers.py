@@ -42,7 +42,7 @@ def test_created_instance_brings_its_record(status: int) -> None:
 
     assert created.status == status
     assert created.record == RECORD
-    assert created.retry_after is None
+    assert created.problem.retry_after is None
 
 
 @pytest.mark.parametrize("field", RECORD)
@@ -94,8 +94,8 @@ def test_rate_limit_has_a_bare_message() -> None:
 
     limited = answer(429, headers(retry_after="17"), body(content))
 
-    assert limited.problem == Problem(content["message"], status=429)
-    assert limited.retry_after == 17
+    assert limited.problem == Problem(content["message"], status=429, retry_after=17)
+    assert limited.problem.retry_after == 17
 
 
 def test_other_rate_limit_has_a_bare_slug() -> None:
@@ -104,7 +104,7 @@ def test_other_rate_limit_has_a_bare_slug() -> None:
     limited = answer(429, headers(), body(content))
 
     assert limited.problem == Problem("HTTP 429", status=429, slug="HTTP_TooManyRequests")
-    assert limited.retry_after is None
+    assert limited.problem.retry_after is None
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_words_can_be_stored() -> None:
     ],
 )
 def test_retry_after_is_whole_seconds_and_at_most_an_hour(text: str, seconds: float | None) -> None:
-    assert answer(429, {"retry-after": text}, b"").retry_after == seconds
+    assert answer(429, {"retry-after": text}, b"").problem.retry_after == seconds
 
 
 def test_object_is_read_and_nothing_else() -> None:

@@ -8,11 +8,12 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
+from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog, View
 from handler.composio import Composio
 from handler.credentials import Credentials
 from handler.decisions import Server
-from handler.table import Table
+from handler.dynamodb import Store
 from handler.transport import Transport
 from tests.conftest import Clock, Counted, FakeSecretsManager, Log
 from tests.fakes.dynamodb import FakeDynamoDB
@@ -31,7 +32,7 @@ class World:
         self.broken: set[str] = set()
         self.asked: list[str] = []
         self.dynamodb = FakeDynamoDB(TABLE)
-        self.table = Table(cast("DynamoDBClient", self.dynamodb), TABLE)
+        self.bookmarks = Bookmarks(Store(cast("DynamoDBClient", self.dynamodb), TABLE))
         store = FakeSecretsManager()
         store.keep("ak_invented")
         provider = SecretsProvider(boto3_client=cast("SecretsManagerClient", store))
@@ -44,7 +45,7 @@ class World:
     def catalog(self, *enrolled: str) -> Catalog:
         """Return the catalog of a fresh execution environment; of every server without ids."""
         ids = frozenset(enrolled) or None
-        return Catalog(self.table, self.composio, ids, clock=self.clock)
+        return Catalog(self.bookmarks, self.composio, ids, clock=self.clock)
 
     @property
     def deadline(self) -> float:
@@ -127,8 +128,8 @@ def test_what_one_environment_has_read_the_next_finds_in_the_table(world: World)
 def test_table_is_read_once_a_minute(world: World) -> None:
     catalog = world.catalog()
     catalog.known()
-    world.table.store_server(MAIL)
-    world.table.store_synced(int(world.clock()))
+    world.bookmarks.store_server(MAIL, backfill=False)
+    world.bookmarks.store_synced(int(world.clock()))
     world.trips()
 
     world.clock.forward(59)
@@ -247,7 +248,9 @@ def test_deleted_server_is_gone_until_it_is_back(world: World) -> None:
 def test_memory_outlives_the_minute_only_through_the_table(world: World) -> None:
     catalog = world.catalog()
     catalog.sync(deadline=world.deadline)
-    world.table.store_server(Server(MAIL.id, frozenset({"ac_chat"}), name="mail"))
+    world.bookmarks.store_server(
+        Server(MAIL.id, frozenset({"ac_chat"}), name="mail"), backfill=False
+    )
 
     world.clock.forward(60)
 

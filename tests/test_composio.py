@@ -362,7 +362,7 @@ def test_rate_limit_says_how_long_to_wait(
     network.will(httpx.Response(429, json={"message": said}, headers={"Retry-After": "42"}))
 
     assert composio.create_instance(SERVER, USER, deadline=deadline) == Answer(
-        429, problem=Problem(said, status=429), retry_after=42
+        429, problem=Problem(said, status=429, retry_after=42)
     )
 
 

@@ -60,7 +60,7 @@ def waiting(due_in: int) -> Settlement:
 
 
 def answer(status: int | None, retry_after: float | None = None) -> Answer:
-    return Answer(status, problem=SAID, retry_after=retry_after)
+    return Answer(status, problem=replace(SAID, retry_after=retry_after))
 
 
 @pytest.mark.parametrize(

@@ -329,7 +329,7 @@ def test_fact_is_recorded_even_if_the_catalog_cannot_be_stored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world = World()
-    monkeypatch.setattr(world.table, "store_server", _throttled)
+    monkeypatch.setattr(world.bookmarks, "store_server", _throttled)
 
     assert world.see(account(GMAIL)) == {}
     assert world.trips()[0] == ["Query", "UpdateItem"]

@@ -7,6 +7,7 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from handler.decisions import Problem, Server, Settlement, Status
+from handler.dynamodb import Store
 from handler.table import Table
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.world import GMAIL, SLACK, account
@@ -31,7 +32,7 @@ def db() -> FakeDynamoDB:
 
 @pytest.fixture
 def table(db: FakeDynamoDB) -> Table:
-    return Table(cast("DynamoDBClient", db), "table")
+    return Table(Store(cast("DynamoDBClient", db), "table"))
 
 
 def claim(table: Table, token: str, *, now: int = 100, fresh: bool = False) -> bool:
@@ -90,7 +91,7 @@ def test_retrying_is_left_alone_until_it_is_due_even_for_news(table: Table) -> N
 
 
 def test_write_repeated_by_the_sdk_counts_as_one() -> None:
-    table = Table(cast("DynamoDBClient", Stuttering("table")), "table")
+    table = Table(Store(cast("DynamoDBClient", Stuttering("table")), "table"))
 
     recorded = table.record(account(GMAIL))
     assert recorded.active == {GMAIL}
@@ -101,7 +102,7 @@ def test_write_repeated_by_the_sdk_counts_as_one() -> None:
 
 
 def test_repeated_claim_by_the_sdk_counts_one_attempt() -> None:
-    table = Table(cast("DynamoDBClient", Stuttering("table")), "table")
+    table = Table(Store(cast("DynamoDBClient", Stuttering("table")), "table"))
 
     assert table.claim("u", SERVER, token="a", now=1, lease=40, fresh=False).attempts == 1
 
@@ -125,27 +126,6 @@ def test_only_instances_that_somebody_must_look_at_are_in_the_index(
     claim(table, "b", now=500)
     settle(table, "b")
     assert due() == []
-
-
-def test_catalog_is_read_whole_and_as_it_is_now(db: FakeDynamoDB, table: Table) -> None:
-    servers = {one.id: one for one in (SERVER, Server("gone", frozenset(), gone=True))}
-    for server in servers.values():
-        table.store_server(server)
-    table.store_synced(7)
-
-    assert table.catalog() == (servers, 7)
-    assert db.calls[-1][1]["ConsistentRead"]
-
-
-def test_catalog_spans_pages(db: FakeDynamoDB, table: Table) -> None:
-    for number in range(40):
-        configs = frozenset(f"ac_{number}_{one}_{'x' * 90}" for one in range(300))
-        table.store_server(Server(f"srv_{number}", configs, name="n"))
-
-    servers, synced_at = table.catalog()
-
-    assert (len(servers), synced_at) == (40, 0)
-    assert [name for name, _ in db.calls].count("Query") > 1
 
 
 def test_withdrawn_account_is_gone_unless_it_has_changed_since(table: Table) -> None:

@@ -11,9 +11,11 @@ import httpx
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog
 from handler.composio import Composio
 from handler.credentials import Credentials
+from handler.dynamodb import Store
 from handler.events import Account
 from handler.provisioning import Provisioning
 from handler.rows import from_item
@@ -142,9 +144,10 @@ class World:
             base_url="https://composio.invalid", transport=httpx.MockTransport(self.upstream)
         )
         self.credentials = Credentials(self.secrets, "secret", clock=lambda: self.now)
-        self.table = Table(cast("DynamoDBClient", self.db), "table")
+        store = Store(cast("DynamoDBClient", self.db), "table")
+        self.table, self.bookmarks = Table(store), Bookmarks(store)
         composio = Composio(Transport(http, self.credentials, clock=lambda: self.now))
-        self.catalog = Catalog(self.table, composio, self.enrolled, clock=lambda: self.now)
+        self.catalog = Catalog(self.bookmarks, composio, self.enrolled, clock=lambda: self.now)
         self.provisioning = Provisioning(
             self.table,
             composio,
