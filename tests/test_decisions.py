@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.decisions import (
@@ -173,6 +173,7 @@ ANSWERS = st.builds(
 )
 
 
+@settings(max_examples=60)
 @given(
     answers=st.lists(ANSWERS, min_size=4, max_size=4),
     found=st.lists(EVIDENCE, min_size=4, max_size=4),
