@@ -90,4 +90,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _text(value: object) -> str | None:
-    return value[:LONGEST_TEXT] if isinstance(value, str) and value else None
+    if not isinstance(value, str) or not value:
+        return None
+    # JSON can spell half a character, which no store takes.
+    return value[:LONGEST_TEXT].encode(errors="replace").decode()

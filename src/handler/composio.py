@@ -29,8 +29,8 @@ class Composio:
 
     def create_instance(self, server_id: str, user_id: str, *, deadline: float) -> Answer:
         """Ask for the user's instance; what the network does is an answer too, never raised."""
-        path = f"/api/v3/mcp/servers/{_segment(server_id)}/instances"
         try:
+            path = f"/api/v3/mcp/servers/{_segment(server_id)}/instances"
             response = self._transport.send("POST", path, deadline, body={"user_id": user_id})
         except Unavailable as nothing:
             return Answer(None, problem=nothing.problem)
@@ -103,7 +103,7 @@ class Composio:
         query: dict[str, Any] = {"user_ids": user_id, "account_type": "ALL", "limit": PAGE}
         while True:
             page = self._get("/api/v3/connected_accounts", deadline, **query)
-            for item in page.get("items") or ():
+            for item in _items(page, "items"):
                 account = _read(ConnectedAccount, item)
                 if account and (account.user_id or ("," not in user_id and user_id)) == user_id:
                     yield account
@@ -117,8 +117,10 @@ class Composio:
         number, total = 1, 1
         while number <= total:
             page = self._get(path, deadline, page_no=number, limit=PAGE, **query)
-            yield from page.get(items) or ()
-            total = int(page.get("total_pages") or 1)
+            yield from _items(page, items)
+            total = page.get("total_pages") or 1
+            if not isinstance(total, int):
+                raise Unavailable(Problem("total_pages is no number"))
             number += 1
 
     def _get(self, path: str, deadline: float, **query: object) -> dict[str, Any]:
@@ -131,7 +133,16 @@ class Composio:
 
 
 def _segment(identifier: str) -> str:
+    if identifier in {"", ".", ".."}:
+        raise Unavailable(Problem("not an id"))
     return quote(identifier, safe="")
+
+
+def _items(page: Mapping[str, Any], name: str) -> list[object]:
+    items = page.get(name) or []
+    if not isinstance(items, list):
+        raise Unavailable(Problem(f"{name} is no list"))
+    return items
 
 
 def _read[Model: BaseModel](model: type[Model], item: object) -> Model | None:
