@@ -6,8 +6,10 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from handler.bookmarks import Bookmarks, Shelf
-from handler.decisions import Server
 from handler.dynamodb import Store
+from handler.instances import (
+    Server,
+)
 from tests.fakes.dynamodb import FakeDynamoDB
 
 SERVER = Server("srv", frozenset({"ac_a", "ac_b"}))

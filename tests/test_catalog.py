@@ -12,8 +12,10 @@ from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog, View
 from handler.composio import Composio
 from handler.credentials import Credentials
-from handler.decisions import Server
 from handler.dynamodb import Store
+from handler.instances import (
+    Server,
+)
 from handler.transport import Transport
 from tests.conftest import Clock, Counted, FakeSecretsManager, Log
 from tests.fakes.dynamodb import FakeDynamoDB
@@ -173,14 +175,14 @@ def test_composio_is_asked_once_a_minute(world: World) -> None:
 def test_only_what_has_changed_is_written(world: World) -> None:
     catalog = world.catalog(MAIL.id, BOTH.id)
     catalog.sync(deadline=world.deadline)
-    assert world.trips() == ["Query", "PutItem", "PutItem", "PutItem"]
+    assert world.trips() == ["Query", "UpdateItem", "UpdateItem", "PutItem"]
 
     changed = Server(BOTH.id, frozenset({"ac_chat"}), name="both")
     world.servers[BOTH.id] = changed
     world.clock.forward(60)
     assert catalog.sync(deadline=world.deadline) == View((changed, MAIL), fresh=True)
 
-    assert world.trips() == ["Query", "PutItem", "PutItem"]
+    assert world.trips() == ["Query", "UpdateItem", "PutItem"]
     assert world.catalog(BOTH.id).known() == View((changed,), fresh=True)
 
 

@@ -4,23 +4,25 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.decisions import (
     FIRST_DELAY_SECONDS,
     LONGEST_DELAY_SECONDS,
     MAX_ATTEMPTS,
-    Answer,
     Evidence,
-    Instance,
     Need,
-    Problem,
-    Settlement,
-    Status,
     conclude,
     delay,
     missing,
+)
+from handler.instances import (
+    Answer,
+    Instance,
+    Problem,
+    Settlement,
+    Status,
 )
 
 RECORD = {"id": "rec_1", "instance_id": "user_1"}
@@ -59,8 +61,12 @@ def waiting(due_in: int) -> Settlement:
     return Settlement(Status.WAITING, due_in=due_in, missing=frozenset({"ac_mail"}), problem=SAID)
 
 
+def said(retry_after: float | None) -> Problem:
+    return replace(SAID, retry_after=retry_after)
+
+
 def answer(status: int | None, retry_after: float | None = None) -> Answer:
-    return Answer(status, problem=replace(SAID, retry_after=retry_after))
+    return Answer(status, problem=said(retry_after))
 
 
 @pytest.mark.parametrize(
@@ -173,6 +179,7 @@ ANSWERS = st.builds(
 )
 
 
+@settings(max_examples=60)
 @given(
     answers=st.lists(ANSWERS, min_size=4, max_size=4),
     found=st.lists(EVIDENCE, min_size=4, max_size=4),

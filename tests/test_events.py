@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from handler.events import (
     Account,
@@ -202,6 +203,13 @@ def test_malformed_field_is_named_and_its_value_is_not(field: str, value: object
     assert said.isascii()
 
 
+def test_exception_of_the_model_holds_no_value_either() -> None:
+    with pytest.raises(ValidationError) as caught:
+        ConnectedAccount.model_validate(DATA | {"status": [SECRET], "id": f"ca/{SECRET}"})
+
+    assert SECRET not in str(caught.value)
+
+
 def test_every_malformed_field_is_named_at_once() -> None:
     said = complaint(envelope(id=5, status=5, updated_at=SECRET))
 
@@ -316,6 +324,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(
     changes=st.dictionaries(
         st.sampled_from(["id", "user_id", "auth_config", "status", "is_disabled", "updated_at"]),
@@ -360,6 +369,7 @@ MOMENTS = st.datetimes(
 )
 
 
+@settings(max_examples=50)
 @given(one=MOMENTS, other=MOMENTS)
 def test_text_order_is_time_order(one: datetime, other: datetime) -> None:
     texts = [fact(updated_at=moment.isoformat()).updated_at for moment in (one, other)]

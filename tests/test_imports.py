@@ -7,50 +7,57 @@ import pytest
 
 HANDLER = Path("src/handler")
 
-CORE = {"decisions", "events", "signature"}
+CORE = {"decisions", "events", "instances", "signature"}
 """Values in, values out: no clock, environment, id, logger, network or file."""
 
 ALLOWED: dict[str, set[str]] = {
-    "decisions": set(),
+    "instances": set(),
     "events": set(),
     "signature": set(),
     "settings": set(),
     "telemetry": set(),
-    "rows": {"decisions", "events"},
-    "answers": {"decisions"},
-    "table": {"rows", "decisions", "events"},
+    "tasks": set(),
+    "decisions": {"instances"},
+    "answers": {"instances"},
+    "rows": {"events", "instances"},
+    "dynamodb": {"rows"},
+    "table": {"dynamodb", "events", "instances", "rows"},
+    "bookmarks": {"dynamodb", "instances", "rows"},
     "credentials": {"telemetry"},
-    "transport": {"credentials", "decisions", "telemetry"},
-    "composio": {"answers", "decisions", "events", "telemetry", "transport"},
-    "catalog": {"composio", "decisions", "table", "telemetry", "transport"},
-    "creation": {"composio", "decisions", "events", "table", "transport"},
+    "transport": {"credentials", "instances", "telemetry"},
+    "composio": {"answers", "events", "instances", "telemetry", "transport"},
+    "catalog": {"bookmarks", "composio", "decisions", "instances", "telemetry", "transport"},
+    "creation": {"composio", "decisions", "instances", "table", "transport"},
     "provisioning": {
-        "catalog",
-        "composio",
-        "creation",
-        "decisions",
-        "events",
-        "table",
+        "catalog", "composio", "creation", "decisions", "events", "instances", "table",
         "telemetry",
     },
+    "sweep": {
+        "bookmarks", "catalog", "composio", "decisions", "events", "provisioning", "tasks",
+        "telemetry", "transport",
+    },
     "bootstrap": {
-        "catalog",
-        "composio",
-        "credentials",
-        "provisioning",
-        "settings",
-        "table",
-        "transport",
+        "bookmarks", "catalog", "composio", "credentials", "dynamodb", "provisioning",
+        "settings", "sweep", "table", "tasks", "transport",
     },
     "webhook": {"bootstrap", "credentials", "events", "provisioning", "signature", "telemetry"},
-}
+    "worker": {
+        "bootstrap", "decisions", "events", "provisioning", "sweep", "tasks", "telemetry",
+        "transport",
+    },
+    "announcer": {"instances", "rows", "settings", "telemetry"},
+}  # fmt: skip
 
 PURE = {
     "__future__", "base64", "collections", "dataclasses", "datetime", "enum", "functools",
-    "hashlib", "hmac", "json", "math", "pydantic", "typing",
+    "hashlib", "hmac", "json", "math", "pydantic", "typing", "handler",
 }  # fmt: skip
 
-SPEAKERS = {"boto3": {"bootstrap", "rows"}, "botocore": {"bootstrap"}, "httpx": {"transport"}}
+SPEAKERS = {
+    "boto3": {"announcer", "bootstrap", "rows"},
+    "botocore": {"bootstrap"},
+    "httpx": {"transport"},
+}
 """Who alone may know a library; `rows` takes only boto3's pure type conversion."""
 
 

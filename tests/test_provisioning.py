@@ -6,8 +6,13 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from handler.decisions import LEASE_SECONDS, Status
+from handler.decisions import (
+    LEASE_SECONDS,
+)
 from handler.events import AccountEvent
+from handler.instances import (
+    Status,
+)
 from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it, refusal
 
 
@@ -306,13 +311,28 @@ def test_claim_lost_in_the_middle_is_not_settled(world: World) -> None:
     assert world.row()["status"] == "ready"
 
 
-def test_what_fails_after_the_record_is_no_failure_of_the_event(
+def test_claim_that_cannot_be_stored_is_the_senders_to_repeat(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.see(account(GMAIL))
-    monkeypatch.setattr(world.table, "claim", _throttled)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.table, "claim", _throttled)
+        with pytest.raises(ClientError):
+            world.see(account(SLACK))
 
-    assert world.see(account(SLACK)) == {SERVER: "retrying"}
+    assert world.see(account(SLACK)) == {SERVER: "ready"}
+
+
+def test_what_fails_after_the_claim_is_no_failure_of_the_event(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.see(account(GMAIL))
+    with monkeypatch.context() as patch:
+        patch.setattr(world.table, "settle", _throttled)
+        assert world.see(account(SLACK)) == {SERVER: "creating"}
+
+    world.now += LEASE_SECONDS
+    assert world.see(account(SLACK)) == {SERVER: "ready"}
 
 
 def test_fact_is_recorded_while_the_catalog_is_unknown_and_composio_down() -> None:

@@ -8,6 +8,8 @@ from handler.settings import Settings, SettingsError
 
 ENVIRONMENT = {
     "TABLE_NAME": "provisioner",
+    "QUEUE_URL": "https://sqs.invalid/queue",
+    "BUS_NAME": "bus",
     "SECRET_ID": "arn:aws:secretsmanager:eu-west-1:000000000000:secret:composio",
     "COMPOSIO_BASE_URL": "https://backend.composio.dev",
     "MCP_SERVER_IDS": "*",

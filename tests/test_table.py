@@ -6,8 +6,13 @@ from typing import Any, cast
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from handler.decisions import Problem, Server, Settlement, Status
 from handler.dynamodb import Store
+from handler.instances import (
+    Problem,
+    Server,
+    Settlement,
+    Status,
+)
 from handler.table import Table
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.world import GMAIL, SLACK, account

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from handler.decisions import LEASE_SECONDS
+from handler.decisions import (
+    LEASE_SECONDS,
+)
 from handler.settings import EVERY_SERVER, Settings
+from handler.telemetry import SERVICE
 
 
 class _Loader(yaml.SafeLoader):
@@ -45,6 +48,14 @@ def of_type(kind: str) -> dict[str, Any]:
 FUNCTIONS = of_type("AWS::Serverless::Function")
 
 
+NO_RESOURCE_LEVEL = {
+    "dynamodb:ListStreams",
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+}
+"""AWS offers nothing but `*` for these (service authorization reference)."""
+
+
 def statements(role: str) -> list[tuple[str, Any]]:
     """Return (action, resource) for all that a role allows."""
     found = []
@@ -57,6 +68,19 @@ def statements(role: str) -> list[tuple[str, Any]]:
     return found
 
 
+TABLE, SECRET = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::GetAtt": ["Secret", "Id"]}
+
+
+def logs_and_traces(function: str) -> list[tuple[str, Any]]:
+    logs = {"Fn::GetAtt": [f"{function}LogGroup", "Arn"]}
+    return [
+        ("logs:CreateLogStream", logs),
+        ("logs:PutLogEvents", logs),
+        ("xray:PutTraceSegments", "*"),
+        ("xray:PutTelemetryRecords", "*"),
+    ]
+
+
 def test_environment_is_exactly_the_settings() -> None:
     names = {name.upper() for name in Settings.model_fields}
 
@@ -65,26 +89,54 @@ def test_environment_is_exactly_the_settings() -> None:
 
 
 def test_webhook_may_do_exactly_what_it_does() -> None:
-    table, secret = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::GetAtt": ["Secret", "Id"]}
-    logs = {"Fn::GetAtt": ["WebhookLogGroup", "Arn"]}
-
     assert statements("WebhookRole") == [
-        ("dynamodb:UpdateItem", table),
-        ("dynamodb:PutItem", table),
-        ("dynamodb:Query", table),
-        ("secretsmanager:GetSecretValue", secret),
-        ("logs:CreateLogStream", logs),
-        ("logs:PutLogEvents", logs),
-        ("xray:PutTraceSegments", "*"),
-        ("xray:PutTelemetryRecords", "*"),
+        ("dynamodb:UpdateItem", TABLE),
+        ("dynamodb:PutItem", TABLE),
+        ("dynamodb:Query", TABLE),
+        ("secretsmanager:GetSecretValue", SECRET),
+        *logs_and_traces("Webhook"),
     ]
+
+
+def test_worker_may_do_exactly_what_it_does() -> None:
+    queue = {"Fn::GetAtt": ["Queue", "Arn"]}
+
+    assert statements("WorkerRole") == [
+        ("dynamodb:UpdateItem", TABLE),
+        ("dynamodb:PutItem", TABLE),
+        ("dynamodb:Query", TABLE),
+        ("dynamodb:Query", {"Fn::Sub": "${Table.Arn}/index/due"}),
+        ("secretsmanager:GetSecretValue", SECRET),
+        ("sqs:ReceiveMessage", queue),
+        ("sqs:DeleteMessage", queue),
+        ("sqs:GetQueueAttributes", queue),
+        ("sqs:ChangeMessageVisibility", queue),
+        ("sqs:SendMessage", queue),
+        *logs_and_traces("Worker"),
+    ]
+
+
+def test_announcer_may_do_exactly_what_it_does() -> None:
+    stream = {"Fn::GetAtt": ["Table", "StreamArn"]}
+    *listed, (put, bus) = statements("AnnouncerRole")[:5]
+
+    assert listed == [
+        ("dynamodb:DescribeStream", stream),
+        ("dynamodb:GetRecords", stream),
+        ("dynamodb:GetShardIterator", stream),
+        ("dynamodb:ListStreams", "*"),
+    ]
+    assert put == "events:PutEvents"
+    assert bus["Fn::If"][1] == {"Fn::GetAtt": ["Bus", "Arn"]}
+    assert bus["Fn::If"][2]["Fn::Sub"].endswith(":event-bus/${EventBusName}")
+    assert statements("AnnouncerRole")[5:] == logs_and_traces("Announcer")
 
 
 def test_roles_have_no_managed_policies_and_wildcards_only_where_aws_offers_nothing_else() -> None:
     for role, properties in of_type("AWS::IAM::Role").items():
         assert "ManagedPolicyArns" not in properties
         wild = {action for action, resource in statements(role) if resource == "*"}
-        assert wild == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+        assert wild <= NO_RESOURCE_LEVEL
         assert all("*" not in action for action, _ in statements(role))
 
 
@@ -143,6 +195,8 @@ def test_defaults_of_the_parameters_are_usable_settings() -> None:
         {
             "TABLE_NAME": "t",
             "SECRET_ID": "s",
+            "QUEUE_URL": "q",
+            "BUS_NAME": "b",
             "COMPOSIO_BASE_URL": parameters["ComposioBaseUrl"]["Default"],
             "MCP_SERVER_IDS": parameters["McpServerIds"]["Default"],
         }
@@ -159,3 +213,53 @@ def test_samconfig_holds_what_a_first_deploy_needs() -> None:
 
     assert deploy["capabilities"] == "CAPABILITY_IAM"
     assert deploy["resolve_s3"] is True
+
+
+def test_queue_gives_the_worker_six_times_its_time_and_keeps_what_fails() -> None:
+    queue, worker = RESOURCES["Queue"]["Properties"], FUNCTIONS["WorkerFunction"]
+    source = worker["Events"]["Queue"]["Properties"]
+
+    assert queue["VisibilityTimeout"] >= 6 * worker["Timeout"]
+    assert queue["ReceiveMessageWaitTimeSeconds"] == 20
+    assert queue["SqsManagedSseEnabled"] is True
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {
+        "Fn::GetAtt": ["DeadLetterQueue", "Arn"]
+    }
+    assert RESOURCES["DeadLetterQueue"]["Properties"]["SqsManagedSseEnabled"] is True
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "WorkerConcurrency"}}
+
+
+def test_only_our_rules_may_send_to_the_queue() -> None:
+    (statement,) = RESOURCES["QueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+
+    assert statement["Action"] == "sqs:SendMessage"
+    assert statement["Condition"]["ArnEquals"]["aws:SourceArn"] == [
+        {"Fn::GetAtt": ["AccountRule", "Arn"]},
+        {"Fn::GetAtt": ["SweepRule", "Arn"]},
+    ]
+
+
+def test_rule_takes_account_events_but_none_of_our_own() -> None:
+    pattern = RESOURCES["AccountRule"]["Properties"]["EventPattern"]
+
+    assert pattern["detail"] == {"type": [{"prefix": ACCOUNT_EVENTS}]}
+    assert pattern["source"] == [{"anything-but": [SERVICE]}]
+
+
+def test_sweep_runs_each_minute() -> None:
+    rule = RESOURCES["SweepRule"]["Properties"]
+
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    assert [json.loads(target["Input"]) for target in rule["Targets"]] == [{"task": "sweep"}]
+
+
+def test_announcer_hears_of_each_settled_outcome_and_of_nothing_else() -> None:
+    source = FUNCTIONS["AnnouncerFunction"]["Events"]["Outcomes"]["Properties"]
+    (pattern,) = [json.loads(one["Pattern"]) for one in source["FilterCriteria"]["Filters"]]
+
+    image = pattern["dynamodb"]["NewImage"]
+    assert image["sk"] == {"S": [{"prefix": instance_key("", "")["sk"]}]}
+    assert image["status"] == {"S": [status.value for status in DETAIL_TYPES]}
+    assert source["BatchSize"] <= BATCH
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]

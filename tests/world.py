@@ -10,6 +10,7 @@ from typing import Any, cast
 import httpx
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_sqs import SQSClient
 
 from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog
@@ -19,9 +20,12 @@ from handler.dynamodb import Store
 from handler.events import Account
 from handler.provisioning import Provisioning
 from handler.rows import from_item
+from handler.sweep import Sweep
 from handler.table import Table
+from handler.tasks import Queue
 from handler.transport import Transport
 from handler.webhook import Webhook
+from handler.worker import Worker
 from local.sign import signed
 from tests.fakes.dynamodb import FakeDynamoDB
 
@@ -45,6 +49,59 @@ class SecretStore(SecretsProvider):
 
 
 @dataclass
+class FakeSqs:
+    """A queue whose messages are taken out by hand."""
+
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    postponed: list[tuple[str, int]] = field(default_factory=list)
+    backlog: int = 0
+    _ids: Any = field(default_factory=lambda: numbers(1))
+
+    def put(self, body: object, receives: int = 1) -> str:
+        """Add a message as the worker gets it, and return its id."""
+        message_id = f"message-{next(self._ids)}"
+        self.messages.append(
+            {
+                "messageId": message_id,
+                "receiptHandle": f"receipt of {message_id}",
+                "body": body if isinstance(body, str) else json.dumps(body),
+                "attributes": {"ApproximateReceiveCount": str(receives)},
+            }
+        )
+        return message_id
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> dict[str, Any]:  # noqa: N803
+        assert QueueUrl == "queue"
+        assert 1 <= len(Entries) <= 10
+        for entry in Entries:
+            self.sent.append(json.loads(entry["MessageBody"]))
+            self.put(entry["MessageBody"])
+        return {"Successful": Entries}
+
+    def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+        half = str(self.backlog // 2)
+        return {
+            "Attributes": {
+                "ApproximateNumberOfMessages": half,
+                "ApproximateNumberOfMessagesNotVisible": half,
+                "ApproximateNumberOfMessagesDelayed": "0",
+                "VisibilityTimeout": "180",
+            }
+        }
+
+    def change_message_visibility(
+        self,
+        *,
+        QueueUrl: str,  # noqa: N803
+        ReceiptHandle: str,  # noqa: N803
+        VisibilityTimeout: int,  # noqa: N803
+    ) -> None:
+        assert QueueUrl == "queue"
+        self.postponed.append((ReceiptHandle, VisibilityTimeout))
+
+
+@dataclass
 class FakeComposio:
     """Composio at its simplest; `script` answers the create calls that it has answers for."""
 
@@ -55,6 +112,7 @@ class FakeComposio:
         default_factory=deque
     )
     down: bool = False
+    page: int = 100
     requests: list[httpx.Request] = field(default_factory=list)
 
     @property
@@ -81,9 +139,7 @@ class FakeComposio:
             case "GET", ["connected_accounts", account_id] if account_id in self.accounts:
                 return httpx.Response(200, json=self.accounts[account_id])
             case "GET", ["connected_accounts"]:
-                user = request.url.params["user_ids"]
-                items = [one for one in self.accounts.values() if one["user_id"] == user]
-                return httpx.Response(200, json={"items": items, "next_cursor": None})
+                return self._accounts(request.url.params)
         return refusal(404, "not found")
 
     def record(self, server_id: str, user_id: str) -> dict[str, str]:
@@ -108,6 +164,21 @@ class FakeComposio:
             return refusal(409, "exists")
         self.instances.add((server_id, user_id))
         return httpx.Response(201, json=self.record(server_id, user_id))
+
+    def _accounts(self, params: httpx.QueryParams) -> httpx.Response:
+        items = list(self.accounts.values())
+        for name, key in (("user_ids", "user_id"), ("statuses", "status")):
+            if name in params:
+                items = [one for one in items if one[key] == params[name]]
+        if "auth_config_ids" in params:
+            wanted = params["auth_config_ids"].split(",")
+            items = [one for one in items if one["auth_config"]["id"] in wanted]
+        items.sort(key=lambda one: str(one["created_at"]), reverse=True)
+        at = int(params.get("cursor", "0"))
+        more = str(at + self.page) if at + self.page < len(items) else None
+        return httpx.Response(
+            200, json={"items": items[at : at + self.page], "next_cursor": more}
+        )
 
     def _server(self, server_id: str) -> dict[str, Any]:
         return {"id": server_id, "name": "demo", "auth_config_ids": self.servers[server_id]}
@@ -134,6 +205,7 @@ class World:
         self.secrets = SecretStore()
         self.upstream = FakeComposio()
         self.db = FakeDynamoDB("table", clock=lambda: self.now)
+        self.sqs = FakeSqs()
         self._tokens = numbers(1)
         self.enrolled = None if enrolled is None else frozenset(enrolled)
         self.start()
@@ -157,6 +229,23 @@ class World:
             token=lambda: f"token-{next(self._tokens)}",
         )
         self.webhook = Webhook(self.credentials, self.provisioning, clock=lambda: self.now)
+        queue = Queue(cast("SQSClient", self.sqs), "queue")
+        self.sweep = Sweep(
+            self.bookmarks, composio, self.catalog, self.provisioning, queue, clock=lambda: self.now
+        )
+        self.worker = Worker(self.provisioning, self.sweep, queue, clock=lambda: self.now)
+
+    def tick(self, seconds: float = 30) -> None:
+        """Let the schedule's message come, and work off the queue until nothing is left."""
+        self.sqs.put({"task": "sweep"})
+        while self.sqs.messages:
+            self.work(seconds)
+
+    def work(self, seconds: float = 30) -> list[str]:
+        """Work off the messages that are there in one batch, and return those that failed."""
+        records, self.sqs.messages = self.sqs.messages, []
+        answer = self.worker.work(records, seconds=seconds)
+        return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
 
     def see(self, account: Account) -> dict[str, str]:
         """Take a fact to its end, and return the status by server."""

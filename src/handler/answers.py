@@ -11,7 +11,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from handler.decisions import Answer, Problem, Server
+from handler.instances import (
+    Answer,
+    Problem,
+    Server,
+)
 
 LONGEST_TEXT = 500
 LONGEST_RETRY_AFTER_SECONDS = 3600
@@ -90,4 +94,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _text(value: object) -> str | None:
-    return value[:LONGEST_TEXT] if isinstance(value, str) and value else None
+    if not isinstance(value, str) or not value:
+        return None
+    # JSON can spell half a character, which no store takes.
+    return value[:LONGEST_TEXT].encode(errors="replace").decode()

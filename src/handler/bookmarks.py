@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from handler import rows
-from handler.decisions import Server
 from handler.dynamodb import Store
+from handler.instances import (
+    Server,
+)
 
 
 @dataclass(frozen=True, slots=True)

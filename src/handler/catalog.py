@@ -10,7 +10,12 @@ from dataclasses import asdict, dataclass, replace
 
 from handler.bookmarks import Bookmarks, Shelf
 from handler.composio import Composio
-from handler.decisions import Server, needs_backfill
+from handler.decisions import (
+    needs_backfill,
+)
+from handler.instances import (
+    Server,
+)
 from handler.telemetry import Metric, count, logger
 from handler.transport import Unavailable
 

@@ -13,8 +13,12 @@ from urllib.parse import quote
 from pydantic import BaseModel, ValidationError
 
 from handler import answers
-from handler.decisions import Answer, Problem, Server
 from handler.events import ConnectedAccount
+from handler.instances import (
+    Answer,
+    Problem,
+    Server,
+)
 from handler.telemetry import logger
 from handler.transport import Transport, Unavailable
 
@@ -29,8 +33,8 @@ class Composio:
 
     def create_instance(self, server_id: str, user_id: str, *, deadline: float) -> Answer:
         """Ask for the user's instance; what the network does is an answer too, never raised."""
-        path = f"/api/v3/mcp/servers/{_segment(server_id)}/instances"
         try:
+            path = f"/api/v3/mcp/servers/{_segment(server_id)}/instances"
             response = self._transport.send("POST", path, deadline, body={"user_id": user_id})
         except Unavailable as nothing:
             return Answer(None, problem=nothing.problem)
@@ -136,8 +140,8 @@ class Composio:
             **place,
             **query,
         )
-        read = [_read(ConnectedAccount, item) for item in page.get("items") or ()]
-        return [account for account in read if account], page.get("next_cursor") or None
+        read = [_read(ConnectedAccount, item) for item in _items(page, "items")]
+        return [account for account in read if account], str(page.get("next_cursor") or "") or None
 
     def _numbered_pages(
         self, path: str, deadline: float, items: str, **query: str
@@ -145,8 +149,10 @@ class Composio:
         number, total = 1, 1
         while number <= total:
             page = self._get(path, deadline, page_no=number, limit=PAGE, **query)
-            yield from page.get(items) or ()
-            total = int(page.get("total_pages") or 1)
+            yield from _items(page, items)
+            total = page.get("total_pages") or 1
+            if not isinstance(total, int):
+                raise Unavailable(Problem("total_pages is no number"))
             number += 1
 
     def _get(self, path: str, deadline: float, **query: object) -> dict[str, Any]:
@@ -159,7 +165,16 @@ class Composio:
 
 
 def _segment(identifier: str) -> str:
+    if identifier in {"", ".", ".."}:
+        raise Unavailable(Problem("not an id"))
     return quote(identifier, safe="")
+
+
+def _items(page: Mapping[str, Any], name: str) -> list[object]:
+    items = page.get(name) or []
+    if not isinstance(items, list):
+        raise Unavailable(Problem(f"{name} is no list"))
+    return items
 
 
 def _read[Model: BaseModel](model: type[Model], item: object) -> Model | None:

@@ -5,15 +5,17 @@ from dataclasses import replace
 
 from handler.composio import Composio
 from handler.decisions import (
-    Answer,
     Evidence,
-    Instance,
     Need,
-    Server,
-    Settlement,
     conclude,
     missing,
     without_a_call,
+)
+from handler.instances import (
+    Answer,
+    Instance,
+    Server,
+    Settlement,
 )
 from handler.table import Facts, Table
 from handler.transport import CALL_SECONDS, Unavailable

@@ -81,6 +81,7 @@ def _utc(moment: datetime) -> datetime:
 
 Moment = Annotated[datetime, AfterValidator(_utc)]
 Id = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+Status = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_ -]{0,64}$")]
 UserId = Annotated[StrictStr, Field(min_length=1), AfterValidator(_bounded)]
 
 
@@ -105,7 +106,7 @@ class ConnectedAccount(_Lenient):
     id: Id
     user_id: UserId | None = None
     auth_config: AuthConfig | None = None
-    status: StrictStr | None = None
+    status: Status | None = None
     is_disabled: StrictBool | None = None
     created_at: Moment | None = None
     updated_at: Moment | None = None

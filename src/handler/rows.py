@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from handler.decisions import Instance, Server, Settlement, Status
 from handler.events import Account
+from handler.instances import (
+    Instance,
+    Server,
+    Settlement,
+    Status,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

@@ -1,5 +1,6 @@
 """The environment, typed; every problem with it is told at once, at start."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -16,15 +17,18 @@ class SettingsError(Exception):
 
 def _safe_url(url: str) -> str:
     parts = urlsplit(url)
+    if not url.isprintable() or parts.port == 0:
+        raise ValueError("must be printable, and its port a number")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise ValueError("must be https, unless it is loopback")
-    if not parts.hostname or parts.query or parts.fragment or parts.username:
+    if not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("must be a scheme, a host and perhaps a path")
     return url.rstrip("/")
 
 
 def _server_ids(text: str) -> str:
-    if text != EVERY_SERVER and not all(part.strip() for part in text.split(",")):
+    ids = [part.strip() for part in text.split(",")]
+    if text != EVERY_SERVER and not all(re.fullmatch(r"[A-Za-z0-9_-]{1,128}", one) for one in ids):
         raise ValueError("must be * or ids separated by commas")
     return text
 

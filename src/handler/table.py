@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from handler import rows
-from handler.decisions import Instance, Server, Settlement, Status
 from handler.dynamodb import Store
 from handler.events import Account
+from handler.instances import (
+    Instance,
+    Server,
+    Settlement,
+    Status,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 Metrics are lines in the log (embedded metric format): no call, no permission.
 """
 
+import logging
 from enum import StrEnum
 
 from aws_lambda_powertools import Logger, Metrics
@@ -33,6 +34,11 @@ class Metric(StrEnum):
     COMPOSIO_KEY_REJECTED = "ComposioKeyRejected"
     COMPOSIO_DEPRECATED = "ComposioDeprecated"
 
+
+# The runtime gives the root logger our level. Theirs would then log URLs with user ids in them,
+# and botocore every response, the secret's too.
+for library in ("boto3", "botocore", "httpcore", "httpx", "urllib3"):
+    logging.getLogger(library).setLevel(logging.WARNING)
 
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)

@@ -11,7 +11,9 @@ from typing import Any
 import httpx
 
 from handler.credentials import Credentials, SecretUnusable
-from handler.decisions import Problem
+from handler.instances import (
+    Problem,
+)
 from handler.telemetry import Metric, count, logger
 
 CONNECT_SECONDS = 2.0

@@ -1,0 +1,79 @@
+"""The words of the house, as values: what an instance is, and what can become of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Status of an instance: the same word in table, log, metric, answer and README."""
+
+    WAITING = "waiting"
+    CREATING = "creating"
+    READY = "ready"
+    RETRYING = "retrying"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An MCP server and the auth configs that it requires of a user."""
+
+    id: str
+    required: frozenset[str]
+    name: str = ""
+    gone: bool = False
+    """Composio does not know it (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a call failed, in Composio's words where it said any."""
+
+    message: str
+    status: int | None = None
+    slug: str | None = None
+    suggested_fix: str | None = None
+    request_id: str | None = None
+    retry_after: float | None = None
+    """Seconds that Composio asks to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back from create-instance; `status` is None when no answer came."""
+
+    status: int | None
+    record: Mapping[str, str] | None = None
+    problem: Problem = Problem("no reason given")
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """The row of one (user, server)."""
+
+    user_id: str
+    server_id: str
+    status: Status
+    attempts: int
+    claim_token: str
+    due_at: int | None = None
+    missing: frozenset[str] = frozenset()
+
+    def claimed_with(self, token: str) -> bool:
+        """Whether this claim is the one that holds.
+
+        The row tells: a write that botocore repeats fails on its own first attempt.
+        """
+        return self.status is Status.CREATING and self.claim_token == token
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a claim ends; `due_in` is seconds until somebody must look again, or None for never."""
+
+    status: Status
+    due_in: int | None = None
+    record: Mapping[str, str] | None = None
+    missing: frozenset[str] = frozenset()
+    problem: Problem | None = None
