@@ -10,15 +10,13 @@ import pytest
 from hypothesis import settings
 
 from handler.telemetry import logger, metrics
-from tests.deployed import aside as aside
-from tests.deployed import deployed as deployed
-from tests.deployed import house as house
-from tests.deployed import standing as standing
-from tests.deployed import standing_aside as standing_aside
-from tests.deployed import tidy as tidy
+from tests.deployed_fixtures import aside, deployed, house, standing, standing_aside, tidy
+
+__all__ = ["aside", "deployed", "house", "standing", "standing_aside", "tidy"]
 
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
 
 type Counted = Callable[[], dict[str, int]]
 

@@ -1,33 +1,26 @@
 """The application as it runs on the emulator, with a simulated Composio, and verbs to try it."""
 
 import base64
-import contextlib
 import hashlib
 import hmac
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import boto3
 import httpx
-import pytest
 
 from handler.rows import from_item
-from local.deployment import build, create
-from local.emulator import emulator, run_folder
 from local.simulator.client import Simulator
-from local.simulator.process import running
 from local.simulator.project import DEFAULT_API_KEY
-from local.simulator.switches import Switches
-from local.stack import Parameters, Stack, fill_secret
+from local.stack import Stack, fill_secret
 
 SERVER, GMAIL, SLACK = "srv_demo", "ac_gmail", "ac_slack"
 BOTH = (GMAIL, SLACK)
-PATIENCE_SECONDS = 25
+PATIENCE_SECONDS = 40
 _numbers = itertools.count(1)
 
 
@@ -41,20 +34,15 @@ def until[T](true: Callable[[], T], what: str) -> T:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := true()):
         assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.1)
+        time.sleep(0.05)
     return found
 
 
 def event(account: Mapping[str, Any], **changes: Any) -> bytes:
     """Return the body of the event that tells of an account, as Composio's API shows it."""
-    content = {
-        "id": f"msg_{next(_numbers)}",
-        "timestamp": "2026-01-01T00:00:00.000000Z",
-        "type": f"composio.connected_account.{account['status'].lower()}",
-        "metadata": {"project_id": "pr_1", "org_id": "ok_1"},
-        "data": {**account, **changes},
-    }
-    return json.dumps(content).encode()
+    kind = f"composio.connected_account.{account['status'].lower()}"
+    content = {"id": "msg_1", "type": kind, "metadata": {}, "data": {**account, **changes}}
+    return json.dumps({**content, "timestamp": "2026-01-01T00:00:00.000000Z"}).encode()
 
 
 def signed(body: bytes, *secrets: str, webhook_id: str = "", at: int = 0) -> dict[str, str]:
@@ -149,9 +137,10 @@ class Deployed:
         pages = self.dynamodb.get_paginator("scan").paginate(
             TableName=self.stack.table_name, ConsistentRead=True
         )
-        items = [item for page in pages for item in page["Items"]]
         return {
-            (item["pk"]["S"], item["sk"]["S"]): json.dumps(item, sort_keys=True) for item in items
+            (item["pk"]["S"], item["sk"]["S"]): json.dumps(item, sort_keys=True)
+            for page in pages
+            for item in page["Items"]
         }
 
     def posts(self, user_id: str) -> dict[str, Any]:
@@ -166,10 +155,10 @@ class Deployed:
         ]
         return dict(one)
 
-    def log(self) -> str:
-        """Return every line that the function has logged."""
+    def log(self, since: float = 0) -> str:
+        """Return every line that the function has logged since this Unix time."""
         pages = self.logs.get_paginator("filter_log_events").paginate(
-            logGroupName=self.stack.webhook_log_group_name
+            logGroupName=self.stack.webhook_log_group_name, startTime=int(since * 1000)
         )
         return "\n".join(line["message"] for page in pages for line in page["events"])
 
@@ -196,77 +185,15 @@ class Deployed:
             FunctionName=self.stack.webhook_function_name,
             Environment={"Variables": self.environment() | changes},
         )
-        self.functions.get_waiter("function_updated_v2").wait(
-            FunctionName=self.stack.webhook_function_name, WaiterConfig={"Delay": 1}
-        )
+        until(self._updated, "the function is updated")
 
+    def put_back(self) -> None:
+        """Undo the rotations."""
+        if (self.api_key, self.secrets) != (DEFAULT_API_KEY, [self.stack.webhook_secret]):
+            self.put_secret(self.stack.webhook_secret, api_key=DEFAULT_API_KEY)
+            self.renew()
 
-@contextlib.contextmanager
-def deployed_to(
-    endpoint_url: str, build_dir: Path, composio: Simulator, name: str
-) -> Iterator[Deployed]:
-    """Create a stack, for as long as the context lasts."""
-    parameters = Parameters(
-        composio_url=composio.url, composio_api_key=DEFAULT_API_KEY, stack_name=name
-    )
-    application = Deployed(create(endpoint_url, build_dir, parameters), composio)
-    with contextlib.closing(application):
-        yield application
-
-
-@dataclass(frozen=True)
-class House:
-    """What all tests of the deployed application stand on."""
-
-    endpoint_url: str
-    build_dir: Path
-    composio: Simulator
-
-
-@pytest.fixture(scope="session")
-def house() -> Iterator[House]:
-    """One simulator, one emulator and one build."""
-    with (
-        run_folder("tests") as folder,
-        running("--seed", "demo") as composio,
-        emulator() as endpoint_url,
-    ):
-        yield House(endpoint_url, build(folder), composio)
-        # Composio's DELETE of an instance deletes the user's connected accounts, too.
-        assert composio.ledger(method="DELETE") == []
-
-
-@pytest.fixture(scope="session")
-def standing(house: House) -> Iterator[Deployed]:
-    """Deploy once for the session."""
-    with deployed_to(house.endpoint_url, house.build_dir, house.composio, "one") as one:
-        yield one
-
-
-@pytest.fixture(scope="session")
-def standing_aside(house: House) -> Iterator[Deployed]:
-    """Deploy once more, for the tests that take away what the application needs."""
-    with deployed_to(house.endpoint_url, house.build_dir, house.composio, "two") as two:
-        yield two
-
-
-@pytest.fixture
-def tidy(house: House) -> Iterator[None]:
-    """Leave the simulator as it was; what it knows of users stays, each test has its own."""
-    yield
-    house.composio.clear_faults()
-    house.composio.set_api_keys(DEFAULT_API_KEY)
-    house.composio.set_webhook(None)
-    house.composio.switch(**Switches().model_dump())
-
-
-@pytest.fixture
-def deployed(standing: Deployed, tidy: None) -> Deployed:  # noqa: ARG001
-    """Give the application that runs."""
-    return standing
-
-
-@pytest.fixture
-def aside(standing_aside: Deployed, tidy: None) -> Deployed:  # noqa: ARG001
-    """Give a second one, which may be broken and mended."""
-    return standing_aside
+    def _updated(self) -> bool:
+        name = self.stack.webhook_function_name
+        found = self.functions.get_function_configuration(FunctionName=name)
+        return found["LastUpdateStatus"] == "Successful"

@@ -1,0 +1,91 @@
+"""The fixtures of the tests that try the deployed application; `conftest` hands them out."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from local.deployment import build, create
+from local.emulator import emulator, run_folder
+from local.simulator.client import Simulator
+from local.simulator.process import running
+from local.simulator.project import DEFAULT_API_KEY
+from local.simulator.switches import Switches
+from local.stack import Parameters
+from tests.deployed import GMAIL, Deployed, someone
+
+
+@contextlib.contextmanager
+def deployed_to(
+    endpoint_url: str, build_dir: Path, composio: Simulator, name: str
+) -> Iterator[Deployed]:
+    """Create a stack, for as long as the context lasts."""
+    parameters = Parameters(
+        composio_url=composio.url, composio_api_key=DEFAULT_API_KEY, stack_name=name
+    )
+    application = Deployed(create(endpoint_url, build_dir, parameters), composio)
+    with contextlib.closing(application):
+        application.connect(someone("first"), GMAIL)  # from here on the catalog is known
+        yield application
+
+
+@dataclass(frozen=True)
+class House:
+    """What all tests of the deployed application stand on."""
+
+    endpoint_url: str
+    build_dir: Path
+    composio: Simulator
+
+
+@pytest.fixture(scope="session")
+def house() -> Iterator[House]:
+    """One simulator, one emulator and one build."""
+    with (
+        run_folder("tests") as folder,
+        running("--seed", "demo") as composio,
+        emulator() as endpoint_url,
+    ):
+        yield House(endpoint_url, build(folder), composio)
+        # Composio's DELETE of an instance deletes the user's connected accounts, too.
+        assert composio.ledger(method="DELETE") == []
+
+
+@pytest.fixture(scope="session")
+def standing(house: House) -> Iterator[Deployed]:
+    """Deploy once for the session."""
+    with deployed_to(house.endpoint_url, house.build_dir, house.composio, "one") as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def standing_aside(house: House) -> Iterator[Deployed]:
+    """Deploy once more, for the tests that take away what the application needs."""
+    with deployed_to(house.endpoint_url, house.build_dir, house.composio, "two") as two:
+        yield two
+
+
+@pytest.fixture
+def tidy(house: House) -> Iterator[None]:
+    """Leave the simulator as it was; what it knows of users stays, each test has its own."""
+    yield
+    house.composio.clear_faults()
+    house.composio.set_api_keys(DEFAULT_API_KEY)
+    house.composio.set_webhook(None)
+    house.composio.switch(**Switches().model_dump())
+
+
+@pytest.fixture
+def deployed(standing: Deployed, tidy: None) -> Iterator[Deployed]:  # noqa: ARG001
+    """Give the application that runs."""
+    yield standing
+    standing.put_back()
+
+
+@pytest.fixture
+def aside(standing_aside: Deployed, tidy: None) -> Iterator[Deployed]:  # noqa: ARG001
+    """Give a second one, which may be broken and mended."""
+    yield standing_aside
+    standing_aside.put_back()
