@@ -40,8 +40,8 @@ def test_every_missing_variable_is_named_at_once() -> None:
         Settings.from_environment({})
 
     assert str(caught.value) == (
-        "TABLE_NAME: Field required; SECRET_ID: Field required; "
-        "COMPOSIO_BASE_URL: Field required; MCP_SERVER_IDS: Field required"
+        "TABLE_NAME: Field required; SECRET_ID: Field required; QUEUE_URL: Field required; "
+        "BUS_NAME: Field required; COMPOSIO_BASE_URL: Field required; MCP_SERVER_IDS: Field required"
     )
 
 

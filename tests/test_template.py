@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from handler.decisions import (
-    LEASE_SECONDS,
-)
+from handler.announcer import BATCH, DETAIL_TYPES
+from handler.decisions import LEASE_SECONDS
+from handler.events import ACCOUNT_EVENTS
+from handler.rows import instance_key
 from handler.settings import EVERY_SERVER, Settings
 from handler.telemetry import SERVICE
 

@@ -111,6 +111,7 @@ class FakeComposio:
     script: deque[Callable[[httpx.Request], httpx.Response] | httpx.Response | Exception] = field(
         default_factory=deque
     )
+    gets: deque[httpx.Response] = field(default_factory=deque)
     down: bool = False
     page: int = 100
     requests: list[httpx.Request] = field(default_factory=list)
@@ -122,6 +123,8 @@ class FakeComposio:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
+        if request.method == "GET" and self.gets:
+            return self.gets.popleft()
         if self.down:
             raise httpx.ConnectError("down", request=request)
         parts = request.url.path.removeprefix("/api/v3/").split("/")
@@ -176,9 +179,7 @@ class FakeComposio:
         items.sort(key=lambda one: str(one["created_at"]), reverse=True)
         at = int(params.get("cursor", "0"))
         more = str(at + self.page) if at + self.page < len(items) else None
-        return httpx.Response(
-            200, json={"items": items[at : at + self.page], "next_cursor": more}
-        )
+        return httpx.Response(200, json={"items": items[at : at + self.page], "next_cursor": more})
 
     def _server(self, server_id: str) -> dict[str, Any]:
         return {"id": server_id, "name": "demo", "auth_config_ids": self.servers[server_id]}

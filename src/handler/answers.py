@@ -38,12 +38,12 @@ class McpServer(BaseModel):
 
     id: str
     auth_config_ids: frozenset[str] = frozenset()
-    name: str = ""
+    name: str | None = None
     deleted: bool = False
 
     def value(self) -> Server:
         """Return it as a value."""
-        return Server(self.id, self.auth_config_ids, name=self.name, gone=self.deleted)
+        return Server(self.id, self.auth_config_ids, name=self.name or "", gone=self.deleted)
 
 
 def answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:

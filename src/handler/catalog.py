@@ -6,7 +6,7 @@ records its fact before `sync` asks.
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from handler.bookmarks import Bookmarks, Shelf
 from handler.composio import Composio
@@ -89,10 +89,14 @@ class Catalog:
             return self._view()
         self._tried_at = self._clock()
         found, complete = self._fetch(deadline)
+        servers, backfills = {**self._shelf.servers, **found}, set(self._shelf.backfills)
         for server in found.values():
             before = self._shelf.servers.get(server.id)
-            if server != before:
-                self._bookmarks.store_server(server, backfill=needs_backfill(before, server))
+            if server == before:
+                continue
+            backfill = needs_backfill(before, server)
+            self._bookmarks.store_server(server, backfill=backfill)
+            backfills |= {server.id} if backfill else set()
             if server.gone:
                 logger.error("an enrolled MCP server does not exist", server_id=server.id)
         synced_at = self._shelf.synced_at
@@ -101,9 +105,7 @@ class Catalog:
             self._bookmarks.store_synced(synced_at)
         else:
             count(Metric.CATALOG_UNAVAILABLE)
-        self._shelf = replace(
-            self._shelf, servers={**self._shelf.servers, **found}, synced_at=synced_at
-        )
+        self._shelf = Shelf(servers, synced_at, frozenset(backfills))
         return self._view()
 
     def _view(self) -> View:

@@ -6,6 +6,7 @@ docs.composio.dev/reference (OpenAPI of September 2026).
 Nothing here deletes: DELETE of an instance also deletes the user's connected accounts.
 """
 
+from dataclasses import replace
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -69,7 +70,8 @@ class Composio:
             if nothing.problem.status == 404:
                 return Server(server_id, frozenset(), gone=True)
             raise
-        return _must_read(answers.McpServer, found).value()
+        # By the id that was asked for: the vendor may spell its own otherwise.
+        return replace(_must_read(answers.McpServer, found).value(), id=server_id)
 
     def list_servers(self, *, deadline: float) -> dict[str, Server]:
         """Return every MCP server of the project by id.

@@ -53,7 +53,7 @@ class Credentials:
         self._secret_id = secret_id
         self._clock = clock
         self._secret: _Secret | None = None
-        self._fetched_at = float("-inf")
+        self._fetched_at = self._fresh_until = float("-inf")
 
     def api_key(self) -> str:
         """Return the Composio API key.
@@ -85,7 +85,7 @@ class Credentials:
         return self._secret != before
 
     def _current(self) -> _Secret:
-        if self._secret is None or self._clock() - self._fetched_at >= MAX_AGE_SECONDS:
+        if self._secret is None or self._clock() >= self._fresh_until:
             self._fetch()
         if self._secret is None:
             raise SecretUnusable("the secret cannot be read")
@@ -93,9 +93,11 @@ class Credentials:
 
     def _fetch(self) -> None:
         self._fetched_at = self._clock()
+        self._fresh_until = self._fetched_at + LEAST_AGE_SECONDS
         try:
             text = self._provider.get(self._secret_id, force_fetch=True)
             self._secret = _Secret.model_validate_json(str(text))
+            self._fresh_until = self._fetched_at + MAX_AGE_SECONDS
         except GetParameterError:
             # The one in hand is better than none; without one, the caller hears of it.
             logger.exception("Secrets Manager cannot be read")

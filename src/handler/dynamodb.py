@@ -63,7 +63,7 @@ class Store:
 
         Every `#name` stands for the attribute of that name, unless `names` says another.
         """
-        used = set(re.findall(r"#(\w+)", change + condition))
+        used = set(re.findall(r"#(\w+)", f"{change} {condition}"))
         request: dict[str, Any] = {
             "TableName": self._name,
             "Key": rows.to_item(key),

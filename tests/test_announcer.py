@@ -1,0 +1,112 @@
+"""What is stored is told, and what is told is stored."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+from mypy_boto3_events import EventBridgeClient
+
+from handler.announcer import Announcer
+from handler.telemetry import SERVICE, metrics
+from tests.world import GMAIL, SERVER, SLACK, World, account, refusal
+
+
+@dataclass
+class FakeBus:
+    """A bus that refuses the entries with these places."""
+
+    refuses: set[int] = field(default_factory=set)
+    entries: list[dict[str, Any]] = field(default_factory=list)
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        results: list[dict[str, str]] = []
+        for place, entry in enumerate(Entries):
+            if place in self.refuses:
+                results.append({"ErrorCode": "ThrottlingException"})
+            else:
+                self.entries.append(entry)
+                results.append({"EventId": "1"})
+        return {"FailedEntryCount": len(self.refuses), "Entries": results}
+
+
+@pytest.fixture
+def bus() -> Iterator[FakeBus]:
+    yield FakeBus()
+    metrics.clear_metrics()
+
+
+def records(world: World) -> list[dict[str, Any]]:
+    """Return what the event source would hand over of the stream."""
+    found = []
+    for number, (old, new) in enumerate(world.db.stream):
+        if new and new.get("status", {}).get("S") in {"ready", "failed"}:
+            image = {"NewImage": new, "SequenceNumber": str(number)}
+            found.append({"dynamodb": image | ({"OldImage": old} if old else {})})
+    return found
+
+
+def announce(bus: FakeBus, told: list[dict[str, Any]]) -> list[str]:
+    announcer = Announcer(cast("EventBridgeClient", bus), "bus")
+    return [one["itemIdentifier"] for one in announcer.announce(told)["batchItemFailures"]]
+
+
+def test_ready_instance_is_told_with_its_record(bus: FakeBus) -> None:
+    world = World()
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+
+    assert announce(bus, records(world)) == []
+    (entry,) = bus.entries
+    assert (entry["Source"], entry["DetailType"], entry["EventBusName"]) == (
+        SERVICE,
+        "MCP Instance Ready",
+        "bus",
+    )
+    assert json.loads(entry["Detail"]) == {
+        "id": world.row()["claim_token"],
+        "user_id": "user_1",
+        "server_id": SERVER,
+        "status": "ready",
+        "record": world.upstream.record(SERVER, "user_1"),
+        "error": None,
+    }
+
+
+def test_failed_instance_is_told_with_the_reason_each_time_that_it_fails(bus: FakeBus) -> None:
+    world = World()
+    world.upstream.script.extend([refusal(422, "no")] * 2)
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+    world.see(account(SLACK, at=9))
+
+    assert announce(bus, records(world)) == []
+    assert [entry["DetailType"] for entry in bus.entries] == ["MCP Instance Failed"] * 2
+    detail = json.loads(bus.entries[0]["Detail"])
+    assert (detail["error"]["message"], detail["error"]["status"]) == ("no", 422)
+    assert detail["id"] != json.loads(bus.entries[1]["Detail"])["id"]
+
+
+def test_change_that_is_no_news_is_not_told(bus: FakeBus) -> None:
+    world = World()
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+    (record,) = records(world)
+    record["dynamodb"]["OldImage"] = record["dynamodb"]["NewImage"]
+
+    assert announce(bus, [record]) == []
+    assert bus.entries == []
+
+
+def test_what_the_bus_did_not_take_comes_again(bus: FakeBus) -> None:
+    world = World(enrolled=None)
+    world.upstream.servers = {f"srv_{number}": [GMAIL] for number in range(5)}
+    world.see(account(GMAIL))
+    told = records(world)
+    bus.refuses = {1, 3}
+
+    again = announce(bus, told)
+
+    assert again == [told[1]["dynamodb"]["SequenceNumber"], told[3]["dynamodb"]["SequenceNumber"]]
+    assert len(bus.entries) == 3

@@ -1,0 +1,144 @@
+"""The asynchronous door: what comes in, and what becomes of what fails."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from handler.telemetry import metrics
+from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it
+
+BUS_EVENT = json.loads(Path("events/bus.json").read_text())
+
+
+@pytest.fixture
+def world() -> World:
+    metrics.clear_metrics()
+    return World()
+
+
+def bus_event(**data: Any) -> dict[str, Any]:
+    detail = {**BUS_EVENT["detail"], "data": BUS_EVENT["detail"]["data"] | data}
+    return {**BUS_EVENT, "detail": detail}
+
+
+def test_event_of_the_bus_is_taken_like_any_other(world: World) -> None:
+    world.sqs.put(BUS_EVENT)
+    world.sqs.put(bus_event(id="ca_slack1", auth_config={"id": SLACK}))
+
+    assert world.work() == []
+    assert world.row()["status"] == "ready"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "not json",
+        "[" * 100_000,
+        "[]",
+        "7",
+        "{}",
+        '{"task": "dance"}',
+        '{"task": "due", "user_id": 7, "server_id": "srv"}',
+        '{"task": "recent", "cursor": "", "floor": "x", "until": 1}',
+        '{"detail": {}}',
+        '{"detail": {"type": "composio.connected_account.active", "data": {}}}',
+    ],
+)
+def test_message_that_is_not_understood_fails_and_does_not_block_the_others(
+    world: World, body: str
+) -> None:
+    world.sqs.put(account_event := BUS_EVENT)
+    poison = world.sqs.put(body)
+    world.sqs.put(bus_event(id="ca_slack1", auth_config={"id": SLACK}))
+
+    assert account_event
+    assert world.work() == [poison]
+    assert world.row()["status"] == "ready"
+    assert world.sqs.postponed == [(f"receipt of {poison}", 1)]
+
+
+def test_event_of_another_type_is_ignored(world: World) -> None:
+    world.sqs.put({"detail": {"type": "composio.trigger.message", "data": {}}})
+
+    assert world.work() == []
+    assert world.trips() == ([], 0)
+
+
+def test_message_that_fails_comes_back_later_each_time(world: World) -> None:
+    world.upstream.down = True
+    for receives in (1, 2, 3, 20):
+        world.sqs.put(bus_event(user_id=None), receives)
+
+    assert len(world.work()) == 4
+    assert [seconds for _, seconds in world.sqs.postponed] == [15, 30, 60, 900]
+
+
+def test_message_waits_as_long_as_composio_asks(world: World) -> None:
+    limited = httpx.Response(429, headers={"retry-after": "77"})
+    world.upstream.gets.append(limited)
+    world.sqs.put(bus_event(user_id=None))
+
+    assert len(world.work()) == 1
+    assert world.sqs.postponed[0][1] == 77
+
+
+def test_message_that_cannot_even_be_postponed_is_failed_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(world.sqs, "change_message_visibility", refuse)
+    poison = world.sqs.put("poison")
+
+    assert world.work() == [poison]
+
+
+def test_event_whose_create_fails_is_no_failed_message(world: World) -> None:
+    world.sqs.put(BUS_EVENT)
+    world.work()
+    world.upstream.down = True
+    world.sqs.put(bus_event(id="ca_slack1", auth_config={"id": SLACK}))
+
+    assert world.work() == []
+    assert world.row()["status"] == "retrying"
+
+
+def test_slow_message_leaves_time_for_the_others(world: World) -> None:
+    world.see(account(GMAIL))
+    world.see(account(GMAIL, user="user_2"))
+    spent = []
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        timeout = request.extensions["timeout"]["read"]
+        spent.append(timeout)
+        world.now += timeout
+        raise httpx.ReadTimeout("slow")
+
+    world.upstream.script.extend([slow] * 4)
+    for user in ("user_1", "user_2"):
+        world.sqs.put(bus_event(id="ca_slack", auth_config={"id": SLACK}, user_id=user))
+    world.work(seconds=15)
+
+    assert all(seconds >= 1 for seconds in spent)
+    assert world.row("user_1")["status"] == world.row("user_2")["status"] == "retrying"
+    assert sum(spent) <= 12
+
+
+def test_due_instance_that_is_nowhere_is_no_failure(world: World) -> None:
+    world.sqs.put({"task": "due", "user_id": "nobody", "server_id": SERVER})
+
+    assert world.work() == []
+
+
+def test_account_without_a_user_is_looked_up(world: World) -> None:
+    fact = account(GMAIL, id="ca_gmail1")
+    world.upstream.accounts[fact.id] = as_composio_has_it(fact)
+    world.sqs.put(bus_event(user_id=None))
+
+    assert world.work() == []
+    assert world.table.user("user_1")[0].active == {GMAIL}
