@@ -119,6 +119,7 @@ def _start_simulator(timeline: Timeline, ending: contextlib.ExitStack) -> Simula
         timeline.say(
             "Composio", f"the simulator is at {simulator.url}; {server['id']} requires {required}"
         )
+    timeline.say("Composio", "it announces each change of an account; the real one, only expiries")
     return simulator
 
 
