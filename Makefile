@@ -30,7 +30,7 @@ demo: tools-local+sam+emulator ## Deploy to this machine and watch a user's MCP 
 serve: tools-local+sam+emulator ## The same stack, and it stays up until Ctrl-C
 	@.tools/local/bin/python -m local.serve
 
-test: tools-dev+sam+emulator ## Run all tests, also those against the deployed stack
+test: tools-dev+local+sam+emulator ## Run all tests, also those against the deployed stack
 	@.tools/dev/bin/python -m pytest $(ARGS)
 
 test-fast: tools-dev ## Run the tests that need no deployed stack

@@ -21,6 +21,8 @@ from local.timeline import Timeline
 READY = "ready: Ctrl-C ends it"
 
 _PYTHON = ".tools/local/bin/python"
+# The answers do not end with a line feed.
+_CURL = ["curl", "-sS", "-w", "\\n"]
 # The user of the samples in `events/`.
 _USER = "user_1"
 
@@ -81,13 +83,16 @@ def _written(running: Stack) -> Iterator[None]:
 
 def _possible(running: Stack, simulator: Simulator | None) -> list[tuple[str, list[str]]]:
     """List what can be done, with the commands for it."""
+    url = webhook_url(running)
     sign = [_PYTHON, "-m", "local.sign", "events/connected.json"]
-    sign += ["--secret", running.webhook_secret, "--curl", webhook_url(running)]
+    sign += ["--secret", running.webhook_secret, "--curl", url]
     local = [
         ("send a signed event of your own", [f"{shlex.join(sign)} | sh"]),
         ("read the table", [f"{_PYTHON} -m local.show {_USER}"]),
     ]
-    return (_with_simulator(simulator) if simulator else []) + local
+    if simulator:
+        return _with_simulator(simulator) + local
+    return [(f"the webhook, which a server elsewhere reaches through a tunnel: {url}", []), *local]
 
 
 def _with_simulator(simulator: Simulator) -> list[tuple[str, list[str]]]:
@@ -106,7 +111,7 @@ def _with_simulator(simulator: Simulator) -> list[tuple[str, list[str]]]:
     at_once = _curl(
         f"{simulator.url}/_control/accounts", f'{{"webhook": true, "accounts": [{accounts}]}}'
     )
-    ledger = shlex.join(["curl", "-sS", f"{simulator.url}/_control/ledger?path=*/instances"])
+    ledger = shlex.join([*_CURL, f"{simulator.url}/_control/ledger?path=*/instances"])
     return [
         ("connect an account: open the redirect_url that this prints", links),
         ("connect both at once, without a browser", [at_once]),
@@ -116,7 +121,7 @@ def _with_simulator(simulator: Simulator) -> list[tuple[str, list[str]]]:
 
 def _curl(url: str, body: str, more: list[str] | None = None) -> str:
     headers = ["-H", "content-type: application/json", *(more or [])]
-    return shlex.join(["curl", "-sS", url, *headers, "-d", body])
+    return shlex.join([*_CURL, url, *headers, "-d", body])
 
 
 if __name__ == "__main__":

@@ -81,12 +81,7 @@ def stand_in(
             build_dir = _build(timeline, folder)
         endpoint_url = starting.result()
         simulator = simulating.result() if simulating else None
-        at = elsewhere or Elsewhere(
-            base_url=simulator.url if simulator else "", api_key=DEFAULT_API_KEY
-        )
-        parameters = Parameters(
-            composio_url=at.base_url, composio_api_key=at.api_key, mcp_server_ids=mcp_server_ids
-        )
+        parameters = _parameters(elsewhere, simulator, mcp_server_ids)
         stack = _deploy(timeline, endpoint_url, build_dir, parameters)
         if simulator:
             listen(simulator, stack)
@@ -104,6 +99,16 @@ def webhook_url(stack: Stack) -> str:
     return f"{stack.api_url}/webhooks/composio"
 
 
+def _parameters(
+    elsewhere: Elsewhere | None, simulator: Simulator | None, mcp_server_ids: str
+) -> Parameters:
+    if elsewhere:
+        url, api_key = elsewhere.base_url, elsewhere.api_key
+    else:
+        url, api_key = simulator.url if simulator else "", DEFAULT_API_KEY
+    return Parameters(composio_url=url, composio_api_key=api_key, mcp_server_ids=mcp_server_ids)
+
+
 def _start_emulator(timeline: Timeline, ending: contextlib.ExitStack) -> str:
     with timeline.step("AWS", "the emulator starts"):
         url = ending.enter_context(emulator())
@@ -119,6 +124,7 @@ def _start_simulator(timeline: Timeline, ending: contextlib.ExitStack) -> Simula
         timeline.say(
             "Composio", f"the simulator is at {simulator.url}; {server['id']} requires {required}"
         )
+    timeline.say("Composio", "it announces each change of an account; the real one, only expiries")
     return simulator
 
 

@@ -26,20 +26,7 @@ class Timeline:
         self._console = console or Console(highlight=False)
         self._clock = clock
         self._began = clock()
-        self._steps = Progress(
-            SpinnerColumn("dots", style="cyan"),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
-            TextColumn(
-                "{task.fields[said]}",
-                style="dim",
-                markup=False,
-                table_column=Column(no_wrap=True, overflow="ellipsis"),
-            ),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
+        self._steps = _steps(self._console)
 
     def __enter__(self) -> Self:
         """Begin to show the steps that go on."""
@@ -97,3 +84,22 @@ class Timeline:
     def _print(self, text: Text) -> None:
         # Soft: a line that is cut into two cannot be searched, nor a command pasted.
         self._console.print(text, soft_wrap=True)
+
+
+def _steps(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn("dots", style="cyan"),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+        TextColumn(
+            "{task.fields[said]}",
+            style="dim",
+            markup=False,
+            # What is said gives way, not who says it.
+            table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+        ),
+        expand=True,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

@@ -1,0 +1,134 @@
+"""The demo: its story ends well on the deployed stack, and it says so when it does not."""
+
+import io
+import itertools
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from rich.console import Console
+
+from local import story
+from local.scene import Scene
+from local.timeline import Timeline
+from tests.checkout import checkout, left_in, started
+
+SECONDS = 150
+
+LINES = [
+    "sam       built in",
+    "sam       deployed in",
+    "webhook   200 waiting, missing ac_gmail, ac_slack",
+    "webhook   not reached: ConnectError",
+    "webhook   200 waiting, missing ac_slack",
+    "Composio  delivers the event of ACTIVE a second time",
+    "Composio  delivers the event of INITIATED at last",
+    "webhook   200 ready",
+    "table     the instance for srv_demo is ready",
+    "Composio  instances of ada: 1",
+    "one instance each, and nothing is left running",
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return checkout(tmp_path / "a project")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS)
+def test_demo_tells_its_story_ends_well_and_leaves_nothing(folder: Path) -> None:
+    with started(folder, "make", "demo") as demo:
+        said, _ = demo.communicate(timeout=SECONDS)
+    assert demo.returncode == 0, said
+    rest = said
+    for line in LINES:
+        assert line in rest, said
+        rest = rest.split(line, 1)[1]
+    assert all(re.match(r" *\d+\.\d\d s  ", line) for line in said.splitlines() if line)
+    assert "\x1b" not in said
+    assert left_in(folder) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS)
+def test_two_demos_run_at_once(folder: Path) -> None:
+    with started(folder, "make", "demo") as one, started(folder, "make", "demo") as other:
+        said = [each.communicate(timeout=SECONDS)[0] for each in (one, other)]
+    assert (one.returncode, other.returncode) == (0, 0), "\n".join(said)
+    assert left_in(folder) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS)
+def test_demo_that_cannot_be_built_says_why_and_leaves_nothing(folder: Path) -> None:
+    (folder / "src" / "requirements.txt").write_text("nothing==0\n")
+    with started(folder, "make", "demo") as demo:
+        said, _ = demo.communicate(timeout=SECONDS)
+    assert demo.returncode != 0
+    assert "sam build failed" in said
+    assert "Traceback" not in said.split("sam build failed")[0]
+    assert left_in(folder) == []
+
+
+GOOD: dict[str, Any] = {"instances": 1, "created": 1, "overlap": 1, "statuses": ["ready"]}
+
+
+@pytest.mark.parametrize(
+    ("found", "wrong"),
+    [
+        ({}, []),
+        ({"instances": 0, "created": 0}, ["instances of ada: 0", "succeeded: 0"]),
+        ({"instances": 2}, ["instances of ada: 2"]),
+        ({"created": 2}, ["create calls that succeeded: 2"]),
+        ({"overlap": 2}, ["create calls at the same time: at most 2"]),
+        ({"statuses": []}, ["the instance is missing"]),
+        ({"statuses": ["retrying"]}, ["the instance is retrying"]),
+    ],
+)
+def test_the_end_is_judged(
+    found: dict[str, Any], wrong: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = GOOD | found
+    call = {"created": found["created"], "max_in_flight": found["overlap"]}
+    simulator = SimpleNamespace(
+        state=lambda: {"instances": [{"instance_id": "ada"}] * found["instances"]},
+        instance_posts=lambda _: [call],
+    )
+    rows = [{"sk": "ACCOUNTS"}, *({"status": each} for each in found["statuses"])]
+    monkeypatch.setattr(story, "rows", lambda *_: rows)
+    scene = SimpleNamespace(timeline=Timeline(quiet()), simulator=simulator, stack=None)
+    problems = story.check(cast("Scene", scene), "ada")
+    assert len(problems) == len(wrong)
+    assert all(part in problem for part, problem in zip(wrong, problems, strict=True))
+
+
+def quiet(*, terminal: bool = False) -> Console:
+    return Console(file=io.StringIO(), force_terminal=terminal, width=40, highlight=False)
+
+
+def said_on(console: Console) -> str:
+    return cast("io.StringIO", console.file).getvalue()
+
+
+def test_lines_are_plain_and_whole_where_there_is_no_terminal() -> None:
+    console = quiet()
+    with Timeline(console, clock=itertools.count(100.0, 1.5).__next__) as timeline:
+        with timeline.step("sam", "build") as progress:
+            progress("[*] Validate SAM template")
+        timeline.say("webhook", "200 [ready] " + "x" * 60, "green")
+    assert said_on(console).splitlines() == [
+        "   1.50 s  sam       build ...",
+        "   3.00 s  webhook   200 [ready] " + "x" * 60,
+    ]
+
+
+def test_a_terminal_shows_what_still_goes_on() -> None:
+    console = quiet(terminal=True)
+    with Timeline(console) as timeline, timeline.step("sam", "build") as progress:
+        progress("[*] made 3")
+        timeline._steps.refresh()
+    assert "sam: build" in said_on(console)
+    assert "[*]" in said_on(console)

@@ -1,0 +1,154 @@
+"""`make serve`: what it prints works as pasted, and it ends without a trace."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.serve import READY, elsewhere
+from local.simulator.process import running
+from local.standin import Elsewhere, Wrong
+from tests.checkout import checkout, left_in, started
+
+SECONDS = 150
+KEY = "ak_elsewhere"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return checkout(tmp_path / "a project")
+
+
+@contextlib.contextmanager
+def serving(
+    folder: Path, *variables: str, ended_by: signal.Signals = signal.SIGTERM
+) -> Iterator[str]:
+    """Run `make serve` and yield what it said until it was ready; it must end cleanly."""
+    with started(folder, "make", "serve", *variables) as serve:
+        assert serve.stdout
+        said = ""
+        for line in serve.stdout:
+            said += line
+            if line.rstrip() == READY:
+                break
+        try:
+            assert serve.poll() is None, said
+            yield said
+        finally:
+            if ended_by is signal.SIGINT:  # as a terminal does it
+                os.killpg(serve.pid, ended_by)
+            else:
+                serve.send_signal(ended_by)
+            rest, _ = serve.communicate(timeout=30)
+    assert "nothing is left running" in rest
+    assert "Traceback" not in rest
+    assert left_in(folder) == []
+
+
+def pasted(folder: Path, command: str) -> str:
+    """Run a command as another terminal would."""
+    run = subprocess.run(  # noqa: S603 - the commands are ours
+        ["/bin/sh", "-c", command], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return run.stdout
+
+
+def commands(said: str) -> dict[str, list[str]]:
+    """Return the printed commands below each printed title."""
+    found: dict[str, list[str]] = {}
+    for title, block in re.findall(r"^# (.+)\n((?:[^#\s].*\n)*)", said, re.MULTILINE):
+        found[title] = block.splitlines()
+    return found
+
+
+def shows_ready(folder: Path, command: str) -> str:
+    """Paste the command that reads the table until it shows an instance that is ready."""
+    deadline = time.monotonic() + 60
+    while '"status": "ready"' not in (shown := pasted(folder, command)):
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.5)
+    return shown
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS)
+def test_what_is_printed_works_as_pasted(folder: Path) -> None:
+    with serving(folder) as said:
+        (link, sign, table, ledger, at_once) = (
+            next(lines for title, lines in commands(said).items() if title.startswith(start))
+            for start in ("connect an", "send", "read", "see", "connect both")
+        )
+        for command in link:
+            consent = json.loads(pasted(folder, command))["redirect_url"]
+            assert httpx.get(consent).is_success
+            assert httpx.post(consent, data={"decision": "allow"}).is_success
+        assert "srv_demo" in shows_ready(folder, table[0])
+        assert json.loads(pasted(folder, sign[0])) == {
+            "servers": [{"server_id": "srv_demo", "status": "ready", "missing": []}]
+        }
+        assert len(json.loads(pasted(folder, at_once[0]))["webhook_ids"]) == 2
+        (posts,) = json.loads(pasted(folder, ledger[0]))["instance_posts"]
+        assert posts["created"] == 1
+        note = folder / ".local" / "stack.json"
+        assert note.stat().st_mode & 0o077 == 0
+        assert {"api_url", "aws_endpoint_url", "composio_url"} < json.loads(note.read_text()).keys()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS)
+def test_another_server_takes_the_simulators_place(folder: Path) -> None:
+    with running("--seed", "demo", "--api-key", KEY) as simulator:
+        variables = {
+            "COMPOSIO_BASE_URL": f"{simulator.url}/",
+            "COMPOSIO_API_KEY": KEY,
+            "MCP_SERVER_IDS": "srv_demo",
+        }
+        given = [f"{name}={value}" for name, value in variables.items()]
+        with serving(folder, *given, ended_by=signal.SIGINT) as said:
+            note = json.loads((folder / ".local" / "stack.json").read_text())
+            simulator.set_webhook(f"{note['api_url']}/webhooks/composio", note["webhook_secret"])
+            simulator.switch(synthetic_events=True)
+            for auth_config_id in ("ac_gmail", "ac_slack"):
+                simulator.add_account("user_1", auth_config_id, webhook=True)
+            (table,) = commands(said)["read the table"]
+            assert "srv_demo" in shows_ready(folder, table)
+            assert "_control" not in said
+            assert KEY not in said
+            logs = (folder / ".local").rglob("*.log")
+            assert not [log for log in logs if KEY in log.read_text(errors="replace")]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS)
+@pytest.mark.parametrize("seconds", [1.5, 4, 8])
+def test_ending_it_amid_the_start_leaves_nothing(folder: Path, seconds: float) -> None:
+    with started(folder, "make", "serve") as serve:
+        time.sleep(seconds)
+        serve.terminate()
+        said, _ = serve.communicate(timeout=30)
+    assert "Traceback" not in said
+    assert left_in(folder) == []
+
+
+def test_the_environment_says_which_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COMPOSIO_BASE_URL", raising=False)
+    monkeypatch.setenv("COMPOSIO_API_KEY", KEY)
+    assert elsewhere() is None
+    monkeypatch.setenv("COMPOSIO_BASE_URL", "https://composio.test/")
+    with pytest.raises(Wrong, match="COMPOSIO_API_KEY"):
+        elsewhere()
+    monkeypatch.setenv("COMPOSIO_API_KEY", KEY)
+    found = elsewhere()
+    assert found == Elsewhere(base_url="https://composio.test", api_key=KEY)
+    assert KEY not in repr(found)
+    monkeypatch.setenv("COMPOSIO_BASE_URL", "http://composio.test")
+    with pytest.raises(Wrong, match="https"):
+        elsewhere()
