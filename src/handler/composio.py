@@ -6,8 +6,8 @@ docs.composio.dev/reference (OpenAPI of September 2026).
 Nothing here deletes: DELETE of an instance also deletes the user's connected accounts.
 """
 
-from dataclasses import replace
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
