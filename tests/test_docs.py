@@ -35,8 +35,9 @@ def test_readme_names(name: str) -> None:
 @pytest.mark.parametrize("parameter", sorted(TEMPLATE["Parameters"]))
 def test_readme_tells_the_default_of_each_parameter(parameter: str) -> None:
     default = TEMPLATE["Parameters"][parameter]["Default"]
+    shown = default if default != "" else '""'
 
-    assert f"| `{parameter}` | `{default}` |" in README
+    assert f"| `{parameter}` | `{shown}` |" in README
 
 
 def test_readme_names_every_make_target_and_none_that_is_not_there() -> None:
