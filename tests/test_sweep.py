@@ -226,6 +226,20 @@ def test_instance_of_a_server_that_is_gone_fails_with_the_reason(world: World) -
     assert "does not exist" in world.row()["last_error"]["message"]
 
 
+def test_due_instance_is_not_failed_for_a_catalog_that_cannot_be_read(world: World) -> None:
+    world.upstream.down = True
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+    world.now += 10_000
+    for key in ("SYNCED", f"SERVER#{SERVER}"):
+        world.db.delete_item(TableName="table", Key={"pk": {"S": "CATALOG"}, "sk": {"S": key}})
+    world.start()
+    world.sqs.put({"task": "due", "user_id": "user_1", "server_id": SERVER})
+
+    assert len(world.work()) == 1
+    assert world.row()["status"] == "retrying"
+
+
 def test_new_server_has_its_users_back_filled_page_by_page() -> None:
     world = World(enrolled=None)
     world.tick()
@@ -256,7 +270,9 @@ def test_server_that_needs_less_completes_those_who_waited(world: World) -> None
 def test_back_fill_that_died_goes_on_where_it_was(world: World) -> None:
     for number in range(10):
         connect(world, GMAIL, SLACK, user=f"user_{number}", created=NOW - 10**6)
-    world.bookmarks.store_server(world.catalog.server(SERVER), backfill=True)
+    world.bookmarks.store_server(
+        world.catalog.server(SERVER, deadline=world.now + 20), backfill=True
+    )
     world.upstream.page = 2
 
     class Killed(BaseException):

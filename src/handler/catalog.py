@@ -13,9 +13,7 @@ from handler.composio import Composio
 from handler.decisions import (
     needs_backfill,
 )
-from handler.instances import (
-    Server,
-)
+from handler.instances import Problem, Server
 from handler.telemetry import Metric, count, logger
 from handler.transport import Unavailable
 
@@ -64,10 +62,21 @@ class Catalog:
             self._read_at = self._clock()
         return self._view()
 
-    def server(self, server_id: str) -> Server:
-        """Return an MCP server; `gone` where it is not enrolled (any more)."""
-        found = {one.id: one for one in self.known().servers}
-        return found.get(server_id, Server(server_id, frozenset(), gone=True))
+    def server(self, server_id: str, *, deadline: float) -> Server:
+        """Return an MCP server; `gone` where it is not enrolled (any more).
+
+        Raises:
+            Unavailable: It is not known, and Composio cannot be asked.
+        """
+        view = self.known()
+        if not view.fresh:
+            view = self.sync(deadline=deadline)
+        for server in view.servers:
+            if server.id == server_id:
+                return server
+        if not view.fresh:
+            raise Unavailable(Problem("the catalog cannot be read"))
+        return Server(server_id, frozenset(), gone=True)
 
     def backfills(self) -> frozenset[str]:
         """Return the enrolled MCP servers whose users are still to be back-filled."""

@@ -122,12 +122,15 @@ class Provisioning:
 
         Facts may have changed since: what is missing now makes it wait, but due once more, as
         the claim keeps out the event that could complete it. The time after, it rests.
+
+        Raises:
+            Unavailable: What the MCP server requires is not known, and cannot be asked.
         """
         facts, instances = self._table.user(user_id)
         instance = instances.get(server_id)
         if instance is None:
             return None
-        server = self._catalog.server(server_id)
+        server = self._catalog.server(server_id, deadline=deadline)
         lacking = missing(server.required, facts.active)
         if lacking and instance.status is Status.WAITING:
             self._table.rest(instance)

@@ -90,7 +90,7 @@ class Sweep:
         cursor = self._bookmarks.begin_backfill(server_id, now=now, lease=LEASE_SECONDS)
         if cursor is None:
             return
-        required = self._catalog.server(server_id).required
+        required = self._catalog.server(server_id, deadline=deadline).required
         for page, account in self._pages(cursor, deadline, auth_config_ids=required):
             if self._out_of_time(deadline):
                 self._bookmarks.leave_backfill(server_id, page)
