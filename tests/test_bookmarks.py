@@ -7,9 +7,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from handler.bookmarks import Bookmarks, Shelf
 from handler.dynamodb import Store
-from handler.instances import (
-    Server,
-)
+from handler.instances import Server
 from tests.fakes.dynamodb import FakeDynamoDB
 
 SERVER = Server("srv", frozenset({"ac_a", "ac_b"}))

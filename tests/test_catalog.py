@@ -13,9 +13,7 @@ from handler.catalog import Catalog, View
 from handler.composio import Composio
 from handler.credentials import Credentials
 from handler.dynamodb import Store
-from handler.instances import (
-    Server,
-)
+from handler.instances import Server
 from handler.transport import Transport
 from tests.conftest import Clock, Counted, FakeSecretsManager, Log
 from tests.fakes.dynamodb import FakeDynamoDB

@@ -14,11 +14,7 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 
 from handler.composio import Composio
 from handler.credentials import Credentials
-from handler.instances import (
-    Answer,
-    Problem,
-    Server,
-)
+from handler.instances import Answer, Problem, Server
 from handler.transport import Transport, Unavailable, connect
 from tests.conftest import Clock, Counted, FakeSecretsManager, Log
 

@@ -17,13 +17,7 @@ from handler.decisions import (
     delay,
     missing,
 )
-from handler.instances import (
-    Answer,
-    Instance,
-    Problem,
-    Settlement,
-    Status,
-)
+from handler.instances import Answer, Instance, Problem, Settlement, Status
 
 RECORD = {"id": "rec_1", "instance_id": "user_1"}
 FOUND = {"id": "rec_2", "instance_id": "user_1"}

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from handler.instances import (
-    Status,
-)
+from handler.instances import Status
 from handler.settings import Settings
 from handler.telemetry import Metric
 from tests.test_template import TEMPLATE

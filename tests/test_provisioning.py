@@ -6,13 +6,9 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from handler.decisions import (
-    LEASE_SECONDS,
-)
+from handler.decisions import LEASE_SECONDS
 from handler.events import AccountEvent
-from handler.instances import (
-    Status,
-)
+from handler.instances import Status
 from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it, refusal
 
 

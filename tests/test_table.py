@@ -7,12 +7,7 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from handler.dynamodb import Store
-from handler.instances import (
-    Problem,
-    Server,
-    Settlement,
-    Status,
-)
+from handler.instances import Problem, Server, Settlement, Status
 from handler.table import Table
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.world import GMAIL, SLACK, account

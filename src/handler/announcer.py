@@ -14,9 +14,7 @@ import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from handler import rows
-from handler.instances import (
-    Status,
-)
+from handler.instances import Status
 from handler.settings import Settings
 from handler.telemetry import SERVICE, Metric, count, logger, metrics
 

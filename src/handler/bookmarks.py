@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from handler import rows
 from handler.dynamodb import Store
-from handler.instances import (
-    Server,
-)
+from handler.instances import Server
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,7 @@ from dataclasses import asdict, dataclass
 
 from handler.bookmarks import Bookmarks, Shelf
 from handler.composio import Composio
-from handler.decisions import (
-    needs_backfill,
-)
+from handler.decisions import needs_backfill
 from handler.instances import Problem, Server
 from handler.telemetry import Metric, count, logger
 from handler.transport import Unavailable

@@ -15,11 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from handler import answers
 from handler.events import ConnectedAccount
-from handler.instances import (
-    Answer,
-    Problem,
-    Server,
-)
+from handler.instances import Answer, Problem, Server
 from handler.telemetry import logger
 from handler.transport import Transport, Unavailable
 

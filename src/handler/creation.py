@@ -4,19 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from handler.composio import Composio
-from handler.decisions import (
-    Evidence,
-    Need,
-    conclude,
-    missing,
-    without_a_call,
-)
-from handler.instances import (
-    Answer,
-    Instance,
-    Server,
-    Settlement,
-)
+from handler.decisions import Evidence, Need, conclude, missing, without_a_call
+from handler.instances import Answer, Instance, Server, Settlement
 from handler.table import Facts, Table
 from handler.transport import CALL_SECONDS, Unavailable
 

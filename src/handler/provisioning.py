@@ -13,17 +13,9 @@ from dataclasses import asdict, dataclass
 from handler.catalog import Catalog, View
 from handler.composio import Composio
 from handler.creation import Creation
-from handler.decisions import (
-    LEASE_SECONDS,
-    missing,
-)
+from handler.decisions import LEASE_SECONDS, missing
 from handler.events import Account, AccountEvent, Ignored
-from handler.instances import (
-    Instance,
-    Server,
-    Settlement,
-    Status,
-)
+from handler.instances import Instance, Server, Settlement, Status
 from handler.table import Facts, Table
 from handler.telemetry import Metric, count, logger
 

@@ -15,12 +15,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from handler.events import Account
-from handler.instances import (
-    Instance,
-    Server,
-    Settlement,
-    Status,
-)
+from handler.instances import Instance, Server, Settlement, Status
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

@@ -14,9 +14,7 @@ from collections.abc import Callable, Iterator
 from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog
 from handler.composio import Composio
-from handler.decisions import (
-    LEASE_SECONDS,
-)
+from handler.decisions import LEASE_SECONDS
 from handler.events import ConnectedAccount
 from handler.provisioning import Provisioning
 from handler.tasks import Queue

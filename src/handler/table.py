@@ -9,12 +9,7 @@ from typing import Any
 from handler import rows
 from handler.dynamodb import Store
 from handler.events import Account
-from handler.instances import (
-    Instance,
-    Server,
-    Settlement,
-    Status,
-)
+from handler.instances import Instance, Server, Settlement, Status
 
 
 @dataclass(frozen=True, slots=True)

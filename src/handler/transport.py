@@ -11,9 +11,7 @@ from typing import Any
 import httpx
 
 from handler.credentials import Credentials, SecretUnusable
-from handler.instances import (
-    Problem,
-)
+from handler.instances import Problem
 from handler.telemetry import Metric, count, logger
 
 CONNECT_SECONDS = 2.0

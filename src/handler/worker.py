@@ -20,9 +20,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from handler import bootstrap
-from handler.decisions import (
-    delay,
-)
+from handler.decisions import delay
 from handler.events import NotAnEnvelope, read
 from handler.provisioning import Provisioning
 from handler.sweep import Sweep
