@@ -86,7 +86,7 @@ class Deployed:
         self.functions = boto3.client("lambda", **stack.connection)
         self.logs = boto3.client("logs", **stack.connection)
         self.iam = boto3.client("iam", **stack.connection)
-        self._http = httpx.Client(timeout=40, trust_env=False)
+        self._http = httpx.Client(timeout=60, trust_env=False)
 
     def close(self) -> None:
         """Close the connections."""

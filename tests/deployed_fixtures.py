@@ -17,20 +17,6 @@ from local.stack import Parameters
 from tests.deployed import GMAIL, Deployed, someone
 
 
-@contextlib.contextmanager
-def deployed_to(
-    endpoint_url: str, build_dir: Path, composio: Simulator, name: str
-) -> Iterator[Deployed]:
-    """Create a stack, for as long as the context lasts."""
-    parameters = Parameters(
-        composio_url=composio.url, composio_api_key=DEFAULT_API_KEY, stack_name=name
-    )
-    application = Deployed(create(endpoint_url, build_dir, parameters), composio)
-    with contextlib.closing(application):
-        application.connect(someone("first"), GMAIL)  # from here on the catalog is known
-        yield application
-
-
 @dataclass(frozen=True)
 class House:
     """What all tests of the deployed application stand on."""
@@ -38,6 +24,19 @@ class House:
     endpoint_url: str
     build_dir: Path
     composio: Simulator
+
+
+@contextlib.contextmanager
+def deployed_to(house: House, name: str) -> Iterator[Deployed]:
+    """Create a stack, for as long as the context lasts."""
+    parameters = Parameters(
+        composio_url=house.composio.url, composio_api_key=DEFAULT_API_KEY, stack_name=name
+    )
+    stack = create(house.endpoint_url, house.build_dir, parameters)
+    application = Deployed(stack, house.composio)
+    with contextlib.closing(application):
+        application.connect(someone("first"), GMAIL)  # from here on the catalog is known
+        yield application
 
 
 @pytest.fixture(scope="session")
@@ -56,14 +55,14 @@ def house() -> Iterator[House]:
 @pytest.fixture(scope="session")
 def standing(house: House) -> Iterator[Deployed]:
     """Deploy once for the session."""
-    with deployed_to(house.endpoint_url, house.build_dir, house.composio, "one") as one:
+    with deployed_to(house, "one") as one:
         yield one
 
 
 @pytest.fixture(scope="session")
 def standing_aside(house: House) -> Iterator[Deployed]:
     """Deploy once more, for the tests that take away what the application needs."""
-    with deployed_to(house.endpoint_url, house.build_dir, house.composio, "two") as two:
+    with deployed_to(house, "two") as two:
         yield two
 
 

@@ -140,6 +140,16 @@ def test_a_failure_of_composios_is_repeated_once_and_then_retried_later(
     assert deployed.posts(user)["posts"] == 2
 
 
+def test_a_key_that_composio_rejects_is_retried_and_costs_no_fact(deployed: Deployed) -> None:
+    user = someone("locked-out")
+    bodies = [event(deployed.account(user, one)) for one in BOTH]
+    deployed.composio.set_api_keys("ak_of_somebody_else")
+    assert [deployed.send(body).instance[0] for body in bodies] == ["waiting", "retrying"]
+    row = deployed.row(user)
+    assert (row["status"], row["last_error"]["status"]) == ("retrying", 401)
+    assert row["last_error"]["slug"] == "APIKey_InvalidAPIKey"
+
+
 @pytest.mark.parametrize("lost", ["before", "after"])
 def test_an_answer_that_is_lost_once_ends_ready_with_one_instance(
     deployed: Deployed, lost: str

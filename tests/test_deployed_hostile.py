@@ -24,16 +24,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 MARK = "a-mark-of-the-body"
 """Stands in the bodies, and never in the log."""
 
-ACCOUNT = {
-    "id": "ca_hostile",
-    "user_id": MARK,
-    "auth_config": {"id": GMAIL, "is_disabled": False},
-    "status": "ACTIVE",
-    "status_reason": MARK,
-    "is_disabled": False,
-    "created_at": "2026-01-01T00:00:00Z",
-    "updated_at": "2026-01-01T00:00:00Z",
-}
+WHO = {"id": "ca_hostile", "user_id": MARK, "status": "ACTIVE", "status_reason": MARK}
+ACCOUNT: dict[str, Any] = WHO | {"auth_config": {"id": GMAIL}, "updated_at": "2026-01-01T00:00:00Z"}
+SHORT = [b"", b"null", b'"text"', b"[]", b"{}", b"{", b"-1e9999", b'{"type": 5, "data": {}}']
 WRONG: dict[str, tuple[object, ...]] = {
     "id": (5, None, "", "ca/../x", "ca_#", "c" * 129, "ca_\n"),
     "user_id": (5, "", ["a"], "\ud800", "é" * 1024, "u" * 2048),
@@ -113,11 +106,11 @@ def test_what_was_not_signed_with_the_secret_just_now_is_not_authentic(
         expect_401(attack(body, [(name, value.encode()) for name, value in headers.items()]))
 
 
-@pytest.mark.parametrize("entry", ["v1,", "v1,====", "v1,ü", "v1", "v2,QQ==", "v1," * 2000])
-def test_a_signature_that_is_not_base64_is_not_authentic(attack: Attack, entry: str) -> None:
+def test_a_signature_that_is_not_base64_is_not_authentic(attack: Attack) -> None:
     body = event(ACCOUNT)
-    headers = signed(body, "x") | {"webhook-signature": entry}
-    expect_401(attack(body, [(name, value.encode()) for name, value in headers.items()]))
+    for entry in ("v1,", "v1,====", "v1,ü", "v1", "v2,QQ==", "v1," * 2000):
+        headers = signed(body, "x") | {"webhook-signature": entry}
+        expect_401(attack(body, [(name, value.encode()) for name, value in headers.items()]))
 
 
 def test_a_body_that_is_not_utf_8_is_refused(deployed: Deployed, attack: Attack) -> None:
@@ -137,14 +130,7 @@ def test_a_body_that_is_too_large_is_refused_signed_or_not(
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
-        b"null",
-        b'"text"',
-        b"[]",
-        b"{}",
-        b"{",
-        b"-1e9999",
-        b'{"type": 5, "data": {}}',
+        *SHORT,
         b"[" * 100_000,
         b'{"type":"composio.connected_account.active","data":' + b'{"a":' * 40_000,
         b'{"type":"composio.connected_account.active","data":' + b"[" * 9000 + b"]" * 9000 + b"}",
@@ -197,7 +183,7 @@ def test_generated_events_with_a_good_signature_are_never_an_error_of_ours(
     deployed: Deployed, attack: Attack
 ) -> None:
     # No server requires this one, so that even an event that is right leaves no trace.
-    account: dict[str, Any] = {**ACCOUNT, "auth_config": {"id": "ac_nobody"}}
+    account = {**ACCOUNT, "auth_config": {"id": "ac_nobody"}}
 
     @A_FEW
     @given(st.dictionaries(st.sampled_from([*account, "x"]), JSON, max_size=3), JSON | st.none())

@@ -39,7 +39,7 @@ def emulator_table() -> Iterator[Subject]:
         yield emulated(client)
 
 
-@pytest.fixture(params=["fake", "emulator"])
+@pytest.fixture(params=["fake", pytest.param("emulator", marks=pytest.mark.slow)])
 def table(request: pytest.FixtureRequest) -> Subject:
     if request.param == "fake":
         return faked()
@@ -1121,6 +1121,7 @@ def pair(emulator_table: Subject) -> tuple[Subject, Subject]:
     return faked(), emulator_table
 
 
+@pytest.mark.slow
 @settings(
     max_examples=80,
     deadline=None,
