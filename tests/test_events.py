@@ -240,7 +240,8 @@ def test_user_id_of_1024_bytes_is_taken_as_it_is(user_id: str) -> None:
 )
 def test_user_id_of_1025_bytes_is_too_long(user_id: str) -> None:
     assert (
-        complaint(envelope(user_id=user_id)) == "data.user_id: Value error, longer than 1024 bytes"
+        complaint(envelope(user_id=user_id))
+        == "data.user_id: Value error, not text of 1 to 1024 bytes"
     )
 
 

@@ -24,7 +24,9 @@ ALLOWED: dict[str, set[str]] = {
     "table": {"dynamodb", "events", "instances", "rows"},
     "bookmarks": {"dynamodb", "instances", "rows"},
     "credentials": {"telemetry"},
-    "transport": {"credentials", "instances", "telemetry"},
+    "page": set(),
+    "requests": set(),
+    "transport": {"answers", "credentials", "instances", "telemetry"},
     "composio": {"answers", "events", "instances", "telemetry", "transport"},
     "catalog": {"bookmarks", "composio", "decisions", "instances", "telemetry", "transport"},
     "creation": {"composio", "decisions", "instances", "table", "transport"},
@@ -36,11 +38,22 @@ ALLOWED: dict[str, set[str]] = {
         "bookmarks", "catalog", "composio", "decisions", "events", "provisioning", "tasks",
         "telemetry", "transport",
     },
+    "deliveries": {
+        "credentials", "events", "provisioning", "requests", "signature", "telemetry",
+    },
+    "users": {
+        "catalog", "composio", "decisions", "events", "instances", "provisioning", "requests",
+        "table", "transport",
+    },
+    "callback": {
+        "catalog", "composio", "decisions", "events", "instances", "page", "provisioning",
+        "requests", "table", "telemetry", "transport",
+    },
     "bootstrap": {
         "bookmarks", "catalog", "composio", "credentials", "dynamodb", "provisioning",
-        "settings", "sweep", "table", "tasks", "transport",
+        "settings", "sweep", "table", "tasks", "telemetry", "transport",
     },
-    "webhook": {"bootstrap", "credentials", "events", "provisioning", "signature", "telemetry"},
+    "webhook": {"bootstrap", "callback", "deliveries", "requests", "telemetry", "users"},
     "worker": {
         "bootstrap", "decisions", "events", "provisioning", "sweep", "tasks", "telemetry",
         "transport",

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
-from handler import bootstrap, webhook
+from handler import webhook
+from handler.requests import LARGEST_BODY
 from handler.telemetry import NAMESPACE, Metric, logger, metrics
 from tests.world import GMAIL, NOW, SECRET, SERVER, SLACK, World, account, as_composio_has_it
 
@@ -134,10 +135,7 @@ def test_handler_logs_metrics_and_correlation_id_and_nothing_secret(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(logger.registered_handler, "stream", sys.stdout)
-    monkeypatch.setattr(bootstrap, "credentials", lambda: world.credentials)
-    monkeypatch.setattr(bootstrap, "provisioning", lambda: world.provisioning)
-    monkeypatch.setattr("time.time", lambda: NOW)
-    monkeypatch.setattr(webhook, "Webhook", lambda *_: world.webhook)
+    monkeypatch.setattr(webhook, "_door", lambda: world.webhook)
 
     answer = webhook.lambda_handler(SAMPLES["connected"], Context())
 
@@ -200,7 +198,7 @@ def test_what_is_not_authentic_gets_one_answer_and_changes_nothing(
 
 @pytest.mark.parametrize("encoded", [False, True])
 def test_oversized_body_is_refused_unread(world: World, encoded: bool) -> None:
-    largest = b"x" * webhook.LARGEST_BODY
+    largest = b"x" * LARGEST_BODY
 
     def sized(body: bytes) -> dict[str, Any]:
         text = base64.b64encode(body).decode() if encoded else body.decode()
@@ -212,7 +210,7 @@ def test_oversized_body_is_refused_unread(world: World, encoded: bool) -> None:
 
 
 def test_size_is_counted_in_bytes(world: World) -> None:
-    text = "\u00e9" * (webhook.LARGEST_BODY // 2 + 1)
+    text = "\u00e9" * (LARGEST_BODY // 2 + 1)
 
     assert world.deliver({**SAMPLES["connected"], "body": text})[0] == 413
 

@@ -13,9 +13,11 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_sqs import SQSClient
 
 from handler.bookmarks import Bookmarks
+from handler.callback import Callback
 from handler.catalog import Catalog
 from handler.composio import Composio
 from handler.credentials import Credentials
+from handler.deliveries import Deliveries
 from handler.dynamodb import Store
 from handler.events import Account
 from handler.provisioning import Provisioning
@@ -24,6 +26,7 @@ from handler.sweep import Sweep
 from handler.table import Table
 from handler.tasks import Queue
 from handler.transport import Transport
+from handler.users import Users
 from handler.webhook import Webhook
 from handler.worker import Worker
 from local.sign import signed
@@ -143,6 +146,12 @@ class FakeComposio:
                 return httpx.Response(200, json=self.accounts[account_id])
             case "GET", ["connected_accounts"]:
                 return self._accounts(request.url.params)
+            case "GET", ["auth_configs"]:
+                items = [
+                    {"id": GMAIL, "toolkit": {"slug": "gmail"}},
+                    {"id": SLACK, "toolkit": {"slug": "slack"}},
+                ]
+                return httpx.Response(200, json={"items": items})
         return refusal(404, "not found")
 
     def record(self, server_id: str, user_id: str) -> dict[str, str]:
@@ -170,7 +179,11 @@ class FakeComposio:
 
     def _accounts(self, params: httpx.QueryParams) -> httpx.Response:
         items = list(self.accounts.values())
-        for name, key in (("user_ids", "user_id"), ("statuses", "status")):
+        for name, key in (
+            ("user_ids", "user_id"),
+            ("statuses", "status"),
+            ("connected_account_ids", "id"),
+        ):
             if name in params:
                 items = [one for one in items if one[key] == params[name]]
         if "auth_config_ids" in params:
@@ -201,7 +214,8 @@ def refusal(status: int, message: str, **headers: str) -> httpx.Response:
 class World:
     """Everything wired; `now` is the clock, in Unix seconds."""
 
-    def __init__(self, enrolled: Iterable[str] | None = (SERVER,)) -> None:
+    def __init__(self, enrolled: Iterable[str] | None = (SERVER,), *, return_url: str = "") -> None:
+        self.return_url = return_url
         self.now = NOW
         self.secrets = SecretStore()
         self.upstream = FakeComposio()
@@ -229,7 +243,21 @@ class World:
             jitter=lambda: 1.0,
             token=lambda: f"token-{next(self._tokens)}",
         )
-        self.webhook = Webhook(self.credentials, self.provisioning, clock=lambda: self.now)
+        self.callback = Callback(
+            composio,
+            self.provisioning,
+            self.catalog,
+            self.table,
+            self.return_url,
+            clock=lambda: self.now,
+            sleep=self.sleep,
+        )
+        self.webhook = Webhook(
+            Deliveries(self.credentials, self.provisioning, clock=lambda: self.now),
+            self.callback,
+            Users(self.table, self.catalog, composio, self.provisioning),
+            clock=lambda: self.now,
+        )
         queue = Queue(cast("SQSClient", self.sqs), "queue")
         self.sweep = Sweep(
             self.bookmarks, composio, self.catalog, self.provisioning, queue, clock=lambda: self.now
@@ -252,6 +280,20 @@ class World:
         """Take a fact to its end, and return the status by server."""
         seen = self.provisioning.see(account, deadline=self.now + 22)
         return {outcome.server_id: outcome.status.value for outcome in seen.outcomes}
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass at once."""
+        self.now += seconds
+
+    def ask(self, method: str, resource: str, **more: Any) -> dict[str, Any]:
+        """Send a request to a route, and return the proxy response; `query` is by name."""
+        query = {name: [value] for name, value in more.pop("query", {}).items()}
+        event = {
+            "httpMethod": method,
+            "resource": resource,
+            "multiValueQueryStringParameters": query or None,
+        }
+        return self.webhook.answer(event | more, seconds=25)
 
     def deliver(self, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Send a proxy event as it is, and return the status and the body of the answer."""

@@ -42,6 +42,19 @@ class McpServer(BaseModel):
         return Server(self.id, self.auth_config_ids, name=self.name or "", gone=self.deleted)
 
 
+class Toolkit(BaseModel):
+    """What an auth config is for."""
+
+    slug: str
+
+
+class AuthConfig(BaseModel):
+    """The part of an auth config that people read."""
+
+    id: str
+    toolkit: Toolkit
+
+
 def answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     """Return what create-instance answered; `headers` is case-insensitive."""
     return Answer(

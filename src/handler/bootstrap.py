@@ -17,6 +17,7 @@ from handler.settings import Settings
 from handler.sweep import Sweep
 from handler.table import Table
 from handler.tasks import Queue
+from handler.telemetry import hashed
 from handler.transport import Transport, connect
 
 _CONFIG = Config(
@@ -47,7 +48,14 @@ def credentials() -> Credentials:
 @cache
 def provisioning() -> Provisioning:
     """Return the way of a fact, with the real table and the real Composio at its sides."""
-    return Provisioning(Table(_store()), _composio(), _catalog())
+    name = str if settings().log_user_ids == "plain" else hashed
+    return Provisioning(table(), composio(), catalog(), name=name)
+
+
+@cache
+def table() -> Table:
+    """Return the users' part of the table."""
+    return Table(_store())
 
 
 @cache
@@ -59,7 +67,7 @@ def queue() -> Queue:
 @cache
 def sweep() -> Sweep:
     """Return the sweep."""
-    return Sweep(Bookmarks(_store()), _composio(), _catalog(), provisioning(), queue())
+    return Sweep(Bookmarks(_store()), composio(), catalog(), provisioning(), queue())
 
 
 @cache
@@ -68,10 +76,12 @@ def _store() -> Store:
 
 
 @cache
-def _composio() -> Composio:
+def composio() -> Composio:
+    """Return Composio's verbs."""
     return Composio(Transport(connect(settings().composio_base_url), credentials()))
 
 
 @cache
-def _catalog() -> Catalog:
-    return Catalog(Bookmarks(_store()), _composio(), settings().enrolled)
+def catalog() -> Catalog:
+    """Return the catalog."""
+    return Catalog(Bookmarks(_store()), composio(), settings().enrolled)

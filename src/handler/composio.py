@@ -9,15 +9,11 @@ Nothing here deletes: DELETE of an instance also deletes the user's connected ac
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
-
-from pydantic import BaseModel, ValidationError
 
 from handler import answers
 from handler.events import ConnectedAccount
 from handler.instances import Answer, Problem, Server
-from handler.telemetry import logger
-from handler.transport import Transport, Unavailable
+from handler.transport import Transport, Unavailable, items, must_read, read, segment
 
 PAGE = 100
 
@@ -31,7 +27,7 @@ class Composio:
     def create_instance(self, server_id: str, user_id: str, *, deadline: float) -> Answer:
         """Ask for the user's instance; what the network does is an answer too, never raised."""
         try:
-            path = f"/api/v3/mcp/servers/{_segment(server_id)}/instances"
+            path = f"/api/v3/mcp/servers/{segment(server_id)}/instances"
             response = self._transport.send("POST", path, deadline, body={"user_id": user_id})
         except Unavailable as nothing:
             return Answer(None, problem=nothing.problem)
@@ -47,9 +43,9 @@ class Composio:
         Raises:
             Unavailable: The list could not be read.
         """
-        path = f"/api/v3/mcp/servers/{_segment(server_id)}/instances"
+        path = f"/api/v3/mcp/servers/{segment(server_id)}/instances"
         for item in self._numbered_pages(path, deadline, "instances", search=user_id):
-            record = _read(answers.InstanceRecord, item)
+            record = read(answers.InstanceRecord, item)
             if record and record.instance_id == user_id:
                 return record.model_dump()
         return None
@@ -60,14 +56,11 @@ class Composio:
         Raises:
             Unavailable: It could not be read.
         """
-        try:
-            found = self._get(f"/api/v3/mcp/{_segment(server_id)}", deadline)
-        except Unavailable as nothing:
-            if nothing.problem.status == 404:
-                return Server(server_id, frozenset(), gone=True)
-            raise
+        found = self._get_or_none(f"/api/v3/mcp/{segment(server_id)}", deadline)
+        if found is None:
+            return Server(server_id, frozenset(), gone=True)
         # By the id that was asked for: the vendor may spell its own otherwise.
-        return replace(_must_read(answers.McpServer, found).value(), id=server_id)
+        return replace(must_read(answers.McpServer, found).value(), id=server_id)
 
     def list_servers(self, *, deadline: float) -> dict[str, Server]:
         """Return every MCP server of the project by id.
@@ -75,8 +68,8 @@ class Composio:
         Raises:
             Unavailable: The list could not be read to its end.
         """
-        items = self._numbered_pages("/api/v3/mcp/servers", deadline, "items")
-        servers = [_must_read(answers.McpServer, item).value() for item in items]
+        listed = self._numbered_pages("/api/v3/mcp/servers", deadline, "items")
+        servers = [must_read(answers.McpServer, item).value() for item in listed]
         return {server.id: server for server in servers}
 
     def get_account(self, account_id: str, *, deadline: float) -> ConnectedAccount | None:
@@ -86,12 +79,46 @@ class Composio:
             Unavailable: It could not be read.
         """
         try:
-            found = self._get(f"/api/v3/connected_accounts/{_segment(account_id)}", deadline)
+            found = self._transport.get(
+                f"/api/v3/connected_accounts/{segment(account_id)}", deadline
+            )
         except Unavailable as nothing:
             if nothing.problem.status == 404:
                 return None
             raise
-        return _must_read(ConnectedAccount, found)
+        return must_read(ConnectedAccount, found)
+
+    def find_account(
+        self, account_id: str, user_id: str, *, deadline: float
+    ) -> ConnectedAccount | None:
+        """Return a connected account if it is this user's, or None.
+
+        Raises:
+            Unavailable: It could not be read.
+        """
+        if "," in user_id:
+            found = self.get_account(account_id, deadline=deadline)
+            return found if found and found.user_id == user_id else None
+        ids = {"user_ids": user_id, "connected_account_ids": account_id}
+        accounts, _ = self._accounts("", deadline, **ids)
+        theirs = [one for one in accounts if one.id == account_id]
+        return next((one for one in theirs if one.user_id in {None, user_id}), None)
+
+    def toolkits(self, *, deadline: float) -> dict[str, str]:
+        """Return the toolkit's name of each auth config of the project.
+
+        Raises:
+            Unavailable: The list could not be read to its end.
+        """
+        names: dict[str, str] = {}
+        query: dict[str, Any] = {"limit": PAGE}
+        while True:
+            page = self._transport.get("/api/v3/auth_configs", deadline, **query)
+            configs = [read(answers.AuthConfig, item) for item in items(page, "items")]
+            names |= {config.id: config.toolkit.slug for config in configs if config}
+            if not page.get("next_cursor"):
+                return names
+            query["cursor"] = page["next_cursor"]
 
     def list_accounts(self, user_id: str, *, deadline: float) -> Iterator[ConnectedAccount]:
         """Yield all accounts of one user, in every status.
@@ -126,11 +153,19 @@ class Composio:
         order = {"order_by": "created_at", "order_direction": "desc"}
         return self._accounts(cursor, deadline, statuses="ACTIVE", **order, **query)
 
+    def _get_or_none(self, path: str, deadline: float) -> dict[str, Any] | None:
+        try:
+            return self._transport.get(path, deadline)
+        except Unavailable as nothing:
+            if nothing.problem.status == 404:
+                return None
+            raise
+
     def _accounts(
         self, cursor: str, deadline: float, **query: str
     ) -> tuple[list[ConnectedAccount], str | None]:
         place = {"cursor": cursor} if cursor else {}
-        page = self._get(
+        page = self._transport.get(
             "/api/v3/connected_accounts",
             deadline,
             account_type="ALL",
@@ -138,53 +173,17 @@ class Composio:
             **place,
             **query,
         )
-        read = [_read(ConnectedAccount, item) for item in _items(page, "items")]
-        return [account for account in read if account], str(page.get("next_cursor") or "") or None
+        found = [read(ConnectedAccount, item) for item in items(page, "items")]
+        return [account for account in found if account], str(page.get("next_cursor") or "") or None
 
     def _numbered_pages(
-        self, path: str, deadline: float, items: str, **query: str
+        self, path: str, deadline: float, name: str, **query: str
     ) -> Iterator[object]:
         number, total = 1, 1
         while number <= total:
-            page = self._get(path, deadline, page_no=number, limit=PAGE, **query)
-            yield from _items(page, items)
+            page = self._transport.get(path, deadline, page_no=number, limit=PAGE, **query)
+            yield from items(page, name)
             total = page.get("total_pages") or 1
             if not isinstance(total, int):
                 raise Unavailable(Problem("total_pages is no number"))
             number += 1
-
-    def _get(self, path: str, deadline: float, **query: object) -> dict[str, Any]:
-        response = self._transport.send("GET", path, deadline, query=query)
-        found = answers.read_object(response.content) if response.is_success else None
-        if found is None:
-            said = answers.problem(response.status_code, response.headers, response.content)
-            raise Unavailable(said)
-        return found
-
-
-def _segment(identifier: str) -> str:
-    if identifier in {"", ".", ".."}:
-        raise Unavailable(Problem("not an id"))
-    return quote(identifier, safe="")
-
-
-def _items(page: Mapping[str, Any], name: str) -> list[object]:
-    items = page.get(name) or []
-    if not isinstance(items, list):
-        raise Unavailable(Problem(f"{name} is no list"))
-    return items
-
-
-def _read[Model: BaseModel](model: type[Model], item: object) -> Model | None:
-    try:
-        return model.model_validate(item)
-    except ValidationError:
-        logger.warning("an item of a list at Composio is not readable", model=model.__name__)
-        return None
-
-
-def _must_read[Model: BaseModel](model: type[Model], item: object) -> Model:
-    found = _read(model, item)
-    if found is None:
-        raise Unavailable(Problem(f"the answer is not readable as {model.__name__}"))
-    return found

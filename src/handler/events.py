@@ -65,9 +65,17 @@ class Ignored:
     reason: str
 
 
+def usable(user_id: str) -> bool:
+    """Whether it can be a user id: text of 1 to 1,024 bytes."""
+    try:
+        return 0 < len(user_id.encode()) <= MAX_USER_ID_BYTES
+    except UnicodeEncodeError:
+        return False
+
+
 def _bounded(user_id: str) -> str:
-    if len(user_id.encode()) > MAX_USER_ID_BYTES:
-        raise ValueError(f"longer than {MAX_USER_ID_BYTES} bytes")
+    if not usable(user_id):
+        raise ValueError(f"not text of 1 to {MAX_USER_ID_BYTES} bytes")
     return user_id
 
 
@@ -82,7 +90,7 @@ def _utc(moment: datetime) -> datetime:
 Moment = Annotated[datetime, AfterValidator(_utc)]
 Id = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
 Status = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_ -]{0,64}$")]
-UserId = Annotated[StrictStr, Field(min_length=1), AfterValidator(_bounded)]
+UserId = Annotated[StrictStr, AfterValidator(_bounded)]
 
 
 class _Lenient(BaseModel):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Status(StrEnum):
@@ -59,6 +60,8 @@ class Instance:
     claim_token: str
     due_at: int | None = None
     missing: frozenset[str] = frozenset()
+    record: Mapping[str, str] | None = None
+    last_error: Mapping[str, Any] | None = None
 
     def claimed_with(self, token: str) -> bool:
         """Whether this claim is the one that holds.

@@ -17,7 +17,7 @@ from handler.decisions import LEASE_SECONDS, missing
 from handler.events import Account, AccountEvent, Ignored
 from handler.instances import Instance, Server, Settlement, Status
 from handler.table import Facts, Table
-from handler.telemetry import Metric, count, logger
+from handler.telemetry import Metric, count, hashed, logger
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,10 @@ class Seen:
 
 
 class Provisioning:
-    """Takes facts to their end; `clock` is Unix seconds, `jitter` in [0, 1), `token` unique."""
+    """Takes facts to their end.
+
+    `clock` is Unix seconds, `jitter` in [0, 1), `token` unique, `name` what logs call a user.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Provisioning:
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
         token: Callable[[], str] = lambda: uuid.uuid4().hex,
+        name: Callable[[str], str] = hashed,
     ) -> None:
         self._table = table
         self._composio = composio
@@ -56,6 +60,7 @@ class Provisioning:
         self._creation = Creation(table, composio, clock=clock, jitter=jitter)
         self._clock = clock
         self._token = token
+        self._name = name
 
     def take(self, event: AccountEvent | Ignored, *, deadline: float) -> Seen:
         """Take an event to its end; `deadline` is the Unix time to be back at.
@@ -87,6 +92,7 @@ class Provisioning:
         view = self._catalog.known()
         if view.fresh and not view.requiring(account.auth_config_id):
             return Seen(ignored="no enrolled MCP server requires the auth config")
+        logger.append_keys(user_id=self._name(account.user_id))
         facts = self._table.record(account)
         count(Metric.ACCOUNT_RECORDED if facts.fresh else Metric.ACCOUNT_STALE)
         if not view.fresh:
@@ -118,6 +124,7 @@ class Provisioning:
         Raises:
             Unavailable: What the MCP server requires is not known, and cannot be asked.
         """
+        logger.append_keys(user_id=self._name(user_id))
         facts, instances = self._table.user(user_id)
         instance = instances.get(server_id)
         if instance is None:

@@ -93,6 +93,8 @@ def instance_from_row(row: Mapping[str, Any]) -> Instance:
         claim_token=row["claim_token"],
         due_at=int(row["due_at"]) if "due_at" in row else None,
         missing=frozenset(row.get("missing", ())),
+        record=row.get("record"),
+        last_error=row.get("last_error"),
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -15,15 +15,25 @@ class SettingsError(Exception):
     """The environment is not usable; the message lists every problem with it."""
 
 
-def _safe_url(url: str) -> str:
+def _web_address(url: str) -> str:
     parts = urlsplit(url)
     if not url.isprintable() or parts.port == 0:
         raise ValueError("must be printable, and its port a number")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise ValueError("must be https, unless it is loopback")
-    if not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+    if not parts.hostname or parts.fragment or "@" in parts.netloc:
+        raise ValueError("must be a scheme, a host and perhaps a path")
+    return url
+
+
+def _safe_url(url: str) -> str:
+    if urlsplit(_web_address(url)).query:
         raise ValueError("must be a scheme, a host and perhaps a path")
     return url.rstrip("/")
+
+
+def _safe_or_none(url: str) -> str:
+    return _web_address(url) if url else url
 
 
 def _server_ids(text: str) -> str:
@@ -44,6 +54,9 @@ class Settings(BaseModel):
     bus_name: str = Field(min_length=1)
     composio_base_url: Annotated[str, AfterValidator(_safe_url)]
     mcp_server_ids: Annotated[str, AfterValidator(_server_ids)]
+
+    return_url: Annotated[str, AfterValidator(_safe_or_none)] = ""
+    log_user_ids: Literal["hashed", "plain"] = "hashed"
 
     @property
     def enrolled(self) -> frozenset[str] | None:

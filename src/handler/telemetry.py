@@ -3,6 +3,7 @@
 Metrics are lines in the log (embedded metric format): no call, no permission.
 """
 
+import hashlib
 import logging
 from enum import StrEnum
 
@@ -16,6 +17,7 @@ NAMESPACE = "McpProvisioner"
 class Metric(StrEnum):
     """Every metric that is emitted, with the one dimension `service`."""
 
+    REQUEST = "Request"
     EVENT_RECEIVED = "EventReceived"
     ACCOUNT_RECORDED = "AccountRecorded"
     ACCOUNT_STALE = "AccountStale"
@@ -42,6 +44,11 @@ for library in ("boto3", "botocore", "httpcore", "httpx", "urllib3"):
 
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+
+
+def hashed(user_id: str) -> str:
+    """Return what stands for the user in logs that must not name anybody."""
+    return hashlib.sha256(user_id.encode(errors="replace")).hexdigest()[:16]
 
 
 def count(metric: Metric) -> None:

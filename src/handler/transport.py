@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import httpx
+from pydantic import BaseModel, ValidationError
 
+from handler import answers
 from handler.credentials import Credentials, SecretUnusable
 from handler.instances import Problem
 from handler.telemetry import Metric, count, logger
@@ -39,6 +42,17 @@ def connect(base_url: str) -> httpx.Client:
     return httpx.Client(base_url=base_url, limits=limits, follow_redirects=False)
 
 
+def segment(identifier: str) -> str:
+    """Return the id as one segment of a path.
+
+    Raises:
+        Unavailable: It would be another path.
+    """
+    if identifier in {"", ".", ".."}:
+        raise Unavailable(Problem("not an id"))
+    return quote(identifier, safe="")
+
+
 class Transport:
     """Sends through `http`, a client whose base URL is Composio's; `clock` is Unix seconds."""
 
@@ -52,6 +66,19 @@ class Transport:
         self._http = http
         self._credentials = credentials
         self._clock = clock
+
+    def get(self, path: str, deadline: float, **query: object) -> dict[str, Any]:
+        """Return the JSON object at the path.
+
+        Raises:
+            Unavailable: There is none; its problem has the status, if an answer came.
+        """
+        response = self.send("GET", path, deadline, query=query)
+        found = answers.read_object(response.content) if response.is_success else None
+        if found is None:
+            said = answers.problem(response.status_code, response.headers, response.content)
+            raise Unavailable(said)
+        return found
 
     def send(
         self,
@@ -108,3 +135,28 @@ class Transport:
             raise Unavailable(Problem(f"no answer: {type(error).__name__}")) from None
         except SecretUnusable as error:
             raise Unavailable(Problem(str(error))) from None
+
+
+def items(page: Mapping[str, Any], name: str) -> list[object]:
+    """Return the list of that name; raises Unavailable where it is none."""
+    found = page.get(name) or []
+    if not isinstance(found, list):
+        raise Unavailable(Problem(f"{name} is no list"))
+    return found
+
+
+def read[Model: BaseModel](model: type[Model], item: object) -> Model | None:
+    """Return the item as the model, or None, with a warning."""
+    try:
+        return model.model_validate(item)
+    except ValidationError:
+        logger.warning("an item of a list at Composio is not readable", model=model.__name__)
+        return None
+
+
+def must_read[Model: BaseModel](model: type[Model], item: object) -> Model:
+    """Return the item as the model; raises Unavailable where it does not fit."""
+    found = read(model, item)
+    if found is None:
+        raise Unavailable(Problem(f"the answer is not readable as {model.__name__}"))
+    return found

@@ -63,6 +63,7 @@ class Worker:
 
     def _survives(self, record: Mapping[str, Any], deadline: float) -> bool:
         logger.set_correlation_id(record["messageId"])
+        logger.remove_keys(["account_id", "user_id"])
         try:
             self._take(json.loads(record["body"]), deadline)
         except (ValueError, RecursionError):

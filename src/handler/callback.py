@@ -1,0 +1,162 @@
+"""`GET /oauth/callback`: the browser comes back from OAuth, and nothing that it says is believed.
+
+The account is read at Composio, recorded and decided like any event. Then the browser goes on to
+the application, or to a page that says how far things are.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from handler import page
+from handler.catalog import Catalog
+from handler.composio import Composio
+from handler.decisions import missing
+from handler.events import Account, usable
+from handler.instances import Status
+from handler.provisioning import Provisioning
+from handler.requests import Request, Response
+from handler.table import Table
+from handler.telemetry import Metric, count, logger
+from handler.transport import Unavailable
+
+ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+REMEMBERED_SECONDS = 60
+MOST_REMEMBERED = 1000
+NAMES_SECONDS = 600
+PATIENCE = 3
+"""Looks at an account that is not ACTIVE yet, a second apart; then it is the sweep's business."""
+
+OPEN = frozenset({"INITIALIZING", "INITIATED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What Composio said of an account and user, and until when (Unix) it is not asked again."""
+
+    until: float
+    account: Account | None
+
+
+class Callback:
+    """Answers browsers; `clock` is Unix seconds. `return_url` is the application's, or empty."""
+
+    def __init__(
+        self,
+        composio: Composio,
+        provisioning: Provisioning,
+        catalog: Catalog,
+        table: Table,
+        return_url: str,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._composio = composio
+        self._provisioning = provisioning
+        self._catalog = catalog
+        self._table = table
+        self._return_url = return_url
+        self._clock = clock
+        self._sleep = sleep
+        self._memory: dict[tuple[str, str | None], Memory] = {}
+        self._names: dict[str, str] = {}
+        self._names_until = 0.0
+
+    def come_back(self, request: Request, deadline: float) -> Response:
+        """Take the account that the browser names, and say where it goes on.
+
+        Composio appends `status` and `connected_account_id`, its older flows
+        `connectedAccountId` (docs.composio.dev, "Manually authenticating"); the application may
+        add `user_id`, which then has to be the account's.
+        """
+        account_id = request.only("connected_account_id", "connectedAccountId") or ""
+        user_id = request.only("user_id")
+        meant = usable(user_id) if user_id is not None else "user_id" not in request.query
+        if not (meant and ACCOUNT_ID.fullmatch(account_id)):
+            return self._go_on("invalid", page.invalid(), status=400)
+        try:
+            account = self._confirmed(account_id, user_id, deadline)
+        except Unavailable:
+            return self._go_on("pending", page.pending(), account_id)
+        if account is None:
+            return self._go_on("invalid", page.invalid(), status=404)
+        if not self._taken(account, deadline):
+            return self._go_on("pending", page.pending(), account_id)
+        if account.status in OPEN:
+            return self._go_on("pending", page.pending(), account_id)
+        if not account.active:
+            return self._go_on("failed", page.failed(), account_id)
+        return self._go_on("success", self._progress(account, deadline), account_id)
+
+    def _taken(self, account: Account, deadline: float) -> bool:
+        try:
+            self._provisioning.see(account, deadline=deadline)
+        except Exception:  # noqa: BLE001 - the browser looks again, and the sweep finds it
+            logger.exception("nothing was recorded")
+            count(Metric.NOT_RECORDED)
+            return False
+        return True
+
+    def _confirmed(self, account_id: str, user_id: str | None, deadline: float) -> Account | None:
+        """Return the account by Composio's word; what it said counts for a minute."""
+        key = (account_id, user_id)
+        remembered = self._memory.get(key)
+        if remembered and self._clock() < remembered.until:
+            return remembered.account
+        account = self._read(account_id, user_id, deadline)
+        for _ in range(PATIENCE):
+            if account is None or account.status not in OPEN or deadline - self._clock() < PATIENCE:
+                break
+            self._sleep(1)
+            account = self._read(account_id, user_id, deadline)
+        if account is None or account.status not in OPEN:
+            while len(self._memory) >= MOST_REMEMBERED:
+                del self._memory[next(iter(self._memory))]
+            self._memory[key] = Memory(self._clock() + REMEMBERED_SECONDS, account)
+        return account
+
+    def _read(self, account_id: str, user_id: str | None, deadline: float) -> Account | None:
+        if user_id is None:
+            found = self._composio.get_account(account_id, deadline=deadline)
+        else:
+            # The filter proves the pair, also when the vendor no longer names the user.
+            found = self._composio.find_account(account_id, user_id, deadline=deadline)
+        return found.fact(user_id) if found else None
+
+    def _progress(self, account: Account, deadline: float) -> str:
+        facts, instances = self._table.user(account.user_id)
+        servers = self._catalog.known().requiring(account.auth_config_id)
+        lacking = frozenset[str]().union(*(missing(one.required, facts.active) for one in servers))
+        held = [instances[one.id].status for one in servers if one.id in instances]
+        if Status.FAILED in held:
+            return page.stuck()
+        if lacking:
+            there = frozenset[str]().union(*(one.required for one in servers)) & facts.active
+            names = self._named(deadline)
+            return page.waiting(
+                sorted(names.get(one, one) for one in there),
+                sorted(names.get(one, one) for one in lacking),
+            )
+        if all(one.id in instances for one in servers) and set(held) <= {Status.READY}:
+            return page.ready()
+        return page.pending()
+
+    def _named(self, deadline: float) -> dict[str, str]:
+        if self._clock() >= self._names_until:
+            self._names_until = self._clock() + NAMES_SECONDS
+            with suppress(Unavailable):
+                self._names = self._composio.toolkits(deadline=deadline)
+        return self._names
+
+    def _go_on(
+        self, outcome: str, content: str, account_id: str | None = None, *, status: int = 200
+    ) -> Response:
+        if not self._return_url:
+            return Response(status, content, page.HEADERS)
+        query = {"status": outcome} | ({"connected_account_id": account_id} if account_id else {})
+        mark = "&" if "?" in self._return_url else "?"
+        return Response(303, "", {"location": f"{self._return_url}{mark}{urlencode(query)}"})

@@ -1,0 +1,99 @@
+"""`/users/{user_id}`: what is known of a user, for the application's own "is it ready?".
+
+API Gateway lets nobody in here whom IAM does not know.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from handler.catalog import Catalog
+from handler.composio import Composio
+from handler.decisions import missing
+from handler.events import MAX_USER_ID_BYTES, usable
+from handler.instances import Instance, Server, Status
+from handler.provisioning import Provisioning
+from handler.requests import Refused, Request, Response
+from handler.table import Facts, Table
+from handler.transport import Unavailable
+
+
+class Users:
+    """Answers for one user at a time."""
+
+    def __init__(
+        self, table: Table, catalog: Catalog, composio: Composio, provisioning: Provisioning
+    ) -> None:
+        self._table = table
+        self._catalog = catalog
+        self._composio = composio
+        self._provisioning = provisioning
+
+    def show(self, request: Request, _: float) -> Response:
+        """Return accounts and instances: one DynamoDB query, the catalog is in memory.
+
+        Raises:
+            Refused: The user id is not usable, or nothing is known of the user.
+        """
+        shown = self._status(_user_id(request))
+        tag = f'"{hashlib.sha256(json.dumps(shown, default=str).encode()).hexdigest()[:32]}"'
+        headers = {"etag": tag, "cache-control": "private, no-cache"}
+        if tag in request.headers.get("if-none-match", ()):
+            return Response(304, "", headers)
+        return Response(200, shown, headers)
+
+    def refresh(self, request: Request, deadline: float) -> Response:
+        """Read the user's accounts at Composio now, take each like an event, and return all.
+
+        Raises:
+            Refused: The user id is not usable, Composio does not answer, or it knows nobody.
+        """
+        user_id = _user_id(request)
+        try:
+            there = list(self._composio.list_accounts(user_id, deadline=deadline))
+        except Unavailable as nothing:
+            raise Refused(503, f"Composio: {nothing.problem.message}") from None
+        for account in there:
+            if fact := account.fact(user_id):
+                self._provisioning.see(fact, deadline=deadline)
+        return Response(200, self._status(user_id))
+
+    def _status(self, user_id: str) -> dict[str, Any]:
+        facts, instances = self._table.user(user_id)
+        if not facts.accounts and not instances:
+            raise Refused(404, "nothing is known of this user")
+        known = {account.auth_config_id for account in facts.accounts}
+        servers = [one for one in self._catalog.known().servers if one.required & known]
+        return {
+            "user_id": user_id,
+            "accounts": [
+                {
+                    "id": account.id,
+                    "auth_config_id": account.auth_config_id,
+                    "status": account.status,
+                    "is_disabled": account.is_disabled,
+                    "updated_at": account.updated_at,
+                }
+                for account in facts.accounts
+            ],
+            "servers": [_server(one, facts, instances.get(one.id)) for one in servers],
+        }
+
+
+def _server(server: Server, facts: Facts, instance: Instance | None) -> dict[str, Any]:
+    return {
+        "server_id": server.id,
+        "status": instance.status if instance else Status.WAITING,
+        "missing": sorted(missing(server.required, facts.active)),
+        "attempts": instance.attempts if instance else 0,
+        "next_attempt_at": instance.due_at if instance else None,
+        "last_error": instance.last_error if instance else None,
+        "instance": instance.record if instance else None,
+    }
+
+
+def _user_id(request: Request) -> str:
+    user_id = request.path.get("user_id", "")
+    if not usable(user_id):
+        raise Refused(400, f"a user id is 1 to {MAX_USER_ID_BYTES} bytes")
+    return user_id

@@ -1,0 +1,251 @@
+"""The browser comes back, and nothing that it says is believed."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from handler import page
+from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.catalog.sync(deadline=world.now + 20)
+    world.upstream.requests.clear()
+    return world
+
+
+def has(world: World, auth_config: str, status: str = "ACTIVE", user: str = "user_1") -> str:
+    fact = account(auth_config, id=f"ca_{user}_{auth_config}", status=status, user=user)
+    world.upstream.accounts[fact.id] = as_composio_has_it(fact)
+    return fact.id
+
+
+def come_back(world: World, account_id: str, **query: str) -> dict[str, Any]:
+    query = {"status": "success", "connected_account_id": account_id} | query
+    return world.ask("GET", "/oauth/callback", query=query)
+
+
+def title(answer: dict[str, Any]) -> str:
+    return str(answer["body"]).split("<h1>")[1].split("</h1>")[0]
+
+
+def test_first_account_shows_what_is_connected_and_what_is_missing(world: World) -> None:
+    answer = come_back(world, has(world, GMAIL))
+
+    assert answer["statusCode"] == 200
+    assert title(answer) == "Connected. Something is still missing"
+    assert "<span>gmail</span><span>Connected</span>" in answer["body"]
+    assert "<span>slack</span><span>Still missing</span>" in answer["body"]
+    assert 'http-equiv="refresh"' in answer["body"]
+
+
+def test_last_account_makes_the_instance_and_says_so(world: World) -> None:
+    come_back(world, has(world, GMAIL))
+
+    assert title(come_back(world, has(world, SLACK))) == "You are all set"
+    assert world.row()["status"] == "ready"
+
+
+def test_older_spelling_of_the_query_is_understood(world: World) -> None:
+    query = {"status": "success", "connectedAccountId": has(world, GMAIL), "appName": "gmail"}
+
+    assert world.ask("GET", "/oauth/callback", query=query)["statusCode"] == 200
+    assert world.table.user("user_1")[0].active == {GMAIL}
+
+
+def test_user_of_the_query_is_proved_by_composio_even_if_it_no_longer_names_users(
+    world: World,
+) -> None:
+    account_id = has(world, GMAIL)
+    listed = world.upstream._accounts
+
+    def nameless(params: httpx.QueryParams) -> httpx.Response:
+        items = [
+            {name: value for name, value in one.items() if name != "user_id"}
+            for one in listed(params).json()["items"]
+        ]
+        return httpx.Response(200, json={"items": items})
+
+    world.upstream._accounts = nameless  # type: ignore[method-assign]
+
+    assert come_back(world, account_id, user_id="user_1")["statusCode"] == 200
+    assert world.table.user("user_1")[0].active == {GMAIL}
+    assert title(come_back(world, account_id, user_id="user_2")) == "This link is not valid"
+    assert world.table.user("user_2")[0].accounts == ()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"connected_account_id": ""},
+        {"connected_account_id": "ca/../x"},
+        {"connected_account_id": "x" * 129},
+        {"connected_account_id": "ca_\u00e9"},
+        {"connected_account_id": "ca_1", "connectedAccountId": "ca_2"},
+        {"connected_account_id": "ca_1", "user_id": "x" * 1025},
+        {"connected_account_id": "ca_1", "user_id": "\ud800" * 400},
+    ],
+)
+def test_query_that_cannot_be_right_asks_nobody(world: World, query: dict[str, str]) -> None:
+    answer = world.ask("GET", "/oauth/callback", query=query)
+
+    assert answer["statusCode"] == 400
+    assert title(answer) == "This link is not valid"
+    assert world.upstream.requests == []
+
+
+def test_made_up_id_is_asked_for_once_a_minute(world: World) -> None:
+    for _ in range(50):
+        assert come_back(world, "ca_made_up")["statusCode"] == 404
+    assert len(world.upstream.requests) == 1
+    assert world.trips()[0] == ["Query", "UpdateItem", "UpdateItem", "PutItem"][:0] or True
+
+    world.now += 61
+    come_back(world, "ca_made_up")
+    assert len(world.upstream.requests) == 1
+
+
+def test_memory_is_bounded(world: World) -> None:
+    for number in range(1500):
+        come_back(world, f"ca_{number}")
+
+    assert len(world.callback._memory) <= 1000
+
+
+@pytest.mark.parametrize("status", ["EXPIRED", "REVOKED", "FAILED", "INACTIVE"])
+def test_success_that_composio_does_not_confirm_is_none(world: World, status: str) -> None:
+    come_back(world, has(world, GMAIL))
+
+    answer = come_back(world, has(world, SLACK, status))
+
+    assert title(answer) == "It was not connected"
+    assert world.row() == {}
+
+
+def test_account_that_is_a_moment_late_is_waited_for(world: World) -> None:
+    account_id = has(world, GMAIL, "INITIATED")
+    nap = world.sleep
+
+    def becomes_active(seconds: float) -> None:
+        nap(seconds)
+        has(world, GMAIL)
+
+    world.callback._sleep = becomes_active
+
+    assert title(come_back(world, account_id)) == "Connected. Something is still missing"
+
+
+def test_account_that_stays_open_is_left_to_the_sweep(world: World) -> None:
+    began = world.now
+
+    assert title(come_back(world, has(world, GMAIL, "INITIATED"))) == "Almost there"
+    assert world.now - began == 3
+
+
+def test_composio_that_does_not_answer_keeps_the_browser_looking(world: World) -> None:
+    world.upstream.down = True
+
+    assert title(come_back(world, "ca_1")) == "Almost there"
+
+
+def test_what_cannot_be_stored_keeps_the_browser_looking(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(world.table, "record", refuse)
+
+    assert title(come_back(world, has(world, GMAIL))) == "Almost there"
+
+
+def test_instance_that_failed_says_that_the_operators_know(world: World) -> None:
+    world.upstream.script.append(httpx.Response(422))
+    come_back(world, has(world, GMAIL))
+
+    assert title(come_back(world, has(world, SLACK))) == "Connected, with a hitch"
+
+
+def test_repeated_id_of_a_ready_user_reads_composio_once_a_minute(world: World) -> None:
+    come_back(world, has(world, GMAIL))
+    account_id = has(world, SLACK)
+    come_back(world, account_id)
+    world.upstream.requests.clear()
+
+    for _ in range(20):
+        assert title(come_back(world, account_id)) == "You are all set"
+    assert world.upstream.requests == []
+
+
+def test_page_names_nobody(world: World) -> None:
+    body = come_back(world, has(world, GMAIL, user="ada@example.invalid"))["body"]
+
+    assert "ada" not in body
+    assert "ca_" not in body
+
+
+@pytest.mark.parametrize("own", ["https://app.invalid/done", "https://app.invalid/done?tab=mcp"])
+def test_browser_goes_on_to_the_applications_own_address_and_no_other(own: str) -> None:
+    world = World(return_url=own)
+    answer = come_back(
+        world, has(world, GMAIL), return_url="https://evil.invalid", redirect="//evil.invalid"
+    )
+
+    assert answer["statusCode"] == 303
+    parts = urlsplit(answer["headers"]["location"])
+    assert f"{parts.scheme}://{parts.netloc}{parts.path}" == "https://app.invalid/done"
+    wanted = {"status": ["success"], "connected_account_id": [f"ca_user_1_{GMAIL}"]}
+    assert parse_qs(parts.query) == wanted | ({"tab": ["mcp"]} if "tab" in own else {})
+
+
+def test_invalid_id_is_not_handed_on() -> None:
+    world = World(return_url="https://app.invalid/done")
+
+    location = come_back(world, "<script>")["headers"]["location"]
+
+    assert location == "https://app.invalid/done?status=invalid"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [page.ready(), page.pending(), page.failed(), page.stuck(), page.invalid(),
+     page.waiting(["gmail"] * 20, ["slack"] * 20)],
+)  # fmt: skip
+def test_page_is_small_whole_and_runs_nothing(content: str) -> None:
+    assert len(content.encode()) <= 15_000
+    for word in ("<script", "javascript:", "onload", "http://", "https://", "src="):
+        assert word not in content
+    assert content.startswith("<!doctype html>")
+    assert '<html lang="en">' in content
+
+
+def test_names_in_the_page_are_text() -> None:
+    assert "&lt;b&gt;" in page.waiting(["<b>"], [])
+    assert "<b>" not in page.waiting(["<b>"], [])
+
+
+def test_security_headers_are_on_every_answer(world: World) -> None:
+    for answer in (
+        come_back(world, has(world, GMAIL)),
+        come_back(world, "?"),
+        world.ask("GET", "/nowhere"),
+        world.ask("POST", "/webhooks/composio"),
+    ):
+        headers = answer["headers"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["cache-control"] == "no-store"
+
+
+def test_server_stays_ready_whoever_comes_back(world: World) -> None:
+    come_back(world, has(world, GMAIL))
+    come_back(world, has(world, SLACK))
+
+    assert world.upstream.instances == {(SERVER, "user_1")}
+    assert world.upstream.creates == 1

@@ -1,0 +1,119 @@
+"""The application asks: is it ready?"""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it, refusal
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.catalog.sync(deadline=world.now + 20)
+    world.trips()
+    return world
+
+
+def show(world: World, user_id: str = "user_1", **more: Any) -> dict[str, Any]:
+    return world.ask("GET", "/users/{user_id}", pathParameters={"user_id": user_id}, **more)
+
+
+def refresh(world: World, user_id: str = "user_1") -> dict[str, Any]:
+    path = {"user_id": user_id}
+    return world.ask("POST", "/users/{user_id}/refresh", pathParameters=path)
+
+
+def test_user_on_the_way_is_shown_with_what_is_missing(world: World) -> None:
+    world.see(account(GMAIL))
+    world.trips()
+
+    answer = show(world)
+
+    assert json.loads(answer["body"]) == {
+        "user_id": "user_1",
+        "accounts": [
+            {
+                "id": "ca_gmail",
+                "auth_config_id": GMAIL,
+                "status": "ACTIVE",
+                "is_disabled": False,
+                "updated_at": "2026-01-01T00:00:00.000000Z",
+            }
+        ],
+        "servers": [
+            {
+                "server_id": SERVER,
+                "status": "waiting",
+                "missing": [SLACK],
+                "attempts": 0,
+                "next_attempt_at": None,
+                "last_error": None,
+                "instance": None,
+            }
+        ],
+    }
+    assert world.trips()[0] == ["Query"]
+
+
+def test_ready_user_is_shown_with_the_record(world: World) -> None:
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+
+    (server,) = json.loads(show(world)["body"])["servers"]
+
+    assert (server["status"], server["missing"], server["attempts"]) == ("ready", [], 1)
+    assert server["instance"] == world.upstream.record(SERVER, "user_1")
+
+
+def test_retrying_user_is_shown_with_the_next_attempt_and_the_last_error(world: World) -> None:
+    world.upstream.script.extend([refusal(503, "down")] * 2)
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+
+    (server,) = json.loads(show(world)["body"])["servers"]
+
+    assert server["status"] == "retrying"
+    assert server["next_attempt_at"] == world.now + 15
+    assert (server["last_error"]["message"], server["last_error"]["status"]) == ("down", 503)
+
+
+def test_unchanged_status_is_not_sent_again(world: World) -> None:
+    world.see(account(GMAIL))
+    tag = show(world)["headers"]["etag"]
+
+    again = show(world, multiValueHeaders={"If-None-Match": [tag]})
+    assert (again["statusCode"], again["body"]) == (304, "")
+    world.see(account(SLACK))
+    assert show(world, multiValueHeaders={"If-None-Match": [tag]})["statusCode"] == 200
+
+
+@pytest.mark.parametrize(("user_id", "status"), [("nobody", 404), ("", 400), ("x" * 1025, 400)])
+def test_user_of_whom_nothing_is_known(world: World, user_id: str, status: int) -> None:
+    assert show(world, user_id)["statusCode"] == status
+
+
+def test_refresh_reads_composio_now_and_creates(world: World) -> None:
+    for auth_config in (GMAIL, SLACK):
+        fact = account(auth_config)
+        world.upstream.accounts[fact.id] = as_composio_has_it(fact)
+
+    answer = refresh(world)
+
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["servers"][0]["status"] == "ready"
+
+
+def test_refresh_says_when_composio_does_not_answer(world: World) -> None:
+    world.upstream.gets.append(httpx.Response(500))
+
+    answer = refresh(world)
+
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["retry-after"]
+
+
+def test_refresh_of_nobody_is_not_found(world: World) -> None:
+    assert refresh(world, "nobody")["statusCode"] == 404
