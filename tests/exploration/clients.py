@@ -36,7 +36,7 @@ class Client:
         self._at = environment
 
     def _call[T](
-        self, kind: str, name: str, effect: Callable[[], T], **special: Callable[[], T]
+        self, kind: str, name: str, effect: Callable[[], T], **special: Callable[[], Any]
     ) -> T:
         def lost() -> Exception:
             self._at.state.now += UNANSWERED_SECONDS

@@ -1,6 +1,6 @@
 """One execution environment: the real objects of a function, and what of them is memory."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,7 +25,7 @@ from tests.exploration import clients
 from tests.exploration.points import Fault, Killed, Point
 
 if TYPE_CHECKING:
-    from tests.exploration.state import State
+    from tests.exploration.state import Memory, State
     from tests.exploration.system import System
 
 KILLED_LATE_SECONDS = 0.7
@@ -72,17 +72,17 @@ class Environment:
         self.worker = Worker(provisioning, sweep, queue, clock=clock)
         self._remembering = (credentials, catalog)
 
-    def memory(self) -> tuple[dict[str, Any], ...]:
+    def memory(self) -> "Memory":
         """What has changed in memory since the environment began."""
         return tuple(
             {name: value for name, value in vars(one).items() if value is not initial[name]}
             for one, initial in zip(self._remembering, self._initial, strict=True)
         )
 
-    def remember(self, memory: tuple[Mapping[str, Any], ...] = ({}, {})) -> None:
+    def remember(self, memory: "Memory" = ({}, {})) -> None:
         """Have this in memory; nothing in a new environment."""
         for one, initial, known in zip(self._remembering, self._initial, memory, strict=True):
-            vars(one).update(initial | known)
+            vars(one).update({**initial, **known})
 
     def call[T](
         self,

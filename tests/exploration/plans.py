@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from tests.exploration.promises import Promise, check_end, demand
 from tests.exploration.points import Fault, Point
+from tests.exploration.promises import Promise, check_end, demand
 from tests.exploration.state import Fact
 from tests.exploration.system import System
 from tests.world import GMAIL, SERVER, SLACK
@@ -150,7 +150,15 @@ def finish(system: System) -> None:
 
 
 G, S = Fact(GMAIL), Fact(SLACK, at=1, created=1)
-CONNECTED = (Step(Do.CONNECT, G), Step(Do.CONNECT, S))
+OLD, OLDER = Fact(GMAIL, created=-5000), Fact(SLACK, created=-6000)
+"""Created so long ago that no sweep looks there: only events tell of them."""
+
+
+def connect(*facts: Fact) -> tuple[Step, ...]:
+    return tuple(Step(Do.CONNECT, fact) for fact in facts)
+
+
+CONNECTED = connect(G, S)
 
 
 def webhook(*facts: Fact) -> tuple[Step, ...]:
@@ -191,6 +199,8 @@ AFTER = (Step(Do.CONNECT, OLD_G), Step(Do.CONNECT, NEW_G))
 
 def plans() -> list[Plan]:
     """Every plan: one user, two accounts, one server."""
+    gone = OLD._replace(at=2, status="EXPIRED")
+    back = OLD._replace(at=3)
     everything = (*CONNECTED, *webhook(G, S))
     hour = Step(Do.WAIT, seconds=3600)
     idle = Step(Do.WAIT, seconds=240)
@@ -210,6 +220,17 @@ def plans() -> list[Plan]:
         Plan("activated after a sweep", (CONNECTED[0], *TICK, idle, Step(Do.CONNECT, late_s))),
         Plan("a sweep after a long pause", (*CONNECTED, hour), page=1),
         Plan("the server needs less", (CONNECTED[0], *webhook(G), hour, *TICK, LESS)),
+        Plan("old accounts", (*connect(OLD, OLDER), *webhook(OLD, OLDER))),
+        Plan("old accounts, by the bus", (*connect(OLD, OLDER), *bus(OLD), *bus(OLDER))),
+        Plan(
+            "old accounts, one expired and back, told late",
+            (
+                *connect(OLD, OLDER, gone),
+                *webhook(OLD, OLDER),
+                *connect(back),
+                *webhook(back),
+            ),
+        ),
         Plan("the very first", everything, cold=True),
         Plan("the very first, and none is sent", CONNECTED, cold=True, page=1),
         Plan("a sweep in between", (*CONNECTED, *webhook(G), *TICK, *webhook(S))),

@@ -35,9 +35,12 @@ class Single:
 
     def explore(self, plan: Plan, budget: int) -> int:
         """Return the number of histories of a plan with at most so many faults."""
-        begin(self.system, plan)
         self._known.clear()
         self._trace = [f"plan: {plan.name}"]
+        try:
+            begin(self.system, plan)
+        except Broken as broken:
+            raise Found(broken, self._trace) from None
         return self._from_here(budget)
 
     def _from_here(self, budget: int) -> int:

@@ -5,8 +5,11 @@ Every field is replaced, never changed in place: a snapshot is a shallow copy.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any, NamedTuple
 
+from handler.events import timestamp
 from tests.world import GMAIL, NOW, SERVER, SLACK
 
 VISIBILITY_SECONDS, RECEIVES = 180, 24
@@ -44,11 +47,14 @@ class Fact(NamedTuple):
         }
 
 
+type Memory = tuple[Mapping[str, Any], ...]
+"""Of one execution environment."""
+
+
+@cache
 def moment(seconds: int) -> str:
-    """ISO 8601, as Account has it, of so many seconds after the start of the year 2026."""
-    days, rest = divmod(seconds, 86400)
-    hours, rest = divmod(rest, 3600)
-    return f"2026-01-{days + 1:02}T{hours:02}:{rest // 60:02}:{rest % 60:02}.000000Z"
+    """ISO 8601, as Account has it, of so many seconds after the start."""
+    return timestamp(datetime.fromtimestamp(NOW + seconds, UTC))
 
 
 class Message(NamedTuple):
@@ -83,7 +89,7 @@ class State:
     forbidden: int = 0
     messages: tuple[Message, ...] = ()
     dead: tuple[str, ...] = ()
-    late: tuple[Mapping[str, Any], ...] = ()
+    late: tuple[tuple[str, Any], ...] = ()
     told: frozenset[tuple[str, str, str]] = frozenset()
     faults: int = 0
     agenda: tuple[Any, ...] = ()
@@ -91,7 +97,7 @@ class State:
     next_tick: float = NOW
     ticks: int = 0
     page: int = 2
-    memories: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    memories: Mapping[str, Memory] = field(default_factory=dict)
 
     def number(self) -> int:
         """Return a number that was not there before."""

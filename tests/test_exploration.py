@@ -1,0 +1,44 @@
+"""Whatever fails, dies, is late, lost or sent twice: the promises hold.
+
+`PROVE=1` (`make prove`) explores with two faults what is otherwise explored with one.
+A failure is a trace: the steps taken, and at which call what went wrong.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.exploration import report
+from tests.exploration.plans import Plan, plans
+from tests.exploration.single import Found, Single
+from tests.exploration.system import System, hushed
+
+pytestmark = [pytest.mark.prove, pytest.mark.timeout(0)]
+
+LONG = "PROVE" in os.environ
+TWO_FAULTS = {"one after the other, by webhook", "old accounts, by the bus"}
+"""The plans that are explored with two faults each time."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quiet() -> Iterator[None]:
+    with hushed():
+        yield
+
+
+@pytest.fixture(scope="module")
+def system() -> System:
+    return System()
+
+
+@pytest.mark.parametrize("plan", plans(), ids=lambda plan: plan.name)
+def test_every_fault_at_every_call_is_survived(system: System, plan: Plan) -> None:
+    faults = 2 if LONG or plan.name in TWO_FAULTS else 1
+    try:
+        histories = Single(system).explore(plan, faults)
+    except Found as found:
+        pytest.fail(str(found), pytrace=False)
+
+    report.histories[f"exhaustive, {faults} fault{'s' * (faults > 1)}"] += histories
+    assert histories > 1
