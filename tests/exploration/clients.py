@@ -43,7 +43,8 @@ class Client:
             return unanswered()
 
         refused = partial(throttled, name)
-        return self._at.call(kind, name, effect, refused=refused, lost=lost, **special)
+        made: T = self._at.call(kind, name, effect, refused=refused, lost=lost, **special)
+        return made
 
 
 class DynamoDB(Client):

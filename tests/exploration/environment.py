@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+import httpx
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb import DynamoDBClient
@@ -64,13 +66,19 @@ class Environment:
             catalog,
             clock=clock,
             jitter=lambda: 1.0,
-            token=lambda: f"token-{self.state.number()}",
+            token=self._token,
         )
         queue = Queue(cast("SQSClient", clients.Sqs(self)), "queue")
         sweep = Sweep(bookmarks, composio, catalog, provisioning, queue, clock=clock)
         self.webhook = Webhook(credentials, provisioning, clock=clock)
         self.worker = Worker(provisioning, sweep, queue, clock=clock)
         self._remembering = (credentials, catalog)
+
+    def _token(self) -> str:
+        tokens = self.state.tokens
+        number = tokens.get(self.name, 0) + 1
+        self.state.tokens = {**tokens, self.name: number}
+        return f"token-{self.name}-{number}"
 
     def memory(self) -> "Memory":
         """What has changed in memory since the environment began."""
@@ -97,6 +105,29 @@ class Environment:
         late: Callable[[], None] | None = None,
     ) -> T:
         """Make one call, and have happen to it what is chosen."""
+        make = partial(self._make, kind, name, effect, refused, lost, twice, ignored, late)
+        if self.system.noted is None:
+            return make()
+        try:
+            answer = make()
+        except Exception as error:
+            self.system.noted(self.name, repr(error))
+            raise
+        text = answer.text if isinstance(answer, httpx.Response) else repr(answer)
+        self.system.noted(self.name, text)
+        return answer
+
+    def _make[T](
+        self,
+        kind: str,
+        name: str,
+        effect: Callable[[], T],
+        refused: Callable[[], Exception],
+        lost: Callable[[], Exception],
+        twice: Callable[[], T] | None,
+        ignored: Callable[[], T] | None,
+        late: Callable[[], None] | None,
+    ) -> T:
         fault = self.system.choose(Point(self.name, kind, name))
         if self.state.now > self.ends + KILLED_LATE_SECONDS:
             raise Killed

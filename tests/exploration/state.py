@@ -81,6 +81,7 @@ class State:
 
     now: float = NOW
     numbers: int = 0
+    tokens: Mapping[str, int] = field(default_factory=dict)
     servers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {SERVER: (GMAIL, SLACK)})
     accounts: Mapping[str, Fact] = field(default_factory=dict)
     instances: frozenset[tuple[str, str]] = frozenset()

@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from typing import Any, NamedTuple, cast
@@ -23,7 +23,7 @@ from tests.world import API_KEY, SECRET, FakeComposio, refusal
 WEBHOOK_SECONDS, WORKER_SECONDS, BATCH = 25, 30, 5
 """Of the functions in the template."""
 
-_NAMES = re.compile(r"\b(?:token|message)-\d+")
+_NAMES = re.compile(r"\b(?:token-[\w-]+|message)-\d+")
 
 
 class Snapshot(NamedTuple):
@@ -40,6 +40,8 @@ class System:
         self.secret = {"composio_api_key": API_KEY, "webhook_secrets": [SECRET]}
         self.db = FakeDynamoDB("table", clock=lambda: self.state.now)
         self.chooser: Chooser = lambda _: None
+        self.noted: Callable[[str, str], None] | None = None
+        """Is told what each call returned, if anybody wants to know."""
         self._upstream = FakeComposio()
         self._environments: dict[str, Environment] = {}
         self.empty = self.snapshot()
@@ -54,7 +56,7 @@ class System:
         """Ask what happens at this point; before it, what is still on its way may arrive."""
         if self.state.late:
             late = Point(point.who, "late", "the late write")
-            if self.chooser(late) is Fault.LANDS:
+            if self.chooser(late) is Fault.LANDS and self.state.late:
                 self.land()
         fault = self.chooser(point)
         self.state.faults += fault is not None
@@ -210,13 +212,18 @@ class System:
         for name, environment in self._environments.items():
             environment.remember(snapshot.state.memories.get(name, ({}, {})))
 
-    def fingerprint(self) -> int:
-        """Return a number that is the same where everything that follows is the same."""
+    def fingerprint(self, *, by_name: bool = False) -> int:
+        """Return a number that is the same where everything that follows is the same.
+
+        Nobody but an invocation that is still running knows a token or a message by its name.
+        """
         table = self.db._table.rows.partitions
         state = copy(self.state)
-        state.numbers = 0
+        state.numbers, state.tokens = (state.numbers, state.tokens) if by_name else (0, {})
         state.memories = {name: one.memory() for name, one in sorted(self._environments.items())}
         text = repr((state, [(pk, sorted(rows.items())) for pk, rows in sorted(table.items())]))
+        if by_name:
+            return hash(text)
         names: dict[str, str] = {}
         return hash(_NAMES.sub(lambda one: names.setdefault(one[0], f"#{len(names)}"), text))
 
