@@ -64,6 +64,10 @@ class Catalog:
             self._read_at = self._clock()
         return self._view()
 
+    def forget(self) -> None:
+        """Have the table read again: another environment may know better by now."""
+        self._read_at = float("-inf")
+
     def server(self, server_id: str) -> Server:
         """Return an MCP server; `gone` where it is not enrolled (any more)."""
         found = {one.id: one for one in self.known().servers}

@@ -69,7 +69,9 @@ class Environment:
             token=self._token,
         )
         queue = Queue(cast("SQSClient", clients.Sqs(self)), "queue")
-        sweep = Sweep(bookmarks, composio, catalog, provisioning, queue, clock=clock)
+        sweep = Sweep(
+            bookmarks, composio, catalog, provisioning, queue, clock=clock, token=self._token
+        )
         self.webhook = Webhook(credentials, provisioning, clock=clock)
         self.worker = Worker(provisioning, sweep, queue, clock=clock)
         self._remembering = (credentials, catalog)

@@ -89,9 +89,7 @@ class Interleaved:
                 session.end()
                 raise
             left = budget - (cost(move.fault) if move.fault else 0)
-            histories += self._from(
-                [*moves, move], session, left, pauses - (move.who is None)
-            )
+            histories += self._from([*moves, move], session, left, pauses - (move.who is None))
         if not choices:
             session.end()
             self._settle_down()

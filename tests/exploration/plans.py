@@ -220,6 +220,11 @@ def plans() -> list[Plan]:
         Plan("activated after a sweep", (CONNECTED[0], *TICK, idle, Step(Do.CONNECT, late_s))),
         Plan("a sweep after a long pause", (*CONNECTED, hour), page=1),
         Plan("the server needs less", (CONNECTED[0], *webhook(G), hour, *TICK, LESS)),
+        Plan(
+            "the server needs less, and the first back-fill is late",
+            (*TICK, *connect(OLD), *webhook(OLD), Step(Do.WAIT, seconds=400), *TICK, LESS),
+            cold=True,
+        ),
         Plan("old accounts", (*connect(OLD, OLDER), *webhook(OLD, OLDER))),
         Plan("old accounts, by the bus", (*connect(OLD, OLDER), *bus(OLD), *bus(OLDER))),
         Plan(

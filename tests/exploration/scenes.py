@@ -105,7 +105,11 @@ def three() -> list[Scene]:
         Scene(
             "a server needs less, and two workers",
             (*connect(OLD), *webhook(OLD), Step(Do.WAIT, seconds=400)),
-            (happens(LESS), message(SWEEP), both(told(OLD, "worker-2"), message(BACKFILL, "worker-2"))),
+            (
+                happens(LESS),
+                message(SWEEP),
+                both(told(OLD, "worker-2"), message(BACKFILL, "worker-2")),
+            ),
         ),
     ]
 
