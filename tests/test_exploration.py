@@ -10,7 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.exploration import report
+from tests.exploration.interleaved import Interleaved, Scene
 from tests.exploration.plans import Plan, plans
+from tests.exploration.scenes import three, two
 from tests.exploration.single import Found, Single
 from tests.exploration.system import System, hushed
 
@@ -36,9 +38,34 @@ def system() -> System:
 def test_every_fault_at_every_call_is_survived(system: System, plan: Plan) -> None:
     faults = 2 if LONG or plan.name in TWO_FAULTS else 1
     try:
-        histories = Single(system).explore(plan, faults)
+        explorer = Single(system)
+        histories = explorer.explore(plan, faults)
     except Found as found:
         pytest.fail(str(found), pytrace=False)
 
     report.histories[f"exhaustive, {faults} fault{'s' * (faults > 1)}"] += histories
+    report.looked_at += explorer.runs
+    assert histories > 1
+
+
+@pytest.mark.parametrize(
+    ("scene", "faults"),
+    [
+        *((scene, 1) for scene in (two() if LONG else two()[:3])),
+        *((scene, 0) for scene in two()),
+        *((scene, int(LONG)) for scene in three()),
+    ],
+    ids=lambda given: given.name if isinstance(given, Scene) else f"{given} faults",
+)
+def test_every_order_of_calls_of_several_at_once_is_survived(
+    system: System, scene: Scene, faults: int
+) -> None:
+    explorer = Interleaved(system)
+    try:
+        histories = explorer.explore(scene, faults)
+    except Found as found:
+        pytest.fail(str(found), pytrace=False)
+
+    report.histories[f"interleaved, {faults} faults"] += histories
+    report.looked_at += explorer.moments
     assert histories > 1

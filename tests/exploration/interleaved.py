@@ -25,7 +25,8 @@ class Scene:
     before: tuple[Step, ...]
     jobs: tuple[tuple[str, Job], ...]
     after: tuple[Step, ...] = ()
-    cold: bool = False
+    pauses: int = 1
+    """How often the clock may move on while somebody is in the middle of a call."""
 
 
 @dataclass
@@ -33,7 +34,6 @@ class Interleaved:
     """Explores one scene after the other; `moments` counts those that were really visited."""
 
     system: System
-    pauses: int = 1
     moments: int = 0
     _scene: Scene | None = None
     _start: Snapshot | None = None
@@ -49,12 +49,12 @@ class Interleaved:
         self.system.noted = None
         self._trace = [f"scene: {scene.name}"]
         try:
-            begin(self.system, Plan(scene.name, scene.before, cold=scene.cold))
+            begin(self.system, Plan(scene.name, scene.before))
             while self.system.state.agenda or self.system.visible():
                 advance(self.system)
             self.system.state.quiet_from = float("inf")
             self._start = self.system.snapshot()
-            return self._from([], None, budget, self.pauses)
+            return self._from([], None, budget, scene.pauses)
         except Broken as broken:
             raise Found(broken, self._trace) from None
         finally:

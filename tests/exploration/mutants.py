@@ -18,13 +18,13 @@ class Mutant:
 
     name: str
     promise: Promise
-    """The one that it breaks first."""
+    """The one that it breaks, and by which alone it is caught."""
     target: str
     """`module:Class.function`, `module:function` or, for a number, `module:NAME`."""
     old: str
     new: str
-    plan: str = ""
-    """Where to look first: the beginning of a plan's name."""
+    place: str = ""
+    """Where to look first: the beginning of the name of a plan, or of a scene."""
 
 
 def _owner(target: str) -> tuple[Any, Any, str]:
@@ -89,6 +89,7 @@ MUTANTS = (
         "instances:Instance.claimed_with",
         "self.status is Status.CREATING and self.claim_token == token",
         "self.status is Status.CREATING",
+        "the last account, twice",
     ),
     Mutant(
         "settle without token",
@@ -96,13 +97,6 @@ MUTANTS = (
         "table:Table.settle",
         '"#claim_token = :token AND #status = :creating"',
         '"#claim_token = :token OR #status = :creating OR attribute_exists(#pk)"',
-    ),
-    Mutant(
-        "settle any claim",
-        Promise.ONE_CALL,
-        "table:Table.settle",
-        '"#claim_token = :token AND #status = :creating"',
-        '"(#claim_token = :token OR attribute_exists(#pk)) AND #status = :creating"',
     ),
     Mutant(
         "dedupe by event id first",
@@ -118,6 +112,7 @@ MUTANTS = (
         "provisioning:Provisioning._claim",
         'logger.exception("the claim is left to the sweep", server_id=server.id)',
         "self._table.settle(user_id, server.id, Settlement(Status.WAITING), token=token, now=0)",
+        "old accounts",
     ),
     Mutant(
         "treat 409 as failure",
@@ -157,6 +152,14 @@ MUTANTS = (
         "#account.#updated_at < :updated_at",
         "#account.#updated_at <> :updated_at",
         "expired and back, reversed",
+    ),
+    Mutant(
+        "a lease shorter than the time-out",
+        Promise.ONE_CALL,
+        "provisioning:LEASE_SECONDS",
+        "40",
+        "20",
+        "the last account, twice",
     ),
     Mutant(
         "a lease shorter than a call",
@@ -245,6 +248,22 @@ MUTANTS = (
         "bool(before.required - after.required)",
         "False",
         "the server needs less",
+    ),
+    Mutant(
+        "back-fill by an old catalog",
+        Promise.FINISHES,
+        "sweep:Sweep.backfill",
+        "self._catalog.forget()",
+        "pass",
+        "a server needs less",
+    ),
+    Mutant(
+        "end another's back-fill",
+        Promise.FINISHES,
+        "bookmarks:Bookmarks.leave_backfill",
+        '"#backfill_token = :token"',
+        '"attribute_exists(#backfill) OR #backfill_token = :token"',
+        "the server needs less, and",
     ),
     Mutant(
         "create again what is ready",

@@ -75,6 +75,8 @@ def advance(system: System) -> str | None:
             return "the late write never arrives"
         system.land()
         return "the late write"
+    if state.ticks > MOST_TICKS:
+        return None
     _next_minute(system)
     return Do.TICK.value
 

@@ -101,6 +101,7 @@ def three() -> list[Scene]:
             (*CONNECTED, *webhook(G)),
             (sent(S), sent(S, "webhook-2"), told(S)),
             webhook(S),
+            pauses=0,
         ),
         Scene(
             "a server needs less, and two workers",
@@ -110,6 +111,7 @@ def three() -> list[Scene]:
                 message(SWEEP),
                 both(told(OLD, "worker-2"), message(BACKFILL, "worker-2")),
             ),
+            pauses=0,
         ),
     ]
 
