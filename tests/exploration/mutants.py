@@ -245,9 +245,17 @@ MUTANTS = (
         "know a new server without its back-fill",
         Promise.FINISHES,
         "decisions:needs_backfill",
-        "bool(before.required - after.required)",
+        "before.required != after.required",
         "False",
         "the server needs less",
+    ),
+    Mutant(
+        "back-fill only what needs less",
+        Promise.FINISHES,
+        "decisions:needs_backfill",
+        "before.required != after.required",
+        "bool(before.required - after.required)",
+        "the server needs more",
     ),
     Mutant(
         "back-fill by an old catalog",

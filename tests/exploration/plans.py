@@ -154,6 +154,7 @@ def finish(system: System) -> None:
 G, S = Fact(GMAIL), Fact(SLACK, at=1, created=1)
 OLD, OLDER = Fact(GMAIL, created=-5000), Fact(SLACK, created=-6000)
 """Created so long ago that no sweep looks there: only events tell of them."""
+NOTION = Fact("ac_notion", created=-7000)
 
 
 def connect(*facts: Fact) -> tuple[Step, ...]:
@@ -226,6 +227,18 @@ def plans() -> list[Plan]:
             "the server needs less, and the first back-fill is late",
             (*TICK, *connect(OLD), *webhook(OLD), Step(Do.WAIT, seconds=400), *TICK, LESS),
             cold=True,
+        ),
+        Plan(
+            "the server needs more, and the user has it already",
+            (
+                *connect(NOTION),
+                *webhook(NOTION),
+                hour,
+                Step(Do.REQUIRE, auths=(GMAIL, NOTION.auth, SLACK)),
+                *TICK,
+                *connect(OLD, OLDER),
+                *webhook(OLD, OLDER),
+            ),
         ),
         Plan("old accounts", (*connect(OLD, OLDER), *webhook(OLD, OLDER))),
         Plan("old accounts, by the bus", (*connect(OLD, OLDER), *bus(OLD), *bus(OLDER))),
