@@ -149,13 +149,14 @@ class SecretsManager(Client):
 
 
 @cache
-def _request(method: str, path: str, query: str, body: str, *times: float | None) -> httpx.Request:
+def _request(method: str, path: str, query: str, body: str, key: str, *times: float | None) -> httpx.Request:
     time_outs = httpx.Timeout(connect=times[0], read=times[1], write=None, pool=None)
     return httpx.Request(
         method,
         f"https://composio.invalid{path}",
         params=json.loads(query),
         json=json.loads(body),
+        headers={"x-api-key": key},
         extensions={"timeout": time_outs.as_dict()},
     )
 
@@ -170,8 +171,8 @@ class Http(httpx.Client):
     def request(self, method: str, url: Any, **given: Any) -> httpx.Response:
         """Send a request."""
         query, body = json.dumps(given["params"]), json.dumps(given["json"])
-        times = given["timeout"]
-        return self._composio(_request(method, url, query, body, times.connect, times.read))
+        key, times = given["headers"]["x-api-key"], given["timeout"]
+        return self._composio(_request(method, url, query, body, key, times.connect, times.read))
 
 
 class Composio:

@@ -95,7 +95,9 @@ class Session:
     def move(self, move: Move) -> str:
         """Make a move, and say what it was."""
         if move.who is None:
+            # Who is held up that long may be killed for it.
             self.system.state.now += PAUSE_SECONDS
+            self.system.state.faults += 1
             return f"    {PAUSE_SECONDS} s pass"
         actor = self.actors[move.who]
         said = f"    {actor.at or f'{actor.name} begins'}{f' {move.fault}' if move.fault else ''}"

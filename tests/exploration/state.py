@@ -127,5 +127,6 @@ class State:
         return not self.lacking(user, server)
 
     def acknowledge(self, fact: Fact) -> None:
-        """Somebody was told that the fact is safe."""
-        self.told |= {(fact.user, fact.id, fact.updated_at)}
+        """Somebody was told that the fact is safe; of no use are those that no server requires."""
+        if any(fact.auth in needs for needs in self.servers.values()):
+            self.told |= {(fact.user, fact.id, fact.updated_at)}
