@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from handler.telemetry import logger, metrics
 from tests.deployed_fixtures import aside, deployed, house, standing, standing_aside, tidy
+from tests.exploration import report
 
 __all__ = ["aside", "deployed", "house", "standing", "standing_aside", "tidy"]
 
@@ -97,3 +98,11 @@ def counted() -> Iterator[Counted]:
         name: len(metric["Value"]) for name, metric in metrics.provider.metric_set.items()
     }
     metrics.clear_metrics()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much was explored."""
+    if said := report.lines():
+        terminalreporter.section("exploration")
+        for line in said:
+            terminalreporter.write_line(line)
