@@ -61,7 +61,7 @@ class Bookmarks:
         self._store.put({**rows.SYNCED_KEY, "synced_at": now})
 
     def begin_backfill(self, server_id: str, *, token: str, now: int, lease: int) -> str | None:
-        """Take the back-fill of a server under a token, and return the cursor to go on from ("" at first).
+        """Take a server's back-fill under a token; returns the cursor to go on from ("" at first).
 
         None where it is done already, or in other hands until its lease ends.
         """
