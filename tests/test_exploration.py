@@ -76,7 +76,7 @@ def test_every_order_of_calls_of_several_at_once_is_survived(
 
 
 def test_anything_at_any_time_is_survived() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Machine,
         settings=settings(
             max_examples=10_000 if LONG else 300,

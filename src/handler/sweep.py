@@ -33,7 +33,10 @@ within 10 minutes of its creation or never; the rest is for clocks that differ."
 
 
 class Sweep:
-    """Runs the parts; `clock` is Unix seconds, `token` unique. Deadlines are Unix times to be back at."""
+    """Runs the parts; `clock` is Unix seconds, `token` unique.
+
+    Deadlines are Unix times to be back at.
+    """
 
     def __init__(
         self,
