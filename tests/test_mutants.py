@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.exploration import promises, report
-from tests.exploration.interleaved import Interleaved
+from tests.exploration.interleaved import Interleaved, Scene
 from tests.exploration.mutants import MUTANTS, Mutant, planted
 from tests.exploration.plans import Plan, plans
 from tests.exploration.promises import Promise
@@ -35,8 +35,9 @@ def only() -> Iterator[Callable[[Promise], None]]:
 
 def first_found(mutant: Mutant) -> Found | None:
     """Explore until something is found, what is promising first."""
+    every: list[Plan | Scene] = [*plans(), *two(), *three()]
     places = sorted(
-        (*plans(), *two(), *three()),
+        every,
         key=lambda place: not place.name.startswith(mutant.place or "one"),
     )
     try:

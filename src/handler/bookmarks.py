@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from handler import rows
 from handler.dynamodb import Store
-from handler.instances import Server
+from handler.instances import (
+    Server,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,10 @@ class Bookmarks:
         self._store.put({**rows.SYNCED_KEY, "synced_at": now})
 
     def begin_backfill(self, server_id: str, *, token: str, now: int, lease: int) -> str | None:
-        """Take a server's back-fill under a token; returns the cursor to go on from ("" at first).
+        """Take the back-fill of a server, and return the cursor to go on from ("" at first).
 
-        None where it is done already, or in other hands until its lease ends.
+        None where it is done already, or in other hands until its lease ends. `token` is one's
+        own: a change of the server, or whoever comes after the lease, takes it away.
         """
         row, taken = self._store.update(
             rows.server_key(server_id),

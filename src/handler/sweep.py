@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator
 from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog
 from handler.composio import Composio
-from handler.decisions import LEASE_SECONDS
+from handler.decisions import (
+    LEASE_SECONDS,
+)
 from handler.events import ConnectedAccount
 from handler.provisioning import Provisioning
 from handler.tasks import Queue
@@ -31,7 +33,10 @@ within 10 minutes of its creation or never; the rest is for clocks that differ."
 
 
 class Sweep:
-    """Runs the parts; `clock` is Unix seconds, `token` unique, deadlines are Unix times."""
+    """Runs the parts; `clock` is Unix seconds, `token` unique.
+
+    Deadlines are Unix times to be back at.
+    """
 
     def __init__(
         self,

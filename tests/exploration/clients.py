@@ -149,7 +149,9 @@ class SecretsManager(Client):
 
 
 @cache
-def _request(method: str, path: str, query: str, body: str, key: str, *times: float | None) -> httpx.Request:
+def _request(
+    method: str, path: str, query: str, body: str, key: str, *times: float | None
+) -> httpx.Request:
     time_outs = httpx.Timeout(connect=times[0], read=times[1], write=None, pool=None)
     return httpx.Request(
         method,

@@ -107,7 +107,16 @@ class Environment:
         late: Callable[[], None] | None = None,
     ) -> T:
         """Make one call, and have happen to it what is chosen."""
-        make = partial(self._make, kind, name, effect, refused, lost, twice, ignored, late)
+        make = partial(
+            self._make,
+            Point(self.name, kind, name),
+            effect,
+            refused=refused,
+            lost=lost,
+            twice=twice,
+            ignored=ignored,
+            late=late,
+        )
         if self.system.noted is None:
             return make()
         try:
@@ -121,16 +130,16 @@ class Environment:
 
     def _make[T](
         self,
-        kind: str,
-        name: str,
+        point: Point,
         effect: Callable[[], T],
+        *,
         refused: Callable[[], Exception],
         lost: Callable[[], Exception],
         twice: Callable[[], T] | None,
         ignored: Callable[[], T] | None,
         late: Callable[[], None] | None,
     ) -> T:
-        fault = self.system.choose(Point(self.name, kind, name))
+        fault = self.system.choose(point)
         if self.state.now > self.ends + KILLED_LATE_SECONDS:
             raise Killed
         match fault:

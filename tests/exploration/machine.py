@@ -16,7 +16,7 @@ from tests.exploration.points import FAULTS, Fault, Point
 from tests.exploration.promises import check_end
 from tests.exploration.state import Fact
 from tests.exploration.system import System
-from tests.world import GMAIL, SERVER, SLACK, refusal
+from tests.world import GMAIL, NOW, SERVER, SLACK, refusal
 
 USERS, AUTHS = ("user_1", "user_2"), (GMAIL, SLACK, "ac_notion")
 OTHER = "srv_other"
@@ -89,7 +89,7 @@ class Machine(RuleBasedStateMachine):
 
     def _seconds(self) -> int:
         self.system.state.now += 1
-        return int(self.system.state.now - 1767225600)
+        return int(self.system.state.now - NOW)
 
     def _becomes(self, fact: Fact, *, told: bool) -> None:
         state = self.system.state

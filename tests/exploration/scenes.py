@@ -1,7 +1,7 @@
 """What happens at once."""
 
 from tests.exploration.interleaved import Job, Scene
-from tests.exploration.plans import G, OLD, OLDER, S, LESS, Do, Step, bus, connect, take, webhook
+from tests.exploration.plans import LESS, OLD, OLDER, Do, G, S, Step, connect, take, webhook
 from tests.exploration.points import Point
 from tests.exploration.state import Fact
 from tests.exploration.system import System
@@ -9,7 +9,6 @@ from tests.world import SERVER
 
 CONNECTED = connect(G, S)
 GONE, BACK = OLD._replace(at=2, status="EXPIRED"), OLD._replace(at=3)
-DUE = {"task": "due", "user_id": "user_1", "server_id": SERVER}
 
 
 def sent(fact: Fact, name: str = "webhook") -> tuple[str, Job]:
@@ -59,7 +58,6 @@ def both(*jobs: tuple[str, Job]) -> tuple[str, Job]:
 
 BACKFILL = {"task": "backfill", "server_id": SERVER}
 SWEEP = {"task": "sweep"}
-CLAIMED_BY_THE_DEAD = (*connect(OLD, OLDER), *webhook(OLD))
 
 
 def two() -> list[Scene]:
@@ -114,6 +112,3 @@ def three() -> list[Scene]:
             pauses=0,
         ),
     ]
-
-
-__all__ = ["bus", "three", "two"]
