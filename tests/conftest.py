@@ -10,9 +10,27 @@ import pytest
 from hypothesis import settings
 
 from handler.telemetry import logger, metrics
-from tests.deployed_fixtures import aside, deployed, house, standing, standing_aside, tidy
+from tests.deployed_fixtures import (
+    aside,
+    deployed,
+    finishing,
+    house,
+    standing,
+    standing_aside,
+    standing_finishing,
+    tidy,
+)
 
-__all__ = ["aside", "deployed", "house", "standing", "standing_aside", "tidy"]
+__all__ = [
+    "aside",
+    "deployed",
+    "finishing",
+    "house",
+    "standing",
+    "standing_aside",
+    "standing_finishing",
+    "tidy",
+]
 
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
