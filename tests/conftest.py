@@ -115,3 +115,19 @@ def counted() -> Iterator[Counted]:
         name: len(metric["Value"]) for name, metric in metrics.provider.metric_set.items()
     }
     metrics.clear_metrics()
+
+
+_FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def figures(pytestconfig: pytest.Config) -> list[str]:
+    """Return where to put what was measured; the summary at the end shows it."""
+    return pytestconfig.stash.setdefault(_FIGURES, [])
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    for figure in config.stash.get(_FIGURES, []):
+        terminalreporter.write_line(figure)

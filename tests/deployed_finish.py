@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import batched
@@ -32,6 +33,7 @@ class Finishing(Deployed):
         super().__init__(stack, composio)
         self.sqs = boto3.client("sqs", **stack.connection)
         self.events = boto3.client("events", **stack.connection)
+        self.sweeps_sent = 0
         self._ear = ""
 
     def close(self) -> None:
@@ -59,9 +61,13 @@ class Finishing(Deployed):
     def complete(self, *users: str) -> list[bytes]:
         """Let the users have all accounts at Composio, and return the events that tell of them."""
         seeds = [{"user_id": user, "auth_config_id": one} for user in users for one in BOTH]
-        made = set(self.composio.add_accounts(seeds)["ids"])
-        accounts = self.composio.state()["accounts"]
-        return [event(account) for account in accounts if account["id"] in made]
+        self.composio.add_accounts(seeds)
+        return self.events_of(users)
+
+    def events_of(self, users: Iterable[str]) -> list[bytes]:
+        """Return the events that tell of all accounts that the users have at Composio."""
+        whose, accounts = set(users), self.composio.state()["accounts"]
+        return [event(account) for account in accounts if account["user_id"] in whose]
 
     def queue(self, *bodies: str) -> None:
         """Send messages to the queue, as they are."""
@@ -71,6 +77,24 @@ class Finishing(Deployed):
     def sweep(self) -> None:
         """Send the schedule's message."""
         self.queue(messages.SWEEP)
+        self.sweeps_sent += 1
+
+    def sweeps_run(self) -> int:
+        """Count the sweeps that the worker's metrics tell of."""
+        told = re.findall(r'"SweepRun":\[([^]]+)\]', self.worker_log())
+        return sum(len(each.split(",")) for each in told)
+
+    def worker_log(self) -> str:
+        """Return every line that the worker has logged."""
+        return self._log(self.stack.worker_log_group_name)
+
+    def announcer_log(self) -> str:
+        """Return every line that the announcer has logged."""
+        return self._log(self.stack.announcer_log_group_name)
+
+    def _log(self, group: str) -> str:
+        pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        return "\n".join(line["message"] for page in pages for line in page["events"])
 
     def sweep_until[T](self, true: Callable[[], T], what: str, patience: float = 0) -> T:
         """Run a sweep each second until it is true."""
@@ -84,6 +108,14 @@ class Finishing(Deployed):
     def idle(self) -> bool:
         """Whether no message waits or is worked on."""
         return messages.look(self.stack)["queue"] == {"waiting": 0, "in_work": 0}
+
+    def count(self, url: str) -> int:
+        """Count all messages of a queue."""
+        answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+        counts = answer["Attributes"]
+        return int(counts["ApproximateNumberOfMessages"]) + int(
+            counts["ApproximateNumberOfMessagesNotVisible"]
+        )
 
     def dead(self) -> int:
         """Count the messages in the dead-letter queue."""

@@ -29,12 +29,11 @@ class House:
 
 @contextlib.contextmanager
 def deployed_to(house: House, name: str) -> Iterator[Finishing]:
-    """Create a stack, for as long as the context lasts; its schedule is held."""
+    """Create a stack, for as long as the context lasts."""
     parameters = Parameters(
         composio_url=house.composio.url, composio_api_key=DEFAULT_API_KEY, stack_name=name
     )
     stack = create(house.endpoint_url, house.build_dir, parameters)
-    hold_schedule(stack)
     application = Finishing(stack, house.composio)
     with contextlib.closing(application):
         application.connect(someone("first"), GMAIL)  # from here on the catalog is known
@@ -58,6 +57,7 @@ def house() -> Iterator[House]:
 def standing(house: House) -> Iterator[Deployed]:
     """Deploy once for the session."""
     with deployed_to(house, "one") as one:
+        hold_schedule(one.stack)
         yield one
 
 
@@ -65,6 +65,7 @@ def standing(house: House) -> Iterator[Deployed]:
 def standing_aside(house: House) -> Iterator[Deployed]:
     """Deploy once more, for the tests that take away what the application needs."""
     with deployed_to(house, "two") as two:
+        hold_schedule(two.stack)
         yield two
 
 
