@@ -41,7 +41,8 @@ def test_every_missing_variable_is_named_at_once() -> None:
 
     assert str(caught.value) == (
         "TABLE_NAME: Field required; SECRET_ID: Field required; QUEUE_URL: Field required; "
-        "BUS_NAME: Field required; COMPOSIO_BASE_URL: Field required; MCP_SERVER_IDS: Field required"
+        "BUS_NAME: Field required; COMPOSIO_BASE_URL: Field required; "
+        "MCP_SERVER_IDS: Field required"
     )
 
 
