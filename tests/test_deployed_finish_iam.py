@@ -62,8 +62,15 @@ def make_due(finishing: Finishing, user: str) -> None:
     )
 
 
+def backfilled(finishing: Finishing) -> bool:
+    """Whether the server is known, and nobody is to be back-filled for it."""
+    server = finishing.scan().get(("CATALOG", f"SERVER#{SERVER}"), "backfill")
+    return "backfill" not in server and finishing.idle()
+
+
 def someone_due(finishing: Finishing) -> str:
     """Let a user's create call have failed, whose accounts are too old for the sweep to read."""
+    finishing.sweep_until(lambda: backfilled(finishing), "the back-fill is done")
     user = someone("due")
     finishing.composio.add_fault(
         method="POST", path="*/instances", user_id=user, status=503, times=2
