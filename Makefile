@@ -34,7 +34,7 @@ test: tools-dev+local+sam+emulator ## Run all tests, also those against the depl
 	@.tools/dev/bin/python -m pytest $(ARGS)
 
 test-fast: tools-dev ## Run the tests that need no deployed stack
-	@.tools/dev/bin/python -m pytest -m 'not slow' $(ARGS)
+	@.tools/dev/bin/python -m pytest -m 'not slow and not prove' $(ARGS)
 
 prove: tools-dev ## Explore far more histories than `make test` does, and spoil the handler
 	@PROVE=1 .tools/dev/bin/python -m pytest -m prove $(ARGS)
