@@ -56,8 +56,9 @@ def test_every_mutant_is_caught_by_the_promise_that_it_breaks(
     mutant: Mutant, only: Callable[[Promise], None]
 ) -> None:
     only(mutant.promise)
+    report.mutants[mutant.name] = None
     with planted(mutant):
         found = first_found(mutant)
 
-    report.mutants.append((mutant.name, found.promise.value if found else None))
     assert found, "nobody noticed"
+    report.mutants[mutant.name] = found.promise.value

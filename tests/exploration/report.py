@@ -6,8 +6,8 @@ histories: Counter[str] = Counter()
 looked_at = 0
 """Steps that were really taken: histories that meet in one state go on as one."""
 
-mutants: list[tuple[str, str | None]] = []
-"""Name, and the promise by which it was caught."""
+mutants: dict[str, str | None] = {}
+"""The promise by which each was caught; None where it was not, or could not be planted."""
 
 
 def lines() -> list[str]:
@@ -20,7 +20,7 @@ def lines() -> list[str]:
             f"  as {looked_at:,} steps really taken: where histories meet, they go on as one"
         )
     if mutants:
-        caught = sum(promise is not None for _, promise in mutants)
+        caught = sum(promise is not None for promise in mutants.values())
         said.append(f"mutants caught {caught}/{len(mutants)}")
-        said.extend(f"  {name}: {promise or 'NOT CAUGHT'}" for name, promise in mutants)
+        said.extend(f"  {name}: {promise or 'NOT CAUGHT'}" for name, promise in mutants.items())
     return said
