@@ -3,7 +3,7 @@
 - due: instances whose lease or retry time has passed go to the queue, one message each.
 - recent: accounts that have turned ACTIVE lately are read at Composio and taken like any event,
   so that an event that was never sent is not missed either.
-- catalog: a server that is new, or needs less, has its users back-filled.
+- catalog: a server that is new, or requires something else, has its users back-filled.
 
 Each part survives the failure of the others, stays inside the time, and hands the rest on.
 """
