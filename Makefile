@@ -19,7 +19,7 @@ LIST_dev := tests/requirements.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test test-fast check format build lock clean
+.PHONY: help demo serve test test-fast prove check format build lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -34,7 +34,10 @@ test: tools-dev+local+sam+emulator ## Run all tests, also those against the depl
 	@.tools/dev/bin/python -m pytest $(ARGS)
 
 test-fast: tools-dev ## Run the tests that need no deployed stack
-	@.tools/dev/bin/python -m pytest -m 'not slow' $(ARGS)
+	@.tools/dev/bin/python -m pytest -m 'not slow and not prove' $(ARGS)
+
+prove: tools-dev ## Explore far more histories than `make test` does, and spoil the handler
+	@PROVE=1 .tools/dev/bin/python -m pytest -m prove $(ARGS)
 
 check: tools-dev+sam ## Check format, lint, types and the template
 	@.tools/dev/bin/ruff format --check --quiet .

@@ -48,7 +48,7 @@ def emulator(*, state: Path | None = None, log_level: str = "INFO") -> Iterator[
 
     Args:
         state: Folder to keep its state in, for an emulator that is started again on the same
-            folder; none means that nothing is kept.
+            folder, and on the same port; none means that nothing is kept.
         log_level: What Lambda would tell the functions as AWS_LAMBDA_LOG_LEVEL from the
             template's LoggingConfig, which the emulator does not read.
 
@@ -84,7 +84,7 @@ def _start(folder: Path, state: Path | None, log_level: str) -> tuple[subprocess
         raise EmulatorError("the emulator is not installed: make tools-emulator")
     # Between choosing a free port and using it another may take it: then once more.
     for _ in range(_ATTEMPTS):
-        port, mark = _free_port(), secrets.token_hex(8)
+        port, mark = _port(state), secrets.token_hex(8)
         process = _spawn(folder, _environment(folder, state, log_level, port, mark))
         try:
             if _ready(process, port, mark):
@@ -131,6 +131,18 @@ def _environment(
         "AWS_LAMBDA_LOG_LEVEL": log_level,
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
     }
+
+
+def _port(state: Path | None) -> int:
+    """Choose a port: the one that is kept with the state, as the queues' URLs name it."""
+    kept = state / "port" if state else None
+    if kept and kept.exists():
+        return int(kept.read_text())
+    port = _free_port()
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(str(port))
+    return port
 
 
 def _free_port() -> int:

@@ -5,6 +5,7 @@ Its standard input is a pipe from the starter: when that closes, however the sta
 everything that was started here ends too, and the folder of the run is removed.
 """
 
+import importlib
 import os
 import runpy
 import shutil
@@ -13,6 +14,9 @@ import sys
 import threading
 import venv
 from pathlib import Path
+from typing import Any
+
+_BATCHES = {f"sqs:{call}Batch" for call in ("SendMessage", "DeleteMessage")}
 
 
 def end_with_the_starter(folder: str) -> None:
@@ -20,6 +24,30 @@ def end_with_the_starter(folder: str) -> None:
     sys.stdin.buffer.read()
     shutil.rmtree(folder, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
+
+
+def mend() -> None:
+    """Make two things in the emulator as they are on AWS; its version is locked."""
+    actions: Any = importlib.import_module("ministack.core.iam_actions")
+    named = actions.extract_iam_action
+
+    def named_as_on_aws(*request: object) -> str | None:
+        # The batch call has no action of its own (service authorization reference).
+        return str(name).removesuffix("Batch") if (name := named(*request)) in _BATCHES else name
+
+    actions.extract_iam_action = named_as_on_aws
+
+    functions: Any = importlib.import_module("ministack.services.lambda_svc")
+    concurrency = functions._sqs_esm_concurrency  # noqa: SLF001
+
+    def concurrency_as_on_aws(source: dict[str, Any], *rest: object) -> int:
+        # CloudFormation hands a parameter over as text; compared with a number, it ends the
+        # polling of every queue.
+        if most := (source.get("ScalingConfig") or {}).get("MaximumConcurrency"):
+            source["ScalingConfig"]["MaximumConcurrency"] = int(most)
+        return int(concurrency(source, *rest))
+
+    functions._sqs_esm_concurrency = concurrency_as_on_aws  # noqa: SLF001
 
 
 def main() -> None:
@@ -32,6 +60,7 @@ def main() -> None:
     venv.create(runtime, symlinks=True)
     sys.executable = str(runtime / "bin" / "python")
     sys.argv = ["ministack"]
+    mend()
     runpy.run_module("ministack", run_name="__main__")
 
 

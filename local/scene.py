@@ -4,11 +4,13 @@ import contextlib
 import dataclasses
 import json
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any, Self
 
 import httpx
 
+from local.backstage import Backstage
 from local.show import rows
 from local.simulator.client import Simulator
 from local.simulator.project import DEFAULT_API_KEY
@@ -35,6 +37,7 @@ class Scene:
         self.stack = stack
         self.simulator = simulator
         self.links: dict[tuple[str, str], Link] = {}
+        self.backstage = Backstage(timeline, stack, simulator)
         self._heard = 0
         self._composio = httpx.Client(
             base_url=f"{simulator.url}/api/v3",
@@ -60,6 +63,7 @@ class Scene:
 
     def __exit__(self, *_: object) -> None:
         """Close the connections."""
+        self.backstage.close()
         self._composio.close()
         self._browser.close()
 
@@ -137,8 +141,8 @@ class Scene:
         attempts = self.simulator.wait_for_deliveries(timeout=60)
         for attempt in attempts[self._heard :]:
             good = attempt["status"] == 200
-            style = "" if good else _BAD
             text = _answer(attempt)
+            style = "" if good and text != "200 retrying" else _BAD
             self.timeline.say("webhook", text, _GOOD if text == "200 ready" else style)
         self._heard = len(attempts)
 
@@ -153,13 +157,20 @@ class Scene:
                 instance = (row.get("record") or {}).get("id", "unknown")
                 server_id = row["sk"].removeprefix("INSTANCE#")
                 text = f"the instance for {server_id} is {row['status']}, its id {instance}"
+                if row["status"] == "retrying":
+                    left = max(0, int(row["due_at"]) - int(time.time()))
+                    text = f"the instance for {server_id} is retrying, due in {left} s"
                 self.timeline.say("table", text, _QUIET)
 
     def _tell_account(self, link: Link) -> None:
         answer = self._composio.get(f"/connected_accounts/{link.account_id}")
         status = answer.raise_for_status().json()["status"]
-        self.timeline.say("Composio", f"{link.account_id} is {status}; sends a signed event")
+        sends = "sends a signed event" if self._events() else "sends no event"
+        self.timeline.say("Composio", f"{link.account_id} is {status}; {sends}")
         self.hear()
+
+    def _events(self) -> bool:
+        return bool(self.simulator.state(brief=True)["switches"]["webhooks"])
 
 
 def _answer(attempt: dict[str, Any]) -> str:

@@ -89,6 +89,9 @@ def _possible(running: Stack, simulator: Simulator | None) -> list[tuple[str, li
     local = [
         ("send a signed event of your own", [f"{shlex.join(sign)} | sh"]),
         ("read the table", [f"{_PYTHON} -m local.show {_USER}"]),
+        ("put an event on the bus", [f"{_PYTHON} -m local.messages put events/bus.json"]),
+        ("run a sweep now; it runs each minute", [f"{_PYTHON} -m local.messages sweep"]),
+        ("look at the queue and the dead-letter queue", [f"{_PYTHON} -m local.messages look"]),
     ]
     if simulator:
         return _with_simulator(simulator) + local

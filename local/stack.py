@@ -59,8 +59,15 @@ class Stack:
     region: str
     table_name: str
     secret_id: str
+    bus_name: str
+    queue_url: str
+    dead_letter_queue_url: str
     webhook_function_name: str
     webhook_log_group_name: str
+    worker_function_name: str
+    worker_log_group_name: str
+    announcer_function_name: str
+    announcer_log_group_name: str
     composio_url: str
     webhook_secret: str
 

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from local.scene import Scene
 from local.show import rows
 
+READY = "MCP Instance Ready"
+
 type Chapter = Callable[[Scene], None]
 
-USER = "ada"
+USER, BOB, CAROL = "ada", "bob", "carol"
 
 
 def gmail(scene: Scene) -> None:
@@ -41,7 +43,36 @@ def slack(scene: Scene) -> None:
     scene.show_table(USER)
 
 
-STORY: list[Chapter] = [gmail, duplicate, late, slack]
+def outage(scene: Scene) -> None:
+    """Bob connects both; at the last step Composio is down."""
+    scene.connect(BOB, "ac_gmail")
+    scene.backstage.break_composio()
+    scene.connect(BOB, "ac_slack")
+    scene.show_table(BOB)
+    scene.backstage.mend_composio()
+
+
+def unsent(scene: Scene) -> None:
+    """Carol connects both, and Composio sends no event at all."""
+    with scene.backstage.no_events():
+        scene.connect(CAROL, "ac_gmail")
+        scene.connect(CAROL, "ac_slack")
+    scene.timeline.say("table", f"{CAROL} is not known", "dim")
+    scene.backstage.sweep()
+    scene.backstage.wait_until_ready(CAROL)
+    scene.show_table(CAROL)
+
+
+def recovery(scene: Scene) -> None:
+    """Nobody connects anything any more: the sweep finishes what Bob began."""
+    scene.show_table(BOB)
+    scene.backstage.wait_until_due(BOB)
+    scene.backstage.sweep()
+    scene.backstage.wait_until_ready(BOB)
+    scene.show_table(BOB)
+
+
+STORY: list[Chapter] = [outage, gmail, duplicate, late, slack, unsent, recovery]
 
 
 def tell(scene: Scene) -> list[str]:
@@ -61,12 +92,14 @@ def check(scene: Scene, user_id: str) -> list[str]:
     calls = scene.simulator.instance_posts(user_id)
     created = sum(each["created"] for each in calls)
     overlap = max((each["max_in_flight"] for each in calls), default=0)
+    told = scene.backstage.outcomes(user_id)
     statuses = [each["status"] for each in rows(scene.stack, user_id) if "status" in each]
     found = [
         ("Composio", f"instances of {user_id}: {len(instances)}", len(instances) == 1),
         ("Composio", f"create calls that succeeded: {created}", created == 1),
         ("Composio", f"create calls at the same time: at most {overlap}", overlap == 1),
         ("table", f"the instance is {' and '.join(statuses) or 'missing'}", statuses == ["ready"]),
+        ("bus", f"{user_id} was told of: {', '.join(told) or 'nothing'}", told == [READY]),
     ]
     for speaker, text, good in found:
         scene.timeline.say(speaker, text, "green" if good else "red")

@@ -10,9 +10,28 @@ import pytest
 from hypothesis import settings
 
 from handler.telemetry import logger, metrics
-from tests.deployed_fixtures import aside, deployed, house, standing, standing_aside, tidy
+from tests.deployed_fixtures import (
+    aside,
+    deployed,
+    finishing,
+    house,
+    standing,
+    standing_aside,
+    standing_finishing,
+    tidy,
+)
+from tests.exploration import report
 
-__all__ = ["aside", "deployed", "house", "standing", "standing_aside", "tidy"]
+__all__ = [
+    "aside",
+    "deployed",
+    "finishing",
+    "house",
+    "standing",
+    "standing_aside",
+    "standing_finishing",
+    "tidy",
+]
 
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
@@ -97,3 +116,21 @@ def counted() -> Iterator[Counted]:
         name: len(metric["Value"]) for name, metric in metrics.provider.metric_set.items()
     }
     metrics.clear_metrics()
+
+
+_FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def figures(pytestconfig: pytest.Config) -> list[str]:
+    """Return where to put what was measured; the summary at the end shows it."""
+    return pytestconfig.stash.setdefault(_FIGURES, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much was explored, and what was measured."""
+    said = [*report.lines(), *terminalreporter.config.stash.get(_FIGURES, [])]
+    if said:
+        terminalreporter.section("explored and measured")
+    for line in said:
+        terminalreporter.write_line(line)

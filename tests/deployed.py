@@ -115,9 +115,9 @@ class Deployed:
         found: dict[str, Any] = answer.json()
         return found
 
-    def connect(self, user_id: str, *auth_config_ids: str) -> Answer:
+    def connect(self, user_id: str, *auth_config_ids: str, **more: Any) -> Answer:
         """Let the user connect these accounts, one after the other, and say so each time."""
-        answers = [self.send(event(self.account(user_id, one))) for one in auth_config_ids]
+        answers = [self.send(event(self.account(user_id, one, **more))) for one in auth_config_ids]
         return answers[-1]
 
     def item(self, user_id: str, sk: str = f"INSTANCE#{SERVER}") -> str:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from local.simulator.project import DEFAULT_API_KEY
 from local.simulator.switches import Switches
 from local.stack import Parameters
 from tests.deployed import GMAIL, Deployed, someone
+from tests.deployed_finish import Finishing, hold_schedule
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,13 @@ class House:
 
 
 @contextlib.contextmanager
-def deployed_to(house: House, name: str) -> Iterator[Deployed]:
+def deployed_to(house: House, name: str) -> Iterator[Finishing]:
     """Create a stack, for as long as the context lasts."""
     parameters = Parameters(
         composio_url=house.composio.url, composio_api_key=DEFAULT_API_KEY, stack_name=name
     )
     stack = create(house.endpoint_url, house.build_dir, parameters)
-    application = Deployed(stack, house.composio)
+    application = Finishing(stack, house.composio)
     with contextlib.closing(application):
         application.connect(someone("first"), GMAIL)  # from here on the catalog is known
         yield application
@@ -56,6 +57,7 @@ def house() -> Iterator[House]:
 def standing(house: House) -> Iterator[Deployed]:
     """Deploy once for the session."""
     with deployed_to(house, "one") as one:
+        hold_schedule(one.stack)
         yield one
 
 
@@ -63,6 +65,7 @@ def standing(house: House) -> Iterator[Deployed]:
 def standing_aside(house: House) -> Iterator[Deployed]:
     """Deploy once more, for the tests that take away what the application needs."""
     with deployed_to(house, "two") as two:
+        hold_schedule(two.stack)
         yield two
 
 
@@ -88,3 +91,22 @@ def aside(standing_aside: Deployed, tidy: None) -> Iterator[Deployed]:  # noqa: 
     """Give a second one, which may be broken and mended."""
     yield standing_aside
     standing_aside.put_back()
+
+
+@pytest.fixture(scope="session")
+def standing_finishing(house: House) -> Iterator[Finishing]:
+    """Deploy once more, with a Composio of its own: a sweep reads all of its accounts."""
+    with (
+        running("--seed", "demo") as composio,
+        deployed_to(replace(house, composio=composio), "three") as three,
+    ):
+        yield three
+
+
+@pytest.fixture
+def finishing(standing_finishing: Finishing) -> Iterator[Finishing]:
+    """Give the application with its queue, and a Composio in which nobody is."""
+    yield standing_finishing
+    standing_finishing.composio.reset()
+    # What comes back later is of no use to the next test.
+    standing_finishing.sqs.purge_queue(QueueUrl=standing_finishing.stack.queue_url)

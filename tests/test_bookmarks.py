@@ -47,20 +47,32 @@ def test_catalog_spans_pages(db: FakeDynamoDB, bookmarks: Bookmarks) -> None:
 def test_backfill_is_in_one_hand_until_its_lease_ends(bookmarks: Bookmarks) -> None:
     bookmarks.store_server(SERVER, backfill=True)
 
-    assert bookmarks.begin_backfill("srv", now=100, lease=40) == ""
-    assert bookmarks.begin_backfill("srv", now=139, lease=40) is None
-    assert bookmarks.begin_backfill("srv", now=140, lease=40) == ""
+    assert bookmarks.begin_backfill("srv", token="mine", now=100, lease=40) == ""
+    assert bookmarks.begin_backfill("srv", token="mine", now=139, lease=40) is None
+    assert bookmarks.begin_backfill("srv", token="mine", now=140, lease=40) == ""
 
 
 def test_backfill_goes_on_where_it_was_left(bookmarks: Bookmarks) -> None:
     bookmarks.store_server(SERVER, backfill=True)
-    bookmarks.begin_backfill("srv", now=100, lease=40)
-    bookmarks.leave_backfill("srv", "page 7")
+    bookmarks.begin_backfill("srv", token="mine", now=100, lease=40)
+    bookmarks.leave_backfill("srv", "page 7", token="mine")
 
-    assert bookmarks.begin_backfill("srv", now=101, lease=40) == "page 7"
-    bookmarks.leave_backfill("srv", None)
-    assert bookmarks.begin_backfill("srv", now=1000, lease=40) is None
+    assert bookmarks.begin_backfill("srv", token="mine", now=101, lease=40) == "page 7"
+    bookmarks.leave_backfill("srv", None, token="mine")
+    assert bookmarks.begin_backfill("srv", token="mine", now=1000, lease=40) is None
     assert bookmarks.catalog().backfills == frozenset()
+
+
+def test_back_fill_that_began_before_a_change_does_not_end_the_one_that_follows_from_it(
+    bookmarks: Bookmarks,
+) -> None:
+    bookmarks.store_server(Server("srv", frozenset({"ac", "ad"})), backfill=True)
+    bookmarks.begin_backfill("srv", token="before", now=100, lease=40)
+    bookmarks.store_server(Server("srv", frozenset({"ac"})), backfill=True)
+
+    bookmarks.leave_backfill("srv", None, token="before")
+
+    assert bookmarks.begin_backfill("srv", token="after", now=100, lease=40) == ""
 
 
 def test_change_that_needs_no_backfill_leaves_the_one_that_is_due(bookmarks: Bookmarks) -> None:

@@ -20,6 +20,9 @@ SECONDS = 150
 LINES = [
     "sam       built in",
     "sam       deployed in",
+    "Composio  breaks down",
+    "webhook   200 retrying",
+    "table     the instance for srv_demo is retrying, due in ",
     "webhook   200 waiting, missing ac_gmail, ac_slack",
     "webhook   not reached: ConnectError",
     "webhook   200 waiting, missing ac_slack",
@@ -27,7 +30,17 @@ LINES = [
     "Composio  delivers the event of INITIATED at last",
     "webhook   200 ready",
     "table     the instance for srv_demo is ready",
+    "Composio  ca_",
+    "sends no event",
+    "table     carol is not known",
+    "schedule  ticks: sweep",
+    "table     the instance for srv_demo is ready",
+    "schedule  ticks: sweep",
+    "table     the instance for srv_demo is ready",
+    "Composio  instances of bob: 1",
+    "bus       bob was told of: MCP Instance Ready",
     "Composio  instances of ada: 1",
+    "bus       carol was told of: MCP Instance Ready",
     "one instance each, and nothing is left running",
 ]
 
@@ -73,7 +86,14 @@ def test_demo_that_cannot_be_built_says_why_and_leaves_nothing(folder: Path) -> 
     assert left_in(folder) == []
 
 
-GOOD: dict[str, Any] = {"instances": 1, "created": 1, "overlap": 1, "statuses": ["ready"]}
+READY = "MCP Instance Ready"
+GOOD: dict[str, Any] = {
+    "instances": 1,
+    "created": 1,
+    "overlap": 1,
+    "statuses": ["ready"],
+    "told": [READY],
+}
 
 
 @pytest.mark.parametrize(
@@ -86,6 +106,8 @@ GOOD: dict[str, Any] = {"instances": 1, "created": 1, "overlap": 1, "statuses": 
         ({"overlap": 2}, ["create calls at the same time: at most 2"]),
         ({"statuses": []}, ["the instance is missing"]),
         ({"statuses": ["retrying"]}, ["the instance is retrying"]),
+        ({"told": []}, ["ada was told of: nothing"]),
+        ({"told": [READY, READY]}, [f"{READY}, {READY}"]),
     ],
 )
 def test_the_end_is_judged(
@@ -99,7 +121,12 @@ def test_the_end_is_judged(
     )
     rows = [{"sk": "ACCOUNTS"}, *({"status": each} for each in found["statuses"])]
     monkeypatch.setattr(story, "rows", lambda *_: rows)
-    scene = SimpleNamespace(timeline=Timeline(quiet()), simulator=simulator, stack=None)
+    scene = SimpleNamespace(
+        timeline=Timeline(quiet()),
+        simulator=simulator,
+        stack=None,
+        backstage=SimpleNamespace(outcomes=lambda _: found["told"]),
+    )
     problems = story.check(cast("Scene", scene), "ada")
     assert len(problems) == len(wrong)
     assert all(part in problem for part, problem in zip(wrong, problems, strict=True))

@@ -1,13 +1,9 @@
 """The role is as wide as it has to be: without any one of its actions the application fails."""
 
-import contextlib
-import json
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
-from tests.deployed import BOTH, SERVER, Deployed, event, someone
+from tests.deployed import BOTH, Deployed, event, someone
+from tests.deployed_role import actions, begin_anew, policy, without
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -29,59 +25,10 @@ CANNOT_FAIL_HERE = {
 }
 
 
-def role(deployed: Deployed) -> str:
-    name = deployed.stack.webhook_function_name
-    found = deployed.functions.get_function_configuration(FunctionName=name)
-    return found["Role"].rsplit("/", 1)[-1]
-
-
-def policy(deployed: Deployed) -> tuple[str, dict[str, Any]]:
-    """Return the one policy of the function's role, by name."""
-    (name,) = deployed.iam.list_role_policies(RoleName=role(deployed))["PolicyNames"]
-    found = deployed.iam.get_role_policy(RoleName=role(deployed), PolicyName=name)
-    document = found["PolicyDocument"]
-    return name, json.loads(document) if isinstance(document, str) else dict(document)
-
-
-def actions(statement: dict[str, Any]) -> list[str]:
-    found = statement["Action"]
-    return [found] if isinstance(found, str) else list(found)
-
-
-@contextlib.contextmanager
-def without(deployed: Deployed, action: str) -> Iterator[None]:
-    """Take just this action away, for as long as the context lasts."""
-    name, document = policy(deployed)
-    narrowed = [
-        {**statement, "Action": left}
-        for statement in document["Statement"]
-        if (left := [one for one in actions(statement) if one != action])
-    ]
-    put(deployed, name, {**document, "Statement": narrowed})
-    try:
-        yield
-    finally:
-        put(deployed, name, document)
-
-
-def put(deployed: Deployed, name: str, document: dict[str, Any]) -> None:
-    deployed.iam.put_role_policy(
-        RoleName=role(deployed), PolicyName=name, PolicyDocument=json.dumps(document)
-    )
-
-
-def begin_anew(deployed: Deployed) -> None:
-    """Let nothing be known from before: neither in memory nor in the catalog."""
-    for sk in (f"SERVER#{SERVER}", "SYNCED"):
-        key = {"pk": {"S": "CATALOG"}, "sk": {"S": sk}}
-        deployed.dynamodb.delete_item(TableName=deployed.stack.table_name, Key=key)
-    deployed.renew()
-
-
 def test_every_action_of_the_role_is_tried_below_or_named_as_one_that_cannot_fail_here(
     aside: Deployed,
 ) -> None:
-    _, document = policy(aside)
+    document = policy(aside, aside.stack.webhook_function_name)
     allowed = [action for one in document["Statement"] for action in actions(one)]
     assert sorted(allowed) == sorted([*NEEDED, *CANNOT_FAIL_HERE])
     assert {one["Effect"] for one in document["Statement"]} == {"Allow"}
@@ -93,14 +40,16 @@ def test_without_one_action_the_instance_is_not_created_and_with_it_again_it_is(
 ) -> None:
     user = someone("unallowed")
     bodies = [event(aside.account(user, one)) for one in BOTH]
-    with without(aside, action):
-        begin_anew(aside)
+    with without(aside, aside.stack.webhook_function_name, action):
+        begin_anew(aside, aside.stack.webhook_function_name)
         answer = [aside.send(body) for body in bodies][-1]
         assert (answer.status, answer.body.get("servers", [])) == (NEEDED[action], [])
         assert aside.row(user) == {}
     assert aside.posts(user)["posts"] == 0
     if action == "dynamodb:PutItem":
-        begin_anew(aside)  # the catalog is not asked for twice within a minute
+        begin_anew(
+            aside, aside.stack.webhook_function_name
+        )  # the catalog is not asked for twice within a minute
     assert [aside.send(body) for body in bodies][-1].instance == ("ready", [])
     assert aside.row(user)["record"]["id"] == aside.record(user)["id"]
     assert aside.posts(user)["posts"] == 1

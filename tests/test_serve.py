@@ -14,12 +14,14 @@ import httpx
 import pytest
 
 from local.serve import READY, elsewhere
+from local.simulator.client import Simulator
 from local.simulator.process import running
 from local.standin import Elsewhere, Wrong
 from tests.checkout import checkout, left_in, started
 
 SECONDS = 150
 KEY = "ak_elsewhere"
+READY_STATUS = '"status": "ready"'
 
 
 @pytest.fixture
@@ -69,10 +71,15 @@ def commands(said: str) -> dict[str, list[str]]:
     return found
 
 
-def shows_ready(folder: Path, command: str) -> str:
-    """Paste the command that reads the table until it shows an instance that is ready."""
+def titled(said: str, start: str) -> list[str]:
+    """Return the printed commands below the title that starts so."""
+    return next(lines for title, lines in commands(said).items() if title.startswith(start))
+
+
+def shows(folder: Path, command: str, text: str) -> str:
+    """Paste the command until it shows this text."""
     deadline = time.monotonic() + 60
-    while '"status": "ready"' not in (shown := pasted(folder, command)):
+    while text not in (shown := pasted(folder, command)):
         assert time.monotonic() < deadline, shown
         time.sleep(0.5)
     return shown
@@ -83,14 +90,13 @@ def shows_ready(folder: Path, command: str) -> str:
 def test_what_is_printed_works_as_pasted(folder: Path) -> None:
     with serving(folder) as said:
         (link, sign, table, ledger, at_once) = (
-            next(lines for title, lines in commands(said).items() if title.startswith(start))
-            for start in ("connect an", "send", "read", "see", "connect both")
+            titled(said, start) for start in ("connect an", "send", "read", "see", "connect both")
         )
         for command in link:
             consent = json.loads(pasted(folder, command))["redirect_url"]
             assert httpx.get(consent).is_success
             assert httpx.post(consent, data={"decision": "allow"}).is_success
-        assert "srv_demo" in shows_ready(folder, table[0])
+        assert "srv_demo" in shows(folder, table[0], READY_STATUS)
         assert json.loads(pasted(folder, sign[0])) == {
             "servers": [{"server_id": "srv_demo", "status": "ready", "missing": []}]
         }
@@ -100,6 +106,30 @@ def test_what_is_printed_works_as_pasted(folder: Path) -> None:
         note = folder / ".local" / "stack.json"
         assert note.stat().st_mode & 0o077 == 0
         assert {"api_url", "aws_endpoint_url", "composio_url"} < json.loads(note.read_text()).keys()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS)
+def test_what_is_printed_reaches_the_bus_the_sweep_and_the_queues(folder: Path) -> None:
+    with serving(folder) as said:
+        note = json.loads((folder / ".local" / "stack.json").read_text())
+        assert {"bus_name", "queue_url", "dead_letter_queue_url"} < note.keys()
+        simulator = Simulator(note["composio_url"])
+        simulator.switch(webhooks=False)
+        for auth_config_id in ("ac_gmail", "ac_slack"):
+            simulator.add_account("user_1", auth_config_id)
+        simulator.close()
+        (table,), (sweep,), (put,), (look,) = (
+            titled(said, start) for start in ("read", "run a sweep", "put an event", "look at")
+        )
+        pasted(folder, sweep)
+        shows(folder, table, READY_STATUS)
+        assert "ca_gmail1" not in pasted(folder, table)
+        pasted(folder, put)
+        shows(folder, table, "ca_gmail1")
+        empty = json.dumps({"waiting": 0, "in_work": 0}, indent=2)
+        shows(folder, look, '"queue": ' + empty.replace("\n", "\n  "))
+        assert json.loads(pasted(folder, look)).keys() == {"queue", "dead_letter_queue"}
 
 
 @pytest.mark.slow
@@ -119,7 +149,7 @@ def test_another_server_takes_the_simulators_place(folder: Path) -> None:
             for auth_config_id in ("ac_gmail", "ac_slack"):
                 simulator.add_account("user_1", auth_config_id, webhook=True)
             (table,) = commands(said)["read the table"]
-            assert "srv_demo" in shows_ready(folder, table)
+            assert "srv_demo" in shows(folder, table, READY_STATUS)
             assert "_control" not in said
             assert KEY not in said
             logs = (folder / ".local").rglob("*.log")

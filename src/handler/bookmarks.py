@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from handler import rows
 from handler.dynamodb import Store
-from handler.instances import Server
+from handler.instances import (
+    Server,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,10 @@ class Bookmarks:
         row = rows.server_to_row(server) | ({"backfill": ""} if backfill else {})
         self._store.update(
             rows.server_key(server.id),
-            "SET " + ", ".join(f"#{name} = :{name}" for name in row),
+            "SET "
+            + ", ".join(f"#{name} = :{name}" for name in row)
+            # Whoever is at an older back-fill must not end this one.
+            + (" REMOVE #backfill_until, #backfill_token" if backfill else ""),
             "",
             {f":{name}": value for name, value in row.items()},
         )
@@ -57,30 +62,31 @@ class Bookmarks:
         """Store that the catalog was read at Composio at this time (Unix seconds)."""
         self._store.put({**rows.SYNCED_KEY, "synced_at": now})
 
-    def begin_backfill(self, server_id: str, *, now: int, lease: int) -> str | None:
+    def begin_backfill(self, server_id: str, *, token: str, now: int, lease: int) -> str | None:
         """Take the back-fill of a server, and return the cursor to go on from ("" at first).
 
-        None where it is done already, or in other hands until its lease ends.
+        None where it is done already, or in other hands until its lease ends. `token` is one's
+        own: a change of the server, or whoever comes after the lease, takes it away.
         """
         row, taken = self._store.update(
             rows.server_key(server_id),
-            "SET #backfill_until = :until",
+            "SET #backfill_until = :until, #backfill_token = :token",
             "attribute_exists(#backfill)"
             " AND (attribute_not_exists(#backfill_until) OR #backfill_until <= :now)",
-            {":until": now + lease, ":now": now},
+            {":until": now + lease, ":now": now, ":token": token},
         )
         return str(row["backfill"]) if taken else None
 
-    def leave_backfill(self, server_id: str, cursor: str | None) -> None:
-        """Give the back-fill out of hand: at this cursor, or done with None."""
+    def leave_backfill(self, server_id: str, cursor: str | None, *, token: str) -> None:
+        """Give one's own back-fill out of hand: at this cursor, or done with None."""
         done = cursor is None
         self._store.update(
             rows.server_key(server_id),
-            "REMOVE #backfill, #backfill_until"
+            "REMOVE #backfill, #backfill_until, #backfill_token"
             if done
-            else "SET #backfill = :cursor REMOVE #backfill_until",
-            "attribute_exists(#backfill)",
-            {} if done else {":cursor": cursor},
+            else "SET #backfill = :cursor REMOVE #backfill_until, #backfill_token",
+            "#backfill_token = :token",
+            {":token": token} | ({} if done else {":cursor": cursor}),
         )
 
     def begin_recent(self, *, now: int, start: int, lease: int) -> int | None:

@@ -60,6 +60,10 @@ class Catalog:
             self._read_at = self._clock()
         return self._view()
 
+    def forget(self) -> None:
+        """Have the table read again: another environment may know better by now."""
+        self._read_at = float("-inf")
+
     def server(self, server_id: str, *, deadline: float) -> Server:
         """Return an MCP server; `gone` where it is not enrolled (any more).
 

@@ -47,10 +47,13 @@ def missing(required: AbstractSet[str], active: AbstractSet[str]) -> frozenset[s
 
 
 def needs_backfill(before: Server | None, after: Server) -> bool:
-    """Whether users may have become complete without an event: the server is new or needs less."""
+    """Whether users may be complete without an event to come: the server is new, or has changed.
+
+    Also where it needs more: accounts that no server required were not recorded.
+    """
     if after.gone:
         return False
-    return before is None or before.gone or bool(before.required - after.required)
+    return before is None or before.gone or before.required != after.required
 
 
 def delay(attempts: int, *, jitter: float) -> int:

@@ -3,18 +3,21 @@
 - due: instances whose lease or retry time has passed go to the queue, one message each.
 - recent: accounts that have turned ACTIVE lately are read at Composio and taken like any event,
   so that an event that was never sent is not missed either.
-- catalog: a server that is new, or needs less, has its users back-filled.
+- catalog: a server that is new, or requires something else, has its users back-filled.
 
 Each part survives the failure of the others, stays inside the time, and hands the rest on.
 """
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 
 from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog
 from handler.composio import Composio
-from handler.decisions import LEASE_SECONDS
+from handler.decisions import (
+    LEASE_SECONDS,
+)
 from handler.events import ConnectedAccount
 from handler.provisioning import Provisioning
 from handler.tasks import Queue
@@ -30,7 +33,10 @@ within 10 minutes of its creation or never; the rest is for clocks that differ."
 
 
 class Sweep:
-    """Runs the parts; `clock` is Unix seconds. Deadlines are Unix times to be back at."""
+    """Runs the parts; `clock` is Unix seconds, `token` unique.
+
+    Deadlines are Unix times to be back at.
+    """
 
     def __init__(
         self,
@@ -41,6 +47,7 @@ class Sweep:
         queue: Queue,
         *,
         clock: Callable[[], float] = time.time,
+        token: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self._bookmarks = bookmarks
         self._composio = composio
@@ -48,6 +55,7 @@ class Sweep:
         self._provisioning = provisioning
         self._queue = queue
         self._clock = clock
+        self._token = token
 
     def run(self, *, deadline: float) -> None:
         """Run the three parts, each whatever became of the others."""
@@ -84,18 +92,22 @@ class Sweep:
 
         Nothing is done where somebody else is at it, or where it is done.
         """
-        now = int(self._clock())
-        cursor = self._bookmarks.begin_backfill(server_id, now=now, lease=LEASE_SECONDS)
+        now, token = int(self._clock()), self._token()
+        cursor = self._bookmarks.begin_backfill(
+            server_id, token=token, now=now, lease=LEASE_SECONDS
+        )
         if cursor is None:
             return
+        # What is in memory may be older than the change that is back-filled.
+        self._catalog.forget()
         required = self._catalog.server(server_id, deadline=deadline).required
         for page, account in self._pages(cursor, deadline, auth_config_ids=required):
             if self._out_of_time(deadline):
-                self._bookmarks.leave_backfill(server_id, page)
+                self._bookmarks.leave_backfill(server_id, page, token=token)
                 self._queue.send([{"task": "backfill", "server_id": server_id}])
                 return
             self._take(account, deadline)
-        self._bookmarks.leave_backfill(server_id, None)
+        self._bookmarks.leave_backfill(server_id, None, token=token)
 
     def _due(self, _: float) -> None:
         room = MOST_QUEUED - self._queue.depth()

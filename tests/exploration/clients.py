@@ -1,0 +1,233 @@
+"""The clients of one execution environment: every call goes through its `call`."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from tests.exploration.points import Killed
+from tests.exploration.promises import Promise, demand
+from tests.exploration.state import Call, Message
+from tests.fakes.errors import service_error
+
+if TYPE_CHECKING:
+    from tests.exploration.environment import Environment
+
+UNANSWERED_SECONDS = 3
+"""What a call of boto3 takes that gets no answer."""
+
+
+def throttled(operation: str) -> ClientError:
+    return service_error(operation, "ThrottlingException", "Rate exceeded")
+
+
+def unanswered() -> ReadTimeoutError:
+    return ReadTimeoutError(endpoint_url="https://aws.invalid")
+
+
+class Client:
+    """What boto3's clients have in common here."""
+
+    def __init__(self, environment: "Environment") -> None:
+        self._at = environment
+
+    def _call[T](
+        self, kind: str, name: str, effect: Callable[[], T], **special: Callable[[], Any]
+    ) -> T:
+        def lost() -> Exception:
+            self._at.state.now += UNANSWERED_SECONDS
+            return unanswered()
+
+        refused = partial(throttled, name)
+        made: T = self._at.call(kind, name, effect, refused=refused, lost=lost, **special)
+        return made
+
+
+class DynamoDB(Client):
+    """The table; every change is judged."""
+
+    @property
+    def exceptions(self) -> Any:
+        return self._at.system.db.exceptions
+
+    def query(self, **request: Any) -> Any:
+        """Query."""
+        name = request.get("IndexName") or next(iter(_values(request)))
+        return self._call("dynamodb read", f"query {name}", partial(self._run, "query", request))
+
+    def put_item(self, **request: Any) -> Any:
+        """PutItem."""
+        return self._write("put_item", request, request["Item"])
+
+    def update_item(self, **request: Any) -> Any:
+        """UpdateItem."""
+        return self._write("update_item", request, request["Key"])
+
+    def _write(self, method: str, request: Any, key: Any) -> Any:
+        name = f"{request.get('UpdateExpression', 'PUT')[:24]} of {key['sk']['S']}"
+
+        def twice() -> Any:
+            with suppress(ClientError):
+                self._run(method, request)
+            return self._run(method, request)
+
+        def late() -> None:
+            self._at.state.late += ((method, request),)
+
+        effect = partial(self._run, method, request)
+        return self._call("dynamodb write", name, effect, twice=twice, late=late)
+
+    def _run(self, method: str, request: Any) -> Any:
+        return self._at.system.write(method, request)
+
+
+def _values(request: Any) -> list[str]:
+    return [next(iter(one.values())) for one in request["ExpressionAttributeValues"].values()]
+
+
+class Sqs(Client):
+    """The queue."""
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> Any:  # noqa: N803
+        """SendMessageBatch."""
+        state = self._at.state
+        bodies = [entry["MessageBody"] for entry in Entries]
+
+        def send() -> Any:
+            state.messages += tuple(
+                Message(f"message-{state.number()}", body, state.now) for body in bodies
+            )
+            return {"Successful": Entries}
+
+        def ignored() -> Any:
+            return {"Failed": Entries}
+
+        def twice() -> Any:
+            send()
+            return send()
+
+        name = f"send to {QueueUrl} {' '.join(bodies)}"
+        return self._call("sqs send", name, send, twice=twice, ignored=ignored)
+
+    def get_queue_attributes(self, **_: Any) -> Any:
+        """GetQueueAttributes."""
+        number = str(len(self._at.state.messages))
+        answer = {"Attributes": {"ApproximateNumberOfMessages": number}}
+        return self._call("sqs read", "depth of the queue", lambda: answer)
+
+    def change_message_visibility(
+        self,
+        *,
+        QueueUrl: str,  # noqa: N803
+        ReceiptHandle: str,  # noqa: N803
+        VisibilityTimeout: int,  # noqa: N803
+    ) -> Any:
+        """ChangeMessageVisibility."""
+        state = self._at.state
+
+        def postpone() -> None:
+            at = state.now + VisibilityTimeout
+            state.messages = tuple(
+                one._replace(visible_at=at) if one.id == ReceiptHandle else one
+                for one in state.messages
+            )
+
+        self._call("sqs write", f"postpone in {QueueUrl} {ReceiptHandle}", postpone)
+
+
+class SecretsManager(Client):
+    """One secret."""
+
+    def get_secret_value(self, **_: Any) -> Any:
+        """GetSecretValue."""
+        answer = {"SecretString": json.dumps(self._at.system.secret)}
+        return self._call("secret", "GetSecretValue", lambda: answer)
+
+
+@cache
+def _request(
+    method: str, path: str, query: str, body: str, key: str, *times: float | None
+) -> httpx.Request:
+    time_outs = httpx.Timeout(connect=times[0], read=times[1], write=None, pool=None)
+    return httpx.Request(
+        method,
+        f"https://composio.invalid{path}",
+        params=json.loads(query),
+        json=json.loads(body),
+        headers={"x-api-key": key},
+        extensions={"timeout": time_outs.as_dict()},
+    )
+
+
+class Http(httpx.Client):
+    """An HTTP client that keeps its requests: to build one costs more than all else."""
+
+    def __init__(self, composio: "Composio") -> None:
+        super().__init__(transport=httpx.MockTransport(composio), trust_env=False)
+        self._composio = composio
+
+    def request(self, method: str, url: Any, **given: Any) -> httpx.Response:
+        """Send a request."""
+        query, body = json.dumps(given["params"]), json.dumps(given["json"])
+        key, times = given["headers"]["x-api-key"], given["timeout"]
+        return self._composio(_request(method, url, query, body, key, times.connect, times.read))
+
+
+class Composio:
+    """Composio, as the environment's HTTP client meets it: it counts the accounts itself."""
+
+    def __init__(self, environment: "Environment") -> None:
+        self._at = environment
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        system = self._at.system
+        demand(request.method != "DELETE", Promise.NEVER_DESTROYS, str(request.url))
+        name = f"{request.method} {request.url.path.removeprefix('/api/v3/')}"
+        call = partial(
+            self._at.call,
+            refused=lambda: httpx.ConnectError("refused", request=request),
+            lost=lambda: self._time_out(request),
+        )
+        if request.method != "POST":
+            return call("http read", name, lambda: system.upstream_answer(request))
+        pair = (name.split("/")[2], json.loads(request.content)["user_id"])
+        call("create begins", name, partial(self._begin, pair))
+        try:
+            answer = call("create is answered", name, lambda: system.create(request, pair))
+        except Killed:
+            self._end(pair, self._at.state.now + sum(_time_outs(request)))
+            raise
+        except httpx.HTTPError:
+            self._end(pair, None)
+            raise
+        self._end(pair, None)
+        return answer
+
+    def _time_out(self, request: httpx.Request) -> Exception:
+        self._at.state.now += _time_outs(request)[1]
+        return httpx.ReadTimeout("no answer", request=request)
+
+    def _begin(self, pair: tuple[str, str]) -> None:
+        state = self._at.state
+        calls = tuple(one for one in state.calls if one.ends is None or one.ends > state.now)
+        for one in calls:
+            demand(one.pair != pair, Promise.ONE_CALL, f"{self._at.name} calls, so does {one.who}")
+        state.calls = (*calls, Call(pair, self._at.name))
+        counts = dict(state.posts)
+        state.posts = tuple(sorted({**counts, pair: counts.get(pair, 0) + 1}.items()))
+
+    def _end(self, pair: tuple[str, str], ends: float | None) -> None:
+        state = self._at.state
+        mine = Call(pair, self._at.name)
+        state.calls = tuple(one for one in state.calls if one != mine)
+        if ends is not None:
+            state.calls += (mine._replace(ends=ends),)
+
+
+def _time_outs(request: httpx.Request) -> tuple[float, float]:
+    times = request.extensions["timeout"]
+    return times["connect"], times["read"]

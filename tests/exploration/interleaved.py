@@ -1,0 +1,123 @@
+"""Every order in which several invocations can make their calls, with so many faults.
+
+Where two orders lead to the same moment - the same table and world, and the same answers seen by
+each invocation - what follows is looked at once, and counted for both. Nothing else is left out.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.exploration.plans import GIVE_UP, Plan, Step, advance, begin, finish
+from tests.exploration.points import FAULTS, cost
+from tests.exploration.promises import Broken
+from tests.exploration.session import Move, Session
+from tests.exploration.single import Found
+from tests.exploration.system import Snapshot, System
+
+type Job = Callable[[System], object]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What happened before, what happens at once, and what the senders send again after it."""
+
+    name: str
+    before: tuple[Step, ...]
+    jobs: tuple[tuple[str, Job], ...]
+    after: tuple[Step, ...] = ()
+    pauses: int = 1
+    """How often the clock may move on while somebody is in the middle of a call."""
+
+
+@dataclass
+class Interleaved:
+    """Explores one scene after the other; `moments` counts those that were really visited."""
+
+    system: System
+    moments: int = 0
+    _scene: Scene | None = None
+    _start: Snapshot | None = None
+    _known: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    _ends: set[int] = field(default_factory=set)
+    _trace: list[str] = field(default_factory=list)
+
+    def explore(self, scene: Scene, budget: int) -> int:
+        """Return the number of histories of a scene with at most so many faults."""
+        self._known.clear()
+        self._ends.clear()
+        self._scene = scene
+        self.system.noted = None
+        self._trace = [f"scene: {scene.name}"]
+        try:
+            begin(self.system, Plan(scene.name, scene.before))
+            while self.system.state.agenda or self.system.visible():
+                advance(self.system)
+            self.system.state.quiet_from = float("inf")
+            self._start = self.system.snapshot()
+            return self._from([], None, budget, scene.pauses)
+        except Broken as broken:
+            raise Found(broken, self._trace) from None
+        finally:
+            self.system.noted = None
+
+    def _replayed(self, moves: list[Move]) -> Session:
+        assert self._scene
+        assert self._start
+        self.system.restore(self._start)
+        jobs = [(name, lambda job=job: job(self.system)) for name, job in self._scene.jobs]
+        session = Session(self.system, jobs)
+        self._trace = self._trace[:1]
+        for move in moves:
+            self._trace.append(session.move(move))
+        return session
+
+    def _from(self, moves: list[Move], at: Session | None, budget: int, pauses: int) -> int:
+        session = at or self._replayed(moves)
+        key = (session.moment(), budget, pauses)
+        if key in self._known:
+            session.end()
+            return self._known[key]
+        self.moments += 1
+        choices = self._choices(session, budget, pauses)
+        histories = 0
+        for number, move in enumerate(choices):
+            session = session if number == 0 else self._replayed(moves)
+            try:
+                self._trace.append(session.move(move))
+            except Broken:
+                self._trace.append(f"    at last {move}")
+                session.end()
+                raise
+            left = budget - (cost(move.fault) if move.fault else 0)
+            histories += self._from([*moves, move], session, left, pauses - (move.who is None))
+        if not choices:
+            session.end()
+            self._settle_down()
+        self._known[key] = max(histories, 1)
+        return self._known[key]
+
+    def _choices(self, session: Session, budget: int, pauses: int) -> list[Move]:
+        moves = []
+        for who, actor in enumerate(session.actors):
+            if actor.done:
+                continue
+            moves.append(Move(who))
+            faults = FAULTS.get(actor.at.kind, ()) if actor.at else ()
+            moves.extend(Move(who, one) for one in faults if cost(one) <= budget)
+        if moves and pauses and any(actor.at for actor in session.actors):
+            moves.append(Move(None))
+        return moves
+
+    def _settle_down(self) -> None:
+        system = self.system
+        system.chooser, system.noted = (lambda _: None), None
+        end = system.fingerprint()
+        if end in self._ends:
+            return
+        self._ends.add(end)
+        assert self._scene
+        self._trace.append("then, without another fault:")
+        system.state.agenda = (*self._scene.after, GIVE_UP)
+        while said := advance(system):
+            self._trace.append(f"    {said}")
+        finish(system)

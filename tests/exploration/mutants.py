@@ -1,0 +1,284 @@
+"""Ways to spoil the handler, each of which the exploration has to notice."""
+
+import inspect
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from tests.exploration.promises import Promise
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A piece of source and what is put in its place."""
+
+    name: str
+    promise: Promise
+    """The one that it breaks, and by which alone it is caught."""
+    target: str
+    """`module:Class.function`, `module:function` or, for a number, `module:NAME`."""
+    old: str
+    new: str
+    place: str = ""
+    """Where to look first: the beginning of the name of a plan, or of a scene."""
+
+
+def _owner(target: str) -> tuple[Any, Any, str]:
+    module_name, _, path = target.partition(":")
+    module = import_module(f"handler.{module_name}")
+    owner: Any = module
+    *outer, name = path.split(".")
+    for one in outer:
+        owner = getattr(owner, one)
+    return module, owner, name
+
+
+def _spoiled(module: Any, thing: Any, name: str, mutant: Mutant) -> Any:
+    if isinstance(thing, int):
+        assert str(thing) == mutant.old, f"{mutant.name} no longer applies: {thing}"
+        return int(mutant.new)
+    source = textwrap.dedent(inspect.getsource(thing))
+    assert source.count(mutant.old) == 1, f"{mutant.name} no longer applies to\n{source}"
+    made: dict[str, Any] = {}
+    exec(source.replace(mutant.old, mutant.new), vars(module), made)  # noqa: S102
+    return made[name]
+
+
+def _holders(owner: Any, thing: Any, name: str) -> list[Any]:
+    """Return who has to get the spoiled thing: a function is imported by name, too."""
+    if isinstance(thing, int) or inspect.isclass(owner):
+        return [owner]
+    modules = [one for path, one in sys.modules.items() if path.startswith("handler.")]
+    return [one for one in modules if vars(one).get(name) is thing]
+
+
+@contextmanager
+def planted(mutant: Mutant) -> Iterator[None]:
+    """Spoil the handler for a while."""
+    module, owner, name = _owner(mutant.target)
+    thing = getattr(owner, name)
+    spoiled = _spoiled(module, thing, name, mutant)
+    holders = _holders(owner, thing, name)
+    for holder in holders:
+        setattr(holder, name, spoiled)
+    try:
+        yield
+    finally:
+        for holder in holders:
+            setattr(holder, name, thing)
+
+
+_TAKEN = '"attribute_not_exists(#pk) OR #due_at <= :now OR "'
+_WAITING = "due_in=again.due_in, missing=evidence.missing"
+
+MUTANTS = (
+    Mutant(
+        "drop the claim",
+        Promise.ONE_OUTCOME,
+        "table:Table.claim",
+        _TAKEN,
+        _TAKEN.replace('"attribute', '"attribute_exists(#pk) OR attribute'),
+    ),
+    Mutant(
+        "take another's claim for one's own",
+        Promise.ONE_CALL,
+        "instances:Instance.claimed_with",
+        "self.status is Status.CREATING and self.claim_token == token",
+        "self.status is Status.CREATING",
+        "the last account, twice",
+    ),
+    Mutant(
+        "settle without token",
+        Promise.ONE_OUTCOME,
+        "table:Table.settle",
+        '"#claim_token = :token AND #status = :creating"',
+        '"#claim_token = :token OR #status = :creating OR attribute_exists(#pk)"',
+    ),
+    Mutant(
+        "dedupe by event id first",
+        Promise.FINISHES,
+        "provisioning:Provisioning.see",
+        "    if not view.fresh:\n",
+        '    if not facts.fresh:\n        return Seen(ignored="seen before")\n'
+        "    if not view.fresh:\n",
+    ),
+    Mutant(
+        "forget the claim on error",
+        Promise.FINISHES,
+        "provisioning:Provisioning._claim",
+        'logger.exception("the claim is left to the sweep", server_id=server.id)',
+        "self._table.settle(user_id, server.id, Settlement(Status.WAITING), token=token, now=0)",
+        "old accounts",
+    ),
+    Mutant(
+        "treat 409 as failure",
+        Promise.FINISHES,
+        "decisions:conclude",
+        "case 200 | 201 | 409:",
+        "case 200 | 201:",
+    ),
+    Mutant(
+        "ignore the lost answer",
+        Promise.FINISHES,
+        "decisions:conclude",
+        "        case None | 408:\n            return again if Need.REPEAT in",
+        "        case None:\n            return Settlement(Status.FAILED)\n"
+        "        case 408:\n            return again if Need.REPEAT in",
+    ),
+    Mutant(
+        "skip the watermark overlap",
+        Promise.FINISHES,
+        "sweep:Sweep._recent",
+        "floor = watermark - OVERLAP_SECONDS",
+        "floor = watermark",
+        "activated",
+    ),
+    Mutant(
+        "advance the watermark before recording",
+        Promise.FINISHES,
+        "sweep:Sweep.read_recent",
+        "    for page, account in",
+        "    self._bookmarks.advance(until)\n    for page, account in",
+        "a sweep after a long pause",
+    ),
+    Mutant(
+        "let an older fact win",
+        Promise.ORDER,
+        "table:Table.record",
+        "#account.#updated_at < :updated_at",
+        "#account.#updated_at <> :updated_at",
+        "expired and back, reversed",
+    ),
+    Mutant(
+        "a lease shorter than the time-out",
+        Promise.ONE_CALL,
+        "provisioning:LEASE_SECONDS",
+        "40",
+        "20",
+        "the last account, twice",
+    ),
+    Mutant(
+        "a lease shorter than a call",
+        Promise.ONE_CALL,
+        "provisioning:LEASE_SECONDS",
+        "40",
+        "1",
+    ),
+    Mutant(
+        "the sweep skips what is due",
+        Promise.FINISHES,
+        "sweep:Sweep.run",
+        "(self._due, self._catalog_part, self._recent)",
+        "(self._catalog_part, self._recent)",
+        "old accounts",
+    ),
+    Mutant(
+        "the sweep skips the recent accounts",
+        Promise.FINISHES,
+        "sweep:Sweep.run",
+        "(self._due, self._catalog_part, self._recent)",
+        "(self._due, self._catalog_part)",
+        "none is sent",
+    ),
+    Mutant(
+        "say 200 to a failed claim",
+        Promise.FINISHES,
+        "provisioning:Provisioning._provision",
+        "    return self._claim(user_id, server, facts, deadline)",
+        "    try:\n        return self._claim(user_id, server, facts, deadline)\n"
+        "    except Exception:\n        return Outcome(server.id, Status.CREATING)",
+        "old accounts",
+    ),
+    Mutant(
+        "say 200 where nothing was recorded",
+        Promise.KEPT,
+        "webhook:Webhook.answer",
+        "_response(503,",
+        "_response(200,",
+    ),
+    Mutant(
+        "delete the message that failed",
+        Promise.KEPT,
+        "worker:Worker.work",
+        'failed.append({"itemIdentifier": record["messageId"]})',
+        "pass",
+        "one after the other, by the bus",
+    ),
+    Mutant(
+        "wait after 403 without a due time",
+        Promise.FINISHES,
+        "decisions:_forbidden",
+        _WAITING,
+        _WAITING.replace("again.due_in", "None"),
+        "old accounts, one expired",
+    ),
+    Mutant(
+        "take 403 for success",
+        Promise.TRUE,
+        "decisions:_forbidden",
+        "if Need.ACCOUNTS not in evidence.met:",
+        "if attempts:\n        return Settlement(Status.READY)\n"
+        "    if Need.ACCOUNTS not in evidence.met:",
+        "expired before the last",
+    ),
+    Mutant(
+        "claim without being due",
+        Promise.FINISHES,
+        "table:Table.claim",
+        "#due = :due,",
+        "#undue = :due,",
+        "old accounts",
+    ),
+    Mutant(
+        "retry without being due",
+        Promise.FINISHES,
+        "rows:settlement_to_row",
+        '"due": DUE if due else None',
+        '"due": DUE if due and False else None',
+        "old accounts",
+    ),
+    Mutant(
+        "know a new server without its back-fill",
+        Promise.FINISHES,
+        "decisions:needs_backfill",
+        "before.required != after.required",
+        "False",
+        "the server needs less",
+    ),
+    Mutant(
+        "back-fill only what needs less",
+        Promise.FINISHES,
+        "decisions:needs_backfill",
+        "before.required != after.required",
+        "bool(before.required - after.required)",
+        "the server needs more",
+    ),
+    Mutant(
+        "back-fill by an old catalog",
+        Promise.FINISHES,
+        "sweep:Sweep.backfill",
+        "self._catalog.forget()",
+        "pass",
+        "a server needs less",
+    ),
+    Mutant(
+        "end another's back-fill",
+        Promise.FINISHES,
+        "bookmarks:Bookmarks.leave_backfill",
+        '"#backfill_token = :token"',
+        '"attribute_exists(#backfill) OR #backfill_token = :token"',
+        "the server needs less, and",
+    ),
+    Mutant(
+        "create again what is ready",
+        Promise.ONE_OUTCOME,
+        "table:Table.claim",
+        '"#status IN (:waiting, :failed)"',
+        '"#status <> :creating AND (#status <> :waiting OR #status <> :failed)"',
+        "expired and back, in order",
+    ),
+)

@@ -1,0 +1,62 @@
+"""Where a run can go wrong, and how."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Fault(StrEnum):
+    """What happens to one call."""
+
+    REFUSED = "fails before it takes effect"
+    LOST = "takes effect, the answer is lost"
+    DIES_BEFORE = "the process dies before"
+    DIES_AFTER = "the process dies after"
+    TWICE = "is sent twice, the second answer counts"
+    LATE = "times out, and is still on its way"
+    LANDS = "arrives now"
+    IGNORED = "is answered 200 and takes nothing"
+
+
+class Point(NamedTuple):
+    """One call: who makes it, to what, and what kind of call it is."""
+
+    who: str
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.who}: {self.name}"
+
+
+_READ = (Fault.REFUSED, Fault.DIES_BEFORE)
+_WRITE = (Fault.REFUSED, Fault.LOST, Fault.DIES_BEFORE, Fault.DIES_AFTER)
+FAULTS: dict[str, tuple[Fault, ...]] = {
+    # A read has no effect: to fail or die after it is to fail or die before the next call.
+    "dynamodb read": _READ,
+    # botocore repeats a write whose answer is lost: the second fails on the first's condition.
+    "dynamodb write": (*_WRITE, Fault.TWICE, Fault.LATE),
+    # A lost answer takes its time-out, which a refusal does not.
+    "http read": (*_READ, Fault.LOST),
+    "create begins": _READ,
+    "create is answered": (Fault.LOST, Fault.DIES_BEFORE, Fault.DIES_AFTER),
+    "sqs read": _READ,
+    "sqs write": _WRITE,
+    "sqs send": (*_WRITE, Fault.TWICE, Fault.IGNORED),
+    "secret": _READ,
+    "answer": (Fault.LOST,),
+    "delete": (Fault.LOST,),
+    "tick": (Fault.LOST, Fault.TWICE),
+    "late": (Fault.LANDS,),
+}
+
+type Chooser = Callable[[Point], Fault | None]
+
+
+def cost(fault: Fault) -> int:
+    """How much of the budget a fault takes: the end of one that was paid for is free."""
+    return 0 if fault is Fault.LANDS else 1
+
+
+class Killed(BaseException):
+    """The process is gone; a BaseException, so that nothing in the handler catches it."""

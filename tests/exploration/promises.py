@@ -1,0 +1,98 @@
+"""The promises, as conditions on what was seen."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from handler.rows import from_item
+
+if TYPE_CHECKING:
+    from tests.exploration.state import State
+
+type Rows = Mapping[tuple[str, str], Mapping[str, Any]]
+
+
+class Promise(StrEnum):
+    """What must hold, in the words of a report."""
+
+    ONE_CALL = "at most one create call is in flight"
+    ONE_OUTCOME = "the outcome is stored once"
+    TRUE = "ready means that the instance exists"
+    KEPT = "nothing acknowledged is lost"
+    FINISHES = "it finishes by itself"
+    ORDER = "an older fact never overwrites a newer one"
+    BOUNDED = "round trips are bounded"
+    NO_POISON = "the dead-letter queue stays empty"
+    NEVER_DESTROYS = "DELETE is never called"
+
+
+class Broken(BaseException):
+    """A promise was broken; a BaseException, so that nothing in the handler catches it."""
+
+    def __init__(self, promise: Promise, why: str) -> None:
+        super().__init__(f"{promise}: {why}")
+        self.promise = promise
+
+
+judged = set(Promise)
+"""The promises that are looked at; all, but where a mutant is to be caught by one of them."""
+
+
+def demand(held: object, promise: Promise, why: str) -> None:
+    """Break off where a promise does not hold."""
+    if not held and promise in judged:
+        raise Broken(promise, why)
+
+
+def check_write(old: Mapping[str, Any], new: Mapping[str, Any], state: "State") -> None:
+    """Judge one change of the table, in the moment in which it happens."""
+    sort_key = (new or old)["sk"]["S"]
+    if sort_key == "ACCOUNTS":
+        _check_facts(from_item(old), from_item(new))
+    elif sort_key.startswith("INSTANCE#"):
+        before, after = from_item(old), from_item(new)
+        ready = before.get("status") == "ready"
+        demand(not ready, Promise.ONE_OUTCOME, f"ready became {after.get('status')}")
+        if after.get("status") == "ready":
+            key = (sort_key.removeprefix("INSTANCE#"), after["pk"].removeprefix("USER#"))
+            demand(key in state.instances, Promise.TRUE, f"there is no instance {key}")
+
+
+def _check_facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    for name, old in before.items():
+        new = after.get(name)
+        if not name.startswith("account#") or new is None:
+            continue
+        older, newer = _rank(old), _rank(new)
+        demand(older <= newer, Promise.ORDER, f"{name}: {newer} overwrote {older}")
+
+
+def _rank(fact: Mapping[str, Any]) -> tuple[str, bool]:
+    return fact["updated_at"], fact["status"] == "ACTIVE" and not fact["is_disabled"]
+
+
+def check_told(told: Iterable[tuple[str, str, str]], rows: Rows) -> None:
+    """Every fact that was acknowledged is in the table, or a newer one of the account is."""
+    for user, account, updated_at in told:
+        facts = rows.get((f"USER#{user}", "ACCOUNTS"), {})
+        held = facts.get(f"account#{account}", {}).get("updated_at", "")
+        demand(held >= updated_at, Promise.KEPT, f"{account} of {updated_at}: table has {held!r}")
+
+
+def check_end(state: "State", rows: Rows) -> None:
+    """Judge what is left when nothing moves any more."""
+    check_told(state.told, rows)
+    demand(not state.dead, Promise.NO_POISON, f"dead letters: {state.dead}")
+    for user, server in state.pairs():
+        row = rows.get((f"USER#{user}", f"INSTANCE#{server}"), {})
+        status = row.get("status", "waiting")
+        exists = (server, user) in state.instances
+        if state.complete(user, server):
+            demand(exists, Promise.FINISHES, f"{user} is complete, and has no instance ({status})")
+            demand(status == "ready", Promise.FINISHES, f"{user} is complete, but {status}")
+        else:
+            demand(status in {"waiting", "ready"}, Promise.FINISHES, f"incomplete, but {status}")
+            demand(exists or status == "waiting", Promise.TRUE, f"{user} has none, but is {status}")
+    allowed = len({pair for pair, _ in state.posts}) + state.faults
+    calls = sum(number for _, number in state.posts) - state.forbidden
+    demand(calls <= allowed, Promise.BOUNDED, f"{calls} create calls, {state.faults} faults")

@@ -1,0 +1,114 @@
+"""What happens at once."""
+
+from tests.exploration.interleaved import Job, Scene
+from tests.exploration.plans import LESS, OLD, OLDER, Do, G, S, Step, connect, take, webhook
+from tests.exploration.points import Point
+from tests.exploration.state import Fact
+from tests.exploration.system import System
+from tests.world import SERVER
+
+CONNECTED = connect(G, S)
+GONE, BACK = OLD._replace(at=2, status="EXPIRED"), OLD._replace(at=3)
+
+
+def sent(fact: Fact, name: str = "webhook") -> tuple[str, Job]:
+    return name, lambda system: system.deliver(fact, name)
+
+
+def message(body: object, name: str = "worker") -> tuple[str, Job]:
+    """A worker of its own takes a message of its own."""
+
+    def job(system: System) -> None:
+        system.put(body)
+        system.work(name, batch=1)
+
+    return name, job
+
+
+def happens(*steps: Step, then: Fact | None = None, name: str = "world") -> tuple[str, Job]:
+    """The world goes on at some moment, and perhaps tells of it."""
+
+    def job(system: System) -> None:
+        for step in steps:
+            system.choose(Point(name, "world", str(step)))
+            take(system, step)
+        if then:
+            system.deliver(then, name)
+
+    return name, job
+
+
+def told(fact: Fact, name: str = "worker") -> tuple[str, Job]:
+    def job(system: System) -> None:
+        system.publish(fact)
+        system.work(name, batch=1)
+
+    return name, job
+
+
+def both(*jobs: tuple[str, Job]) -> tuple[str, Job]:
+    """One after the other, in the same execution environment."""
+
+    def job(system: System) -> None:
+        for _, one in jobs:
+            one(system)
+
+    return jobs[0][0], job
+
+
+BACKFILL = {"task": "backfill", "server_id": SERVER}
+SWEEP = {"task": "sweep"}
+
+
+def two() -> list[Scene]:
+    """Two at once."""
+    return [
+        Scene("two last accounts", CONNECTED, (sent(G), sent(S, "webhook-2")), webhook(G, S)),
+        Scene(
+            "the last account, twice",
+            (*CONNECTED, *webhook(G)),
+            (sent(S), told(S)),
+            webhook(S),
+        ),
+        Scene(
+            "two old last accounts",
+            connect(OLD, OLDER),
+            (sent(OLD), told(OLDER)),
+            webhook(OLD, OLDER),
+        ),
+        Scene(
+            "the last account, and back from expiry",
+            (*connect(OLD, OLDER, GONE), *webhook(OLD)),
+            (sent(OLDER), happens(*connect(BACK), then=BACK, name="webhook-2")),
+            webhook(BACK, OLDER),
+        ),
+        Scene(
+            "the last account, and a sweep",
+            (*CONNECTED, *webhook(G)),
+            (sent(S), message(SWEEP)),
+            webhook(S),
+        ),
+    ]
+
+
+def three() -> list[Scene]:
+    """Three at once."""
+    return [
+        Scene(
+            "the last account, three times",
+            (*CONNECTED, *webhook(G)),
+            (sent(S), sent(S, "webhook-2"), told(S)),
+            webhook(S),
+            pauses=0,
+        ),
+        Scene(
+            "a server needs less, and two workers",
+            (*connect(OLD), *webhook(OLD), Step(Do.WAIT, seconds=400)),
+            (
+                happens(LESS),
+                message(SWEEP),
+                both(told(OLD, "worker-2"), message(BACKFILL, "worker-2")),
+            ),
+            pauses=0,
+        ),
+    ]

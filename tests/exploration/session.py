@@ -1,0 +1,117 @@
+"""Several invocations at once, of which one moves at a time, from call to call."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from tests.exploration.points import Fault, Point
+from tests.exploration.system import System
+
+PAUSE_SECONDS = 24
+"""The longest that any invocation can be held up and still live: a function has 25 s."""
+
+
+class Move(NamedTuple):
+    """Who makes its call, and what happens to it; nobody: the clock moves."""
+
+    who: int | None
+    fault: Fault | None = None
+
+
+class Abandoned(BaseException):
+    """The history is not followed any further."""
+
+
+class Actor:
+    """An invocation in a thread of its own, which waits at each of its calls for its turn."""
+
+    def __init__(self, name: str, job: Callable[[], object], stage: threading.Semaphore) -> None:
+        self.name = name
+        self.at: Point | None = None
+        self.seen = 0
+        self.done = False
+        self.broken: BaseException | None = None
+        self._job = job
+        self._stage = stage
+        self._turn = threading.Semaphore(0)
+        self._fault: Fault | None = None
+        self._abandoned = False
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        try:
+            self._job()
+        except Abandoned:
+            pass
+        except BaseException as broken:  # noqa: BLE001 - it is raised again in the session
+            self.broken = broken
+        self.done, self.at = True, None
+        self._stage.release()
+
+    def wait(self, point: Point) -> Fault | None:
+        """Say where it is, and wait; in its own thread."""
+        self.at = point
+        self._stage.release()
+        self._turn.acquire()
+        if self._abandoned:
+            raise Abandoned
+        return self._fault
+
+    def move(self, fault: Fault | None) -> None:
+        """Have it go on to its next call, and wait for that; in the thread of the session."""
+        self._fault = fault
+        if self.thread.ident is None:
+            self.thread.start()
+        else:
+            self._turn.release()
+        self._stage.acquire()
+
+    def abandon(self) -> None:
+        """End its thread."""
+        if self.thread.ident is not None and not self.done:
+            self._abandoned = True
+            self.move(None)
+            self.thread.join()
+
+
+class Session:
+    """Jobs by the name of the execution environment that they run in."""
+
+    def __init__(self, system: System, jobs: Sequence[tuple[str, Callable[[], object]]]) -> None:
+        stage = threading.Semaphore(0)
+        self.system = system
+        self.actors = [Actor(name, job, stage) for name, job in jobs]
+        self._by_thread = {one.thread: one for one in self.actors}
+        system.chooser = self._choose
+        system.noted = self._note
+
+    def _choose(self, point: Point) -> Fault | None:
+        return self._by_thread[threading.current_thread()].wait(point)
+
+    def _note(self, _: str, text: str) -> None:
+        actor = self._by_thread[threading.current_thread()]
+        actor.seen = hash((actor.seen, self.system.state.now, text))
+
+    def move(self, move: Move) -> str:
+        """Make a move, and say what it was."""
+        if move.who is None:
+            # Who is held up that long may be killed for it.
+            self.system.state.now += PAUSE_SECONDS
+            self.system.state.faults += 1
+            return f"    {PAUSE_SECONDS} s pass"
+        actor = self.actors[move.who]
+        said = f"    {actor.at or f'{actor.name} begins'}{f' {move.fault}' if move.fault else ''}"
+        actor.move(move.fault)
+        if actor.broken:
+            raise actor.broken
+        return said
+
+    def moment(self) -> int:
+        """Return a number that is the same where everything that follows is the same."""
+        where = [(one.at, one.seen, one.done, one.thread.ident is None) for one in self.actors]
+        return hash((self.system.fingerprint(by_name=True), repr(where)))
+
+    def end(self) -> None:
+        """Leave no thread behind."""
+        for actor in self.actors:
+            actor.abandon()

@@ -1,0 +1,94 @@
+"""Every history of one invocation after the other, with so many faults.
+
+Between two invocations the whole is a value: from each such moment every choice is tried once.
+Where two histories meet in the same state, what follows is looked at once, and counted for both.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.exploration.plans import Plan, advance, begin, finish
+from tests.exploration.points import FAULTS, Fault, Point, cost
+from tests.exploration.promises import Broken
+from tests.exploration.system import System
+from tests.world import NOW
+
+type Script = Mapping[int, Fault]
+
+
+class Found(Exception):
+    """A history that breaks a promise, as a trace."""
+
+    def __init__(self, broken: Broken, trace: list[str]) -> None:
+        super().__init__("\n".join([str(broken), *trace]))
+        self.promise = broken.promise
+
+
+@dataclass
+class Single:
+    """Explores one plan after the other; `runs` counts the invocations that were really made."""
+
+    system: System
+    runs: int = 0
+    _known: dict[tuple[int, int], int] = field(default_factory=dict)
+    _trace: list[str] = field(default_factory=list)
+
+    def explore(self, plan: Plan, budget: int) -> int:
+        """Return the number of histories of a plan with at most so many faults."""
+        self._known.clear()
+        self._trace = [f"plan: {plan.name}"]
+        try:
+            begin(self.system, plan)
+        except Broken as broken:
+            raise Found(broken, self._trace) from None
+        return self._from_here(budget)
+
+    def _from_here(self, budget: int) -> int:
+        key = (self.system.fingerprint(), budget)
+        if key not in self._known:
+            self._known[key] = self._every_choice(budget)
+        return self._known[key]
+
+    def _every_choice(self, budget: int) -> int:
+        start = self.system.snapshot()
+        histories = 0
+        scripts: list[tuple[Script, int]] = [({}, budget)]
+        while scripts:
+            script, left = scripts.pop()
+            self.system.restore(start)
+            depth = len(self._trace)
+            points, more = self._run(script)
+            scripts.extend(
+                ({**script, number: fault}, left - cost(fault))
+                for number in range(max(script, default=-1) + 1, len(points))
+                for fault in FAULTS[points[number].kind]
+                if cost(fault) <= left
+            )
+            histories += self._from_here(left) if more else 1
+            del self._trace[depth:]
+        return histories
+
+    def _run(self, script: Script) -> tuple[list[Point], bool]:
+        """Take one step with these faults; return its points, and whether there is more."""
+        points: list[Point] = []
+        said: list[str] = []
+
+        def choose(point: Point) -> Fault | None:
+            fault = script.get(len(points))
+            points.append(point)
+            if fault:
+                said.append(f"    {point} {fault}")
+            return fault
+
+        self.system.chooser = choose
+        self.runs += 1
+        try:
+            step = advance(self.system)
+            if step is None:
+                finish(self.system)
+        except Broken as broken:
+            choices = " ".join(f"{number}:{fault.name}" for number, fault in script.items())
+            raise Found(broken, [*self._trace, f"last step [{choices}]", *said]) from None
+        clock = f"{self.system.state.now - NOW:.0f} s"
+        self._trace.append("\n".join([f"{clock}: {step}", *said]))
+        return points, step is not None

@@ -1,0 +1,132 @@
+"""All that there is besides the table: what a history is a sequence of.
+
+Every field is replaced, never changed in place: a snapshot is a shallow copy.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+from handler.events import timestamp
+from tests.world import GMAIL, NOW, SERVER, SLACK
+
+VISIBILITY_SECONDS, RECEIVES = 180, 24
+"""Of the queue in the template."""
+
+
+class Fact(NamedTuple):
+    """One version of a connected account; `at` are seconds since the start, as `created`."""
+
+    auth: str
+    at: int = 0
+    status: str = "ACTIVE"
+    user: str = "user_1"
+    created: int = 0
+    number: int = 1
+
+    @property
+    def id(self) -> str:
+        return f"ca_{self.user}_{self.auth}_{self.number}"
+
+    @property
+    def updated_at(self) -> str:
+        return moment(self.at)
+
+    def shown(self) -> dict[str, Any]:
+        """The account as Composio shows it."""
+        return {
+            "id": self.id,
+            "user_id": self.user,
+            "auth_config": {"id": self.auth, "is_disabled": False},
+            "status": self.status,
+            "is_disabled": False,
+            "created_at": moment(self.created),
+            "updated_at": self.updated_at,
+        }
+
+
+type Memory = tuple[Mapping[str, Any], ...]
+"""Of one execution environment."""
+
+
+@cache
+def moment(seconds: int) -> str:
+    """ISO 8601, as Account has it, of so many seconds after the start."""
+    return timestamp(datetime.fromtimestamp(NOW + seconds, UTC))
+
+
+class Message(NamedTuple):
+    """A message of the queue; `fact` is what deleting it acknowledges."""
+
+    id: str
+    body: str
+    visible_at: float
+    receives: int = 0
+    fact: Fact | None = None
+
+
+class Call(NamedTuple):
+    """A create call in flight: until its answer, or, of a dead process, until `ends`."""
+
+    pair: tuple[str, str]
+    who: str
+    ends: float | None = None
+
+
+@dataclass
+class State:
+    """One moment."""
+
+    now: float = NOW
+    numbers: int = 0
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    servers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {SERVER: (GMAIL, SLACK)})
+    accounts: Mapping[str, Fact] = field(default_factory=dict)
+    instances: frozenset[tuple[str, str]] = frozenset()
+    calls: tuple[Call, ...] = ()
+    posts: tuple[tuple[tuple[str, str], int], ...] = ()
+    forbidden: int = 0
+    messages: tuple[Message, ...] = ()
+    dead: tuple[str, ...] = ()
+    late: tuple[tuple[str, Any], ...] = ()
+    told: frozenset[tuple[str, str, str]] = frozenset()
+    faults: int = 0
+    agenda: tuple[Any, ...] = ()
+    quiet_from: float = float("inf")
+    next_tick: float = NOW
+    ticks: int = 0
+    page: int = 2
+    memories: Mapping[str, Memory] = field(default_factory=dict)
+
+    def number(self) -> int:
+        """Return a number that was not there before."""
+        self.numbers += 1
+        return self.numbers
+
+    def users(self) -> set[str]:
+        """Everybody who has an account."""
+        return {fact.user for fact in self.accounts.values()}
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Every user with every server."""
+        return ((user, server) for user in sorted(self.users()) for server in self.servers)
+
+    def lacking(self, user: str, server: str) -> set[str]:
+        """What Composio itself misses of this user for this server."""
+        active = {
+            fact.auth
+            for fact in self.accounts.values()
+            if fact.user == user and fact.status == "ACTIVE"
+        }
+        return set(self.servers[server]) - active
+
+    def complete(self, user: str, server: str) -> bool:
+        """Whether the user has all that the server requires."""
+        return not self.lacking(user, server)
+
+    def acknowledge(self, fact: Fact) -> None:
+        """Somebody was told that the fact is safe; of no use are those that no server requires."""
+        if any(fact.auth in needs for needs in self.servers.values()):
+            self.told |= {(fact.user, fact.id, fact.updated_at)}

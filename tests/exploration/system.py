@@ -1,0 +1,255 @@
+"""The whole: functions, table, queue, Composio and senders; one step at a time."""
+
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from typing import Any, NamedTuple, cast
+
+import httpx
+
+from handler import rows
+from handler.signature import sign
+from handler.telemetry import metrics
+from tests.exploration.environment import Environment
+from tests.exploration.points import Chooser, Fault, Killed, Point
+from tests.exploration.promises import Rows, check_told, check_write
+from tests.exploration.state import RECEIVES, VISIBILITY_SECONDS, Fact, Message, State
+from tests.fakes.dynamodb import FakeDynamoDB
+from tests.world import API_KEY, SECRET, FakeComposio, refusal
+
+WEBHOOK_SECONDS, WORKER_SECONDS, BATCH = 25, 30, 5
+"""Of the functions in the template."""
+
+_NAMES = re.compile(r"\b(?:token-[\w-]+|message)-\d+")
+
+
+class Snapshot(NamedTuple):
+    state: State
+    table: Any
+
+
+class System:
+    """Everything around the handler, and the handler."""
+
+    def __init__(self, enrolled: Iterable[str] | None = ("srv_demo",)) -> None:
+        self.enrolled = None if enrolled is None else frozenset(enrolled)
+        self.state = State()
+        self.secret = {"composio_api_key": API_KEY, "webhook_secrets": [SECRET]}
+        self.db = FakeDynamoDB("table", clock=lambda: self.state.now)
+        self.chooser: Chooser = lambda _: None
+        self.noted: Callable[[str, str], None] | None = None
+        """Is told what each call returned, if anybody wants to know."""
+        self._upstream = FakeComposio()
+        self._environments: dict[str, Environment] = {}
+        self.empty = self.snapshot()
+
+    def environment(self, name: str) -> Environment:
+        """Return the execution environment of this name; begun if there was none."""
+        if name not in self._environments:
+            self._environments[name] = Environment(self, name)
+        return self._environments[name]
+
+    def choose(self, point: Point) -> Fault | None:
+        """Ask what happens at this point; before it, what is still on its way may arrive."""
+        if self.state.late:
+            late = Point(point.who, "late", "the late write")
+            if self.chooser(late) is Fault.LANDS and self.state.late:
+                self.land()
+        fault = self.chooser(point)
+        self.state.faults += fault is not None
+        return fault
+
+    def land(self) -> None:
+        """Let the oldest of the late writes arrive; nobody hears of its answer."""
+        (method, request), *rest = self.state.late
+        self.state.late = tuple(rest)
+        try:
+            self.write(method, request)
+        except self.db.exceptions.ConditionalCheckFailedException:
+            return
+
+    def write(self, method: str, request: Any) -> Any:
+        """Have the table do something, and judge what it changed."""
+        try:
+            return getattr(self.db, method)(**request)
+        finally:
+            self.db.calls.clear()
+            for old, new in self.db.stream:
+                check_write(old or {}, new or {}, self.state)
+            self.db.stream.clear()
+
+    def upstream_answer(self, request: httpx.Request) -> httpx.Response:
+        """Answer a reading call to Composio."""
+        upstream, state = self._upstream, self.state
+        upstream.servers = {one: list(needs) for one, needs in state.servers.items()}
+        upstream.accounts = {one: fact.shown() for one, fact in state.accounts.items()}
+        upstream.instances = set(state.instances)
+        upstream.requests.clear()
+        upstream.page = state.page
+        return upstream(request)
+
+    def create(self, request: httpx.Request, pair: tuple[str, str]) -> httpx.Response:
+        """Answer a create call."""
+        server, user = pair
+        state = self.state
+        if server not in state.servers:
+            return refusal(404, "no such server")
+        if state.lacking(user, server):
+            state.forbidden += 1
+            return refusal(403, "not all connected")
+        if pair in state.instances:
+            return refusal(409, "exists")
+        state.instances |= {pair}
+        return httpx.Response(201, json=self._upstream.record(*pair), request=request)
+
+    def deliver(self, fact: Fact, name: str = "webhook") -> bool:
+        """Send an event to the synchronous door; whether it was acknowledged."""
+        at = self.environment(name)
+        at.ends = self.state.now + WEBHOOK_SECONDS
+        try:
+            answer = at.webhook.answer(self._signed(fact), seconds=WEBHOOK_SECONDS)
+        except Killed:
+            at.remember()
+            return False
+        answered = self.choose(Point(name, "answer", "its answer")) is None
+        acknowledged = answered and answer["statusCode"] == 200
+        if acknowledged:
+            self.state.acknowledge(fact)
+            self.check_told()
+        return acknowledged
+
+    def _signed(self, fact: Fact) -> dict[str, Any]:
+        body = json.dumps(envelope(fact))
+        at = str(int(self.state.now))
+        key = self.secret["webhook_secrets"][0].encode()
+        headers = {
+            "webhook-id": ["msg_1"],
+            "webhook-timestamp": [at],
+            "webhook-signature": [sign("msg_1", at, body.encode(), key=key)],
+        }
+        return {"multiValueHeaders": headers, "body": body, "isBase64Encoded": False}
+
+    def put(self, body: object, fact: Fact | None = None) -> None:
+        """Put a message into the queue."""
+        state = self.state
+        state.messages += (
+            Message(f"message-{state.number()}", json.dumps(body), state.now, fact=fact),
+        )
+
+    def publish(self, fact: Fact) -> None:
+        """Have the bus put an event into the queue."""
+        self.put({"detail": envelope(fact)}, fact)
+
+    def visible(self) -> list[Message]:
+        """Return what the queue would hand out."""
+        return [one for one in self.state.messages if one.visible_at <= self.state.now]
+
+    def work(self, name: str = "worker", *, batch: int = BATCH) -> None:
+        """Have the asynchronous door work off what the queue hands out."""
+        messages = self._receive(batch)
+        if not messages:
+            return
+        at = self.environment(name)
+        at.ends = self.state.now + WORKER_SECONDS
+        records = [_record(one) for one in messages]
+        try:
+            answer = at.worker.work(records, seconds=WORKER_SECONDS)
+        except Killed:
+            at.remember()
+            return
+        failed = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
+        for message in messages:
+            if message.id not in failed:
+                self._delete(name, message)
+
+    def _receive(self, batch: int) -> list[Message]:
+        state = self.state
+        poison = [one for one in self.visible() if one.receives >= RECEIVES]
+        state.dead += tuple(one.body for one in poison)
+        state.messages = tuple(one for one in state.messages if one not in poison)
+        taken = {one.id for one in self.visible()[:batch]}
+        hidden = state.now + VISIBILITY_SECONDS
+        state.messages = tuple(
+            one._replace(receives=one.receives + 1, visible_at=hidden) if one.id in taken else one
+            for one in state.messages
+        )
+        return [one for one in state.messages if one.id in taken]
+
+    def _delete(self, name: str, message: Message) -> None:
+        if self.choose(Point(name, "delete", f"delete of {message.body[:40]}")):
+            return
+        state = self.state
+        state.messages = tuple(one for one in state.messages if one.id != message.id)
+        if message.fact:
+            state.acknowledge(message.fact)
+            self.check_told()
+
+    def check_told(self) -> None:
+        """Judge what has been acknowledged so far."""
+        check_told(self.state.told, self.rows())
+
+    def rows(self) -> Rows:
+        """Return the table."""
+        return {
+            (pk, sk): rows.from_item(cast("Any", item))
+            for pk, partition in self.db._table.rows.partitions.items()
+            for sk, item in partition.items()
+        }
+
+    def snapshot(self) -> Snapshot:
+        """Return this moment, between two invocations."""
+        state = copy(self.state)
+        state.memories = {name: one.memory() for name, one in self._environments.items()}
+        return Snapshot(state, self.db.snapshot())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a moment."""
+        self.state = copy(snapshot.state)
+        self.db.restore(snapshot.table)
+        for name, environment in self._environments.items():
+            environment.remember(snapshot.state.memories.get(name, ({}, {})))
+
+    def fingerprint(self, *, by_name: bool = False) -> int:
+        """Return a number that is the same where everything that follows is the same.
+
+        Nobody but an invocation that is still running knows a token or a message by its name.
+        """
+        table = self.db._table.rows.partitions
+        state = copy(self.state)
+        state.numbers, state.tokens = (state.numbers, state.tokens) if by_name else (0, {})
+        state.memories = {name: one.memory() for name, one in sorted(self._environments.items())}
+        text = repr((state, [(pk, sorted(rows.items())) for pk, rows in sorted(table.items())]))
+        if by_name:
+            return hash(text)
+        names: dict[str, str] = {}
+        return hash(_NAMES.sub(lambda one: names.setdefault(one[0], f"#{len(names)}"), text))
+
+
+def envelope(fact: Fact) -> dict[str, Any]:
+    """Return what Composio would send about it."""
+    kind = f"composio.connected_account.{fact.status.lower()}"
+    return {"id": "msg_1", "type": kind, "data": fact.shown()}
+
+
+def _record(message: Message) -> dict[str, Any]:
+    return {
+        "messageId": message.id,
+        "receiptHandle": message.id,
+        "body": message.body,
+        "attributes": {"ApproximateReceiveCount": str(message.receives)},
+    }
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Spare the cost of telling: nobody reads what thousands of histories log."""
+    logging.disable(logging.CRITICAL)
+    metrics.add_metric = lambda **_: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+        del metrics.add_metric

@@ -1,0 +1,156 @@
+"""The roles of worker and announcer are as wide as they have to be, and no wider."""
+
+import json
+
+import pytest
+
+from tests.deployed import BOTH, SERVER, someone, until
+from tests.deployed_finish import Finishing
+from tests.deployed_role import actions, begin_anew, policy, without
+from tests.test_events_doc import OUT_PATTERN
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+FOR_EVENTS = {
+    ("Table", "dynamodb:UpdateItem"),
+    ("Table", "dynamodb:PutItem"),
+    ("Table", "dynamodb:Query"),
+    ("Secret", "secretsmanager:GetSecretValue"),
+}
+FOR_DUE = {
+    ("Due", "dynamodb:Query"),
+    ("Queue", "sqs:GetQueueAttributes"),
+    ("Queue", "sqs:SendMessage"),
+}
+FOR_BACK_OFF = {("Queue", "sqs:ChangeMessageVisibility")}
+FOR_OUTCOMES = {("Bus", "events:PutEvents")}
+
+_POLLED = "the emulator reads for the event source itself, not in the function's name"
+_LOGGED = "the emulator writes the function's log itself, not in its name"
+_TRACED = "the emulator collects no traces"
+CANNOT_FAIL_HERE = {
+    ("Queue", "sqs:ReceiveMessage"): _POLLED,
+    ("Queue", "sqs:DeleteMessage"): _POLLED,
+    ("Stream", "dynamodb:DescribeStream"): _POLLED,
+    ("Stream", "dynamodb:GetRecords"): _POLLED,
+    ("Stream", "dynamodb:GetShardIterator"): _POLLED,
+    ("Streams", "dynamodb:ListStreams"): _POLLED,
+    ("Logs", "logs:CreateLogStream"): _LOGGED,
+    ("Logs", "logs:PutLogEvents"): _LOGGED,
+    ("Traces", "xray:PutTraceSegments"): _TRACED,
+    ("Traces", "xray:PutTelemetryRecords"): _TRACED,
+}
+
+
+def allowed(finishing: Finishing, function: str) -> set[tuple[str, str]]:
+    found = policy(finishing, function)["Statement"]
+    return {(one["Sid"], action) for one in found for action in actions(one)}
+
+
+def refused(finishing: Finishing, action: str, since: str) -> bool:
+    """Whether the worker's log tells that this was not allowed, after what it told before."""
+    return f"not authorized to perform: {action}" in finishing.worker_log()[len(since) :]
+
+
+def make_due(finishing: Finishing, user: str) -> None:
+    finishing.dynamodb.update_item(
+        TableName=finishing.stack.table_name,
+        Key={"pk": {"S": f"USER#{user}"}, "sk": {"S": f"INSTANCE#{SERVER}"}},
+        UpdateExpression="SET due_at = :past",
+        ConditionExpression="attribute_exists(due_at)",
+        ExpressionAttributeValues={":past": {"N": "1"}},
+    )
+
+
+def backfilled(finishing: Finishing) -> bool:
+    """Whether the server is known, and nobody is to be back-filled for it."""
+    server = finishing.scan().get(("CATALOG", f"SERVER#{SERVER}"), "backfill")
+    return "backfill" not in server and finishing.idle()
+
+
+def someone_due(finishing: Finishing) -> str:
+    """Let a user's create call have failed, whose accounts are too old for the sweep to read."""
+    finishing.sweep_until(lambda: backfilled(finishing), "the back-fill is done")
+    user = someone("due")
+    finishing.composio.add_fault(
+        method="POST", path="*/instances", user_id=user, status=503, times=2
+    )
+    finishing.connect(user, *BOTH, created_at="2020-01-01T00:00:00Z")
+    make_due(finishing, user)
+    return user
+
+
+def test_every_action_is_tried_below_or_named_as_one_that_cannot_fail_here(
+    finishing: Finishing,
+) -> None:
+    stack = finishing.stack
+    found = allowed(finishing, stack.worker_function_name)
+    found |= allowed(finishing, stack.announcer_function_name)
+    tried = FOR_EVENTS | FOR_DUE | FOR_BACK_OFF | FOR_OUTCOMES
+    assert found == tried | CANNOT_FAIL_HERE.keys()
+
+
+@pytest.mark.parametrize(("sid", "action"), sorted(FOR_EVENTS))
+def test_without_one_action_an_event_on_the_bus_makes_no_instance_and_with_it_again_it_does(
+    finishing: Finishing, sid: str, action: str
+) -> None:
+    user, worker = someone("unallowed"), finishing.stack.worker_function_name
+    events = finishing.complete(user)
+    before = finishing.worker_log()
+    with without(finishing, worker, action, sid):
+        begin_anew(finishing, worker)
+        finishing.put(events)
+        until(lambda: refused(finishing, action, before), "it is refused")
+        assert finishing.posts(user)["created"] == 0
+    begin_anew(finishing, worker)
+    if finishing.row(user):
+        make_due(finishing, user)
+    finishing.put(events)
+    until(lambda: finishing.all_ready([user]), "ready")
+
+
+@pytest.mark.parametrize(("sid", "action"), sorted(FOR_DUE))
+def test_without_one_action_what_is_due_stays_so_and_with_it_again_it_is_finished(
+    finishing: Finishing, sid: str, action: str
+) -> None:
+    user = someone_due(finishing)
+    before = finishing.worker_log()
+    with without(finishing, finishing.stack.worker_function_name, action, sid):
+        finishing.sweep()
+        until(lambda: refused(finishing, action, before), "it is refused")
+        until(finishing.idle, "the sweep has run")
+        assert finishing.statuses([user])[user] == "retrying"
+    finishing.sweep()
+    until(lambda: finishing.all_ready([user]), "ready")
+
+
+@pytest.mark.parametrize(("sid", "action"), sorted(FOR_BACK_OFF))
+def test_without_it_a_message_that_failed_does_not_come_back_when_it_should(
+    finishing: Finishing, sid: str, action: str
+) -> None:
+    before = finishing.worker_log()
+    with without(finishing, finishing.stack.worker_function_name, action, sid):
+        finishing.queue("poison")
+        until(lambda: refused(finishing, action, before), "it is refused")
+    assert finishing.worker_log()[len(before) :].count("message not understood") == 1
+    finishing.queue("more poison")
+    understood = "message not understood"
+    until(
+        lambda: finishing.worker_log()[len(before) :].count(understood) >= 1 + 3,
+        "the other one comes back again and again",
+    )
+    finishing.sqs.purge_queue(QueueUrl=finishing.stack.queue_url)
+
+
+@pytest.mark.parametrize(("sid", "action"), sorted(FOR_OUTCOMES))
+def test_without_it_no_outcome_is_told_and_with_it_again_none_was_lost(
+    finishing: Finishing, sid: str, action: str
+) -> None:
+    user = someone("untold")
+    finishing.listen(json.dumps(OUT_PATTERN))
+    with without(finishing, finishing.stack.announcer_function_name, action, sid):
+        assert finishing.connect(user, *BOTH).instance == ("ready", [])
+        until(lambda: "events:PutEvents" in finishing.announcer_log(), "it is refused")
+        assert finishing.heard() == []
+    (told,) = until(finishing.heard, "it is told after all")
+    assert told["detail"]["user_id"] == user

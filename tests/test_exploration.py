@@ -1,0 +1,88 @@
+"""Whatever fails, dies, is late, lost or sent twice: the promises hold.
+
+`PROVE=1` (`make prove`) explores with two faults what is otherwise explored with one.
+A failure is a trace: the steps taken, and at which call what went wrong.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.exploration import report
+from tests.exploration.interleaved import Interleaved, Scene
+from tests.exploration.machine import Machine
+from tests.exploration.plans import Plan, plans
+from tests.exploration.scenes import three, two
+from tests.exploration.single import Found, Single
+from tests.exploration.system import System, hushed
+
+pytestmark = [pytest.mark.prove, pytest.mark.timeout(0)]
+
+LONG = "PROVE" in os.environ
+TWO_FAULTS = {"old accounts", "old accounts, by the bus"}
+"""The plans that are explored with two faults each time."""
+ONE_FAULT = {"two old last accounts"}
+"""The scenes that are explored with a fault each time."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quiet() -> Iterator[None]:
+    with hushed():
+        yield
+
+
+@pytest.fixture(scope="module")
+def system() -> System:
+    return System()
+
+
+@pytest.mark.parametrize("plan", plans(), ids=lambda plan: plan.name)
+def test_every_fault_at_every_call_is_survived(system: System, plan: Plan) -> None:
+    faults = 2 if LONG or plan.name in TWO_FAULTS else 1
+    try:
+        explorer = Single(system)
+        histories = explorer.explore(plan, faults)
+    except Found as found:
+        pytest.fail(str(found), pytrace=False)
+
+    report.histories[f"exhaustive, {faults} fault{'s' * (faults > 1)}"] += histories
+    report.looked_at += explorer.runs
+    assert histories > 1
+
+
+@pytest.mark.parametrize(
+    ("scene", "faults"),
+    [
+        *((scene, 1) for scene in two() if LONG or scene.name in ONE_FAULT),
+        *((scene, 0) for scene in two()),
+        *((scene, int(LONG)) for scene in three()),
+    ],
+    ids=lambda given: given.name if isinstance(given, Scene) else f"{given} faults",
+)
+def test_every_order_of_calls_of_several_at_once_is_survived(
+    system: System, scene: Scene, faults: int
+) -> None:
+    explorer = Interleaved(system)
+    try:
+        histories = explorer.explore(scene, faults)
+    except Found as found:
+        pytest.fail(str(found), pytrace=False)
+
+    report.histories[f"interleaved, {faults} faults"] += histories
+    report.looked_at += explorer.moments
+    assert histories > 1
+
+
+def test_anything_at_any_time_is_survived() -> None:
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=10_000 if LONG else 300,
+            stateful_step_count=60 if LONG else 30,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )
