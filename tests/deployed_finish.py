@@ -33,7 +33,6 @@ class Finishing(Deployed):
         super().__init__(stack, composio)
         self.sqs = boto3.client("sqs", **stack.connection)
         self.events = boto3.client("events", **stack.connection)
-        self.sweeps_sent = 0
         self._ear = ""
 
     def close(self) -> None:
@@ -77,7 +76,6 @@ class Finishing(Deployed):
     def sweep(self) -> None:
         """Send the schedule's message."""
         self.queue(messages.SWEEP)
-        self.sweeps_sent += 1
 
     def sweeps_run(self) -> int:
         """Count the sweeps that the worker's metrics tell of."""
@@ -97,13 +95,21 @@ class Finishing(Deployed):
         return "\n".join(line["message"] for page in pages for line in page["events"])
 
     def sweep_until[T](self, true: Callable[[], T], what: str, patience: float = 0) -> T:
-        """Run a sweep each second until it is true."""
+        """Run a sweep every other second until it is true."""
         deadline = time.monotonic() + PATIENCE_SECONDS + patience
         while not (found := true()):
             assert time.monotonic() < deadline, f"in vain: {what}"
             self.sweep()
-            time.sleep(1)
+            time.sleep(2)
         return found
+
+    def settle(self) -> None:
+        """Wait until the worker has nothing in hand; forget what would only come back later."""
+        deadline = time.monotonic() + PATIENCE_SECONDS / 2
+        while not self.idle() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if not self.idle():
+            self.sqs.purge_queue(QueueUrl=self.stack.queue_url)
 
     def idle(self) -> bool:
         """Whether no message waits or is worked on."""

@@ -107,6 +107,5 @@ def standing_finishing(house: House) -> Iterator[Finishing]:
 def finishing(standing_finishing: Finishing) -> Iterator[Finishing]:
     """Give the application with its queue, and a Composio in which nobody is."""
     yield standing_finishing
+    standing_finishing.settle()
     standing_finishing.composio.reset()
-    # What comes back later is of no use to the next test.
-    standing_finishing.sqs.purge_queue(QueueUrl=standing_finishing.stack.queue_url)

@@ -264,3 +264,13 @@ def test_announcer_hears_of_each_settled_outcome_and_of_nothing_else() -> None:
     assert image["status"] == {"S": [status.value for status in DETAIL_TYPES]}
     assert source["BatchSize"] <= BATCH
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_dead_letter_alarms() -> None:
+    alarm = RESOURCES["DeadLetterAlarm"]["Properties"]
+
+    assert alarm["Dimensions"] == [
+        {"Name": "QueueName", "Value": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}}
+    ]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+    assert alarm["AlarmActions"]["Fn::If"][:2] == ["TellAlarms", [{"Ref": "AlarmTopicArn"}]]
