@@ -1,7 +1,5 @@
 """What was missed is caught up: instances that are due, accounts of no event, new servers."""
 
-from typing import Any
-
 import httpx
 import pytest
 
@@ -97,9 +95,9 @@ def test_many_recent_accounts_are_read_in_turns(world: World) -> None:
         connect(world, GMAIL, SLACK, user=user)
     slow = world.upstream._create
 
-    def take_a_second(*call: Any) -> httpx.Response:
+    def take_a_second(request: httpx.Request, server_id: str) -> httpx.Response:
         world.now += 1
-        return slow(*call)
+        return slow(request, server_id)
 
     world.upstream._create = take_a_second  # type: ignore[method-assign]
     world.tick()
@@ -297,7 +295,7 @@ def test_back_fill_that_died_goes_on_where_it_was(world: World) -> None:
 def test_each_part_survives_the_failure_of_another(
     world: World, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ran = []
+    ran: list[str] = []
 
     def fails(_: float) -> None:
         raise RuntimeError
