@@ -11,8 +11,9 @@ from hypothesis import settings
 
 from handler.telemetry import logger, metrics
 from tests.deployed_fixtures import aside, deployed, house, standing, standing_aside, tidy
+from tests.told import told
 
-__all__ = ["aside", "deployed", "house", "standing", "standing_aside", "tidy"]
+__all__ = ["aside", "deployed", "house", "standing", "standing_aside", "tidy", "told"]
 
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
