@@ -109,6 +109,7 @@ def test_hostile_requests_break_nothing_write_nothing_and_learn_nothing(
     before = world.db.scan(TableName="table")["Items"]
     world.trips()
     for _ in range(BATCHES):
+        world.callback._memory.clear()  # a minute later, made-up accounts are asked for again
         with contextlib.redirect_stdout(io.StringIO()) as counts:
             counted.update(send(world, generator.request()) for _ in range(BATCH))
         metered = counts.getvalue()
@@ -118,6 +119,6 @@ def test_hostile_requests_break_nothing_write_nothing_and_learn_nothing(
     after = world.db.scan(TableName="table")["Items"]
     assert (after == before) != signs
     assert world.table.user("mallory")[0].accounts == ()
-    assert ({200} if signs else set()) | {400, 401, 404, 413} <= set(counted)
+    assert {400, 401, 404, 413} <= set(counted)
     answers = ", ".join(f"{number:,} x {status}" for status, number in sorted(counted.items()))
     told(f"{counted.total():,} hostile requests to the handler: {answers}")
