@@ -16,6 +16,8 @@ LIST_sam := local/requirements-sam.txt
 LIST_emulator := local/requirements-emulator.txt
 LIST_local := local/requirements-local.txt
 LIST_dev := tests/requirements.txt
+LIST_checkov := local/requirements-checkov.txt
+LIST_fuzz := local/requirements-fuzz.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -30,21 +32,23 @@ demo: tools-local+sam+emulator ## Deploy to this machine and watch a user's MCP 
 serve: tools-local+sam+emulator ## The same stack, and it stays up until Ctrl-C
 	@.tools/local/bin/python -m local.serve
 
-test: tools-dev+local+sam+emulator ## Run all tests, also those against the deployed stack
+test: tools-dev+local+sam+emulator+checkov+fuzz ## Run all tests, also those against the deployed stack
 	@.tools/dev/bin/python -m pytest $(ARGS)
 
 test-fast: tools-dev ## Run the tests that need no deployed stack
 	@.tools/dev/bin/python -m pytest -m 'not slow and not prove' $(ARGS)
 
-prove: tools-dev ## Explore far more histories than `make test` does, and spoil the handler
+prove: tools-dev+fuzz ## Explore far more histories than `make test` does, and spoil the handler
 	@PROVE=1 .tools/dev/bin/python -m pytest -m prove $(ARGS)
 
-check: tools-dev+sam ## Check format, lint, types and the template
+check: tools-dev+sam+checkov ## Check format, lint, types and the template
 	@.tools/dev/bin/ruff format --check --quiet .
 	@.tools/dev/bin/ruff check --quiet .
 	@.tools/dev/bin/mypy
 	@.tools/dev/bin/cfn-lint template.yaml
 	@.tools/sam/bin/sam validate --lint
+	@.tools/checkov/bin/checkov --file template.yaml --framework cloudformation \
+		--skip-download --quiet --compact >.tools/checkov/said || { cat .tools/checkov/said; exit 1; }
 
 format: tools-dev ## Format the code and mend what ruff can mend
 	@.tools/dev/bin/ruff check --fix --exit-zero --quiet .
@@ -65,7 +69,7 @@ tools-%:
 
 # uv runs here, where .python-version is: that is how it finds, or fetches, Python 3.13.
 .SECONDEXPANSION:
-$(foreach name,sam emulator local dev,$(call env,$(name))): .tools/%/.installed: $$(LIST_$$*) .python-version | $(UV)
+$(foreach name,sam emulator local dev checkov fuzz,$(call env,$(name))): .tools/%/.installed: $$(LIST_$$*) .python-version | $(UV)
 	@echo "installing .tools/$*"
 	@$(UV) venv --quiet --clear --python "$$(cat .python-version)" .tools/$*
 	@$(UV) pip sync --quiet --require-hashes --python .tools/$* $(LIST_$*)
@@ -94,4 +98,6 @@ lock: | $(UV) ## Lock the newest versions of everything, by hash
 	$(COMPILE) pyproject.toml --group dev -c $(LIST_local) -o $(LIST_dev)
 	$(COMPILE) --group pyproject.toml:sam -o $(LIST_sam)
 	$(COMPILE) --group pyproject.toml:emulator -o $(LIST_emulator)
+	$(COMPILE) --group pyproject.toml:checkov -o $(LIST_checkov)
+	$(COMPILE) pyproject.toml --group fuzz -c src/requirements.txt -o $(LIST_fuzz)
 	$(COMPILE) --group pyproject.toml:uv -o local/requirements-uv.txt

@@ -21,6 +21,7 @@ from tests.deployed_fixtures import (
     tidy,
 )
 from tests.exploration import report
+from tests.told import told
 
 __all__ = [
     "aside",
@@ -31,6 +32,7 @@ __all__ = [
     "standing_aside",
     "standing_finishing",
     "tidy",
+    "told",
 ]
 
 settings.register_profile("house", deadline=None)

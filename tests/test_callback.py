@@ -117,6 +117,29 @@ def test_memory_is_bounded(world: World) -> None:
     assert len(world.callback._memory) <= 1000
 
 
+def test_many_made_up_ids_do_not_burn_the_rate_limit_at_composio(world: World) -> None:
+    for number in range(500):
+        come_back(world, f"ca_{number}")
+    assert len(world.upstream.requests) == 100
+    # Somebody real is put off, not sent away; what is known is answered as ever.
+    account_id = has(world, GMAIL)
+    assert title(come_back(world, account_id)) == "Almost there"
+
+    world.now += 61
+    assert title(come_back(world, account_id)) == "Connected. Something is still missing"
+
+
+def test_account_that_stays_open_is_not_looked_at_by_every_knock(world: World) -> None:
+    account_id = has(world, GMAIL, "INITIATED")
+    for _ in range(50):
+        assert title(come_back(world, account_id)) == "Almost there"
+    assert len(world.upstream.requests) == 4
+
+    has(world, GMAIL)
+    world.now += 6
+    assert title(come_back(world, account_id)) == "Connected. Something is still missing"
+
+
 @pytest.mark.parametrize("status", ["EXPIRED", "REVOKED", "FAILED", "INACTIVE"])
 def test_success_that_composio_does_not_confirm_is_none(world: World, status: str) -> None:
     come_back(world, has(world, GMAIL))
@@ -201,6 +224,16 @@ def test_browser_goes_on_to_the_applications_own_address_and_no_other(own: str) 
     assert f"{parts.scheme}://{parts.netloc}{parts.path}" == "https://app.invalid/done"
     wanted = {"status": ["success"], "connected_account_id": [f"ca_user_1_{GMAIL}"]}
     assert parse_qs(parts.query) == wanted | ({"tab": ["mcp"]} if "tab" in own else {})
+
+
+def test_browser_that_goes_on_does_not_wait_for_a_page_that_nobody_sees() -> None:
+    world = World(return_url="https://app.invalid/done")
+    world.catalog.sync(deadline=world.now + 20)
+    world.trips()
+
+    assert come_back(world, has(world, GMAIL))["statusCode"] == 303
+    assert len(world.upstream.requests) == 1
+    assert world.trips()[0] == ["UpdateItem"]
 
 
 def test_invalid_id_is_not_handed_on() -> None:

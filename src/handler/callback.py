@@ -16,7 +16,7 @@ from handler.catalog import Catalog
 from handler.composio import Composio
 from handler.decisions import missing
 from handler.events import Account, usable
-from handler.instances import Status
+from handler.instances import Problem, Status
 from handler.provisioning import Provisioning
 from handler.requests import Request, Response
 from handler.table import Table
@@ -25,7 +25,13 @@ from handler.transport import Unavailable
 
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 REMEMBERED_SECONDS = 60
+OPEN_SECONDS = 5
+"""So long is what may change any moment remembered: each look at it takes time and calls."""
+
 MOST_REMEMBERED = 1000
+MOST_UNKNOWN = 100
+"""Made-up accounts that Composio is asked for in a minute; past that, nothing is."""
+
 NAMES_SECONDS = 600
 PATIENCE = 3
 """Looks at an account that is not ACTIVE yet, a second apart; then it is the sweep's business."""
@@ -90,7 +96,8 @@ class Callback:
             return self._go_on("pending", page.pending(), account_id)
         if not account.active:
             return self._go_on("failed", page.failed(), account_id)
-        return self._go_on("success", self._progress(account, deadline), account_id)
+        shown = "" if self._return_url else self._progress(account, deadline)
+        return self._go_on("success", shown, account_id)
 
     def _taken(self, account: Account, deadline: float) -> bool:
         try:
@@ -107,17 +114,25 @@ class Callback:
         remembered = self._memory.get(key)
         if remembered and self._clock() < remembered.until:
             return remembered.account
+        if self._unknown() >= MOST_UNKNOWN:
+            raise Unavailable(Problem("too many made-up accounts"))
         account = self._read(account_id, user_id, deadline)
         for _ in range(PATIENCE):
             if account is None or account.status not in OPEN or deadline - self._clock() < PATIENCE:
                 break
             self._sleep(1)
             account = self._read(account_id, user_id, deadline)
-        if account is None or account.status not in OPEN:
-            while len(self._memory) >= MOST_REMEMBERED:
-                del self._memory[next(iter(self._memory))]
-            self._memory[key] = Memory(self._clock() + REMEMBERED_SECONDS, account)
+        is_open = account is not None and account.status in OPEN
+        self._memory.pop(key, None)
+        while len(self._memory) >= MOST_REMEMBERED:
+            del self._memory[next(iter(self._memory))]
+        seconds = OPEN_SECONDS if is_open else REMEMBERED_SECONDS
+        self._memory[key] = Memory(self._clock() + seconds, account)
         return account
+
+    def _unknown(self) -> int:
+        now = self._clock()
+        return sum(one.account is None and now < one.until for one in self._memory.values())
 
     def _read(self, account_id: str, user_id: str | None, deadline: float) -> Account | None:
         if user_id is None:

@@ -17,8 +17,8 @@ class SettingsError(Exception):
 
 def _web_address(url: str) -> str:
     parts = urlsplit(url)
-    if not url.isprintable() or parts.port == 0:
-        raise ValueError("must be printable, and its port a number")
+    if not re.fullmatch(r"[!-~]+", url) or parts.port == 0:
+        raise ValueError("must be printable ASCII without spaces, and its port a number")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise ValueError("must be https, unless it is loopback")
     if not parts.hostname or parts.fragment or "@" in parts.netloc:

@@ -1,0 +1,128 @@
+"""The deployed application answers as `docs/openapi.yaml` says, whatever is sent to it.
+
+What is sent is schemathesis' making: from the document, and against it.
+"""
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.deployed import BOTH, Deployed, someone
+from tests.openapi import DOCUMENT, routes
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import schemathesis
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi.checks import (
+        content_type_conformance,
+        response_headers_conformance,
+        response_schema_conformance,
+        status_code_conformance,
+    )
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+BOUNDED = settings(
+    max_examples=40,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class SigV4(requests.auth.AuthBase):
+    """Signs as an AWS SDK does."""
+
+    def __init__(self, region: str) -> None:
+        credentials = Credentials("test", "test")
+        self._signer = SigV4Auth(credentials, "execute-api", region)
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the headers."""
+        signed = AWSRequest(request.method, request.url, data=request.body)
+        self._signer.add_auth(signed)
+        request.headers.update(dict(signed.headers.items()))
+        return request
+
+
+@pytest.fixture
+def session(deployed: Deployed) -> Iterator[requests.Session]:
+    """Send unsigned; in the end nothing was written."""
+    before = deployed.scan()
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
+    assert deployed.scan() == before
+
+
+def attempt(deployed: Deployed, session: requests.Session, method: str, path: str) -> Counter[int]:
+    """Send generated requests to the operation, and count the answers by status."""
+    operation = schemathesis.openapi.from_dict(DOCUMENT)[path][method]
+    counted: Counter[int] = Counter()
+
+    @BOUNDED
+    @given(case=operation.as_strategy())
+    def send(case: Any) -> None:
+        answer = case.call_and_validate(
+            deployed.stack.api_url, session=session, checks=CHECKS, allow_redirects=False
+        )
+        counted[answer.status_code] += 1
+
+    send()
+    return counted
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(routes()))
+def test_generated_requests_without_a_signature_are_answered_as_the_document_says(
+    deployed: Deployed, session: requests.Session, method: str, path: str
+) -> None:
+    counted = attempt(deployed, session, method, path)
+    assert sum(counted.values()) >= 30
+    if path.startswith("/users"):
+        assert set(counted) == {403}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), sorted(one for one in routes() if one[1].startswith("/users"))
+)
+def test_generated_requests_that_iam_lets_in_are_answered_as_the_document_says(
+    deployed: Deployed, session: requests.Session, method: str, path: str
+) -> None:
+    session.auth = SigV4(deployed.stack.region)
+    counted = attempt(deployed, session, method, path)
+    # A user id is usable or not; nobody has the made-up ones.
+    assert set(counted) <= {400, 404}
+
+
+def test_user_who_is_known_is_shown_to_whom_iam_lets_in_as_the_document_says(
+    deployed: Deployed,
+) -> None:
+    user = someone("documented")
+    deployed.connect(user, *BOTH)
+    url, auth = f"{deployed.stack.api_url}/users/{user}", SigV4(deployed.stack.region)
+    schema = schemathesis.openapi.from_dict(DOCUMENT)
+    shown = requests.get(url, auth=auth, timeout=20)
+    read_again = requests.post(f"{url}/refresh", auth=auth, timeout=20)
+    schema["/users/{user_id}"]["GET"].validate_response(shown)
+    schema["/users/{user_id}/refresh"]["POST"].validate_response(read_again)
+    assert [shown.status_code, read_again.status_code] == [200, 200]
+    assert shown.json()["servers"] == read_again.json()["servers"]
+    headers = {"if-none-match": shown.headers["etag"]}
+    assert requests.get(url, headers=headers, auth=auth, timeout=20).status_code == 304
