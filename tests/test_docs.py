@@ -11,6 +11,7 @@ from handler.telemetry import Metric
 from tests.test_template import TEMPLATE
 
 README = Path("README.md").read_text()
+REFERENCE = Path("docs/reference.md").read_text()
 MAKEFILE = Path("Makefile").read_text()
 TARGETS = re.findall(r"^([a-z-]+):.*## ", MAKEFILE, flags=re.MULTILINE)
 
@@ -24,28 +25,37 @@ TARGETS = re.findall(r"^([a-z-]+):.*## ", MAKEFILE, flags=re.MULTILINE)
         *TEMPLATE["Parameters"],
         "WebhookUrl",
         "SecretId",
+        "CallbackUrl",
     ],
 )
-def test_readme_names(name: str) -> None:
-    assert f"`{name}`" in README
+def test_docs_name(name: str) -> None:
+    assert f"`{name}`" in README + REFERENCE
 
 
 @pytest.mark.parametrize("parameter", sorted(TEMPLATE["Parameters"]))
-def test_readme_tells_the_default_of_each_parameter(parameter: str) -> None:
+def test_reference_tells_the_default_of_each_parameter(parameter: str) -> None:
     default = TEMPLATE["Parameters"][parameter]["Default"]
     shown = default if default != "" else '""'
 
-    assert f"| `{parameter}` | `{shown}` |" in README
+    assert f"| `{parameter}` | `{shown}` |" in REFERENCE
 
 
 def test_readme_names_every_make_target_and_none_that_is_not_there() -> None:
     assert set(re.findall(r"\bmake ([a-z-]+)", README)) == set(TARGETS)
 
 
-def test_readme_metrics_are_the_ones_that_exist() -> None:
-    section = README.split("## Metrics")[1].split("##")[0]
+def test_reference_has_the_metrics_that_exist() -> None:
+    section = REFERENCE.split("## Metrics")[1]
 
-    assert set(re.findall(r"`([A-Z][A-Za-z]+)`", section)) - {"McpProvisioner"} == set(Metric)
+    assert re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE) == list(Metric)
+
+
+def test_reference_has_the_routes_that_exist() -> None:
+    section = REFERENCE.split("## Routes")[1].split("##")[0]
+    events = TEMPLATE["Resources"]["WebhookFunction"]["Properties"]["Events"].values()
+    routes = [f"{one['Properties']['Method']} {one['Properties']['Path']}" for one in events]
+
+    assert re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", section, flags=re.MULTILINE) == routes
 
 
 def test_readme_is_read_in_two_minutes() -> None:
