@@ -19,7 +19,7 @@ LIST_dev := tests/requirements.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test test-fast check format build lock clean
+.PHONY: help demo serve test test-fast pictures check format build lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,9 @@ test: tools-dev+local+sam+emulator ## Run all tests, also those against the depl
 
 test-fast: tools-dev ## Run the tests that need no deployed stack
 	@.tools/dev/bin/python -m pytest -m 'not slow' $(ARGS)
+
+pictures: tools-dev ## Take the pictures of docs/ afresh, in a real browser
+	@PICTURES=docs .tools/dev/bin/python -m pytest -k picture tests/test_browser.py $(ARGS)
 
 check: tools-dev+sam ## Check format, lint, types and the template
 	@.tools/dev/bin/ruff format --check --quiet .
