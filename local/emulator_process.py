@@ -5,6 +5,7 @@ Its standard input is a pipe from the starter: when that closes, however the sta
 everything that was started here ends too, and the folder of the run is removed.
 """
 
+import importlib
 import os
 import runpy
 import shutil
@@ -13,6 +14,7 @@ import sys
 import threading
 import venv
 from pathlib import Path
+from typing import Any
 
 
 def end_with_the_starter(folder: str) -> None:
@@ -20,6 +22,17 @@ def end_with_the_starter(folder: str) -> None:
     sys.stdin.buffer.read()
     shutil.rmtree(folder, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
+
+
+def keep_paths_as_sent() -> None:
+    """Hand the path of a request to a REST API on percent-encoded, as AWS does."""
+    gateway: Any = importlib.import_module("ministack.app")
+    handle = gateway._handle_execute_api_request  # noqa: SLF001
+
+    async def handle_as_on_aws(host: str, path: str, *rest: Any, **more: Any) -> object:  # noqa: ANN401
+        return await handle(host, more.get("raw_path") or path, *rest, **more)
+
+    gateway._handle_execute_api_request = handle_as_on_aws  # noqa: SLF001
 
 
 def main() -> None:
@@ -32,6 +45,7 @@ def main() -> None:
     venv.create(runtime, symlinks=True)
     sys.executable = str(runtime / "bin" / "python")
     sys.argv = ["ministack"]
+    keep_paths_as_sent()
     runpy.run_module("ministack", run_name="__main__")
 
 
