@@ -6,12 +6,14 @@ must end with exactly one instance.
 
 from collections.abc import Callable
 
+from local import browser
 from local.scene import Scene
 from local.show import rows
 
 type Chapter = Callable[[Scene], None]
 
 USER = "ada"
+DAN = "dan"
 
 
 def gmail(scene: Scene) -> None:
@@ -41,7 +43,16 @@ def slack(scene: Scene) -> None:
     scene.show_table(USER)
 
 
-STORY: list[Chapter] = [gmail, duplicate, late, slack]
+def way_back(scene: Scene) -> None:
+    """Dan's browser comes back from OAuth to the callback; no event is needed."""
+    scene.simulator.switch(webhooks=False)
+    browser.connect(scene, DAN, "ac_gmail")
+    browser.connect(scene, DAN, "ac_slack")
+    scene.simulator.switch(webhooks=True)
+    scene.show_table(DAN)
+
+
+STORY: list[Chapter] = [gmail, duplicate, late, slack, way_back]
 
 
 def tell(scene: Scene) -> list[str]:

@@ -53,7 +53,7 @@ def begin(deployed: Deployed, user_id: str, auth_config_id: str) -> str:
     body = {
         "user_id": user_id,
         "auth_config_id": auth_config_id,
-        "callback_url": f"{deployed.stack.api_url}/oauth/callback",
+        "callback_url": deployed.stack.callback_url,
     }
     url = f"{deployed.composio.url}/api/v3/connected_accounts/link"
     answer = httpx.post(url, json=body, headers={"x-api-key": deployed.api_key}, trust_env=False)
@@ -65,7 +65,7 @@ def consent(context: BrowserContext, deployed: Deployed, user_id: str, auth_conf
     tab = context.new_page()
     tab.goto(begin(deployed, user_id, auth_config))
     tab.get_by_role("button", name="Allow").click()
-    expect(tab).to_have_url(re.compile("^" + re.escape(f"{deployed.stack.api_url}/oauth/callback")))
+    expect(tab).to_have_url(re.compile("^" + re.escape(deployed.stack.callback_url)))
     return tab
 
 

@@ -27,7 +27,12 @@ LINES = [
     "Composio  delivers the event of INITIATED at last",
     "webhook   200 ready",
     "table     the instance for srv_demo is ready",
+    "browser   allows it, is sent back to /oauth/callback",
+    "page      Connected. Something is still missing: gmail connected, slack still missing",
+    "page      You are all set",
+    "table     the instance for srv_demo is ready",
     "Composio  instances of ada: 1",
+    "Composio  instances of dan: 1",
     "one instance each, and nothing is left running",
 ]
 

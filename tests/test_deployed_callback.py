@@ -17,7 +17,7 @@ INVALID = "This link is not valid"
 def come_back(deployed: Deployed, account_id: str, **query: Any) -> tuple[int, str]:
     """Come back from OAuth as a browser does; return the status and the heading of the page."""
     answer = httpx.get(
-        f"{deployed.stack.api_url}/oauth/callback",
+        deployed.stack.callback_url,
         params={"status": "success", "connected_account_id": account_id} | query,
         trust_env=False,
         timeout=60,
@@ -54,7 +54,7 @@ def test_id_that_cannot_be_one_asks_nobody(deployed: Deployed, account_id: str) 
     before = deployed.scan()
     deployed.composio.clear_ledger()
     answer = httpx.get(
-        f"{deployed.stack.api_url}/oauth/callback",
+        deployed.stack.callback_url,
         params={"connected_account_id": account_id},
         trust_env=False,
     )
