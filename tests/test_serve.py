@@ -89,7 +89,8 @@ def test_what_is_printed_works_as_pasted(folder: Path) -> None:
         for command in link:
             consent = json.loads(pasted(folder, command))["redirect_url"]
             assert httpx.get(consent).is_success
-            assert httpx.post(consent, data={"decision": "allow"}, follow_redirects=True).is_success
+            yes = {"decision": "allow"}
+            assert httpx.post(consent, data=yes, follow_redirects=True, timeout=60).is_success
         assert "srv_demo" in shows_ready(folder, table[0])
         assert json.loads(pasted(folder, sign[0])) == {
             "servers": [{"server_id": "srv_demo", "status": "ready", "missing": []}]
