@@ -21,7 +21,7 @@ LIST_fuzz := local/requirements-fuzz.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test test-fast prove check format build lock clean
+.PHONY: help demo serve test test-fast prove pictures check format build lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,9 @@ test-fast: tools-dev ## Run the tests that need no deployed stack
 
 prove: tools-dev+fuzz ## Explore far more histories than `make test` does, and spoil the handler
 	@PROVE=1 .tools/dev/bin/python -m pytest -m prove $(ARGS)
+
+pictures: tools-dev ## Take the pictures of docs/ afresh, in a real browser
+	@PICTURES=docs .tools/dev/bin/python -m pytest -k picture tests/test_browser.py $(ARGS)
 
 check: tools-dev+sam+checkov ## Check format, lint, types and the template
 	@.tools/dev/bin/ruff format --check --quiet .

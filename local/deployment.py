@@ -131,10 +131,12 @@ def _ready(endpoint_url: str, parameters: Parameters) -> Stack:
         composio_api_key=parameters.composio_api_key,
         webhook_secrets=[parameters.webhook_secret],
     )
+    # The output's own URL is real AWS's; the emulator serves the API below this path.
+    api_url = f"{endpoint_url}/_aws/execute-api/{outputs['ApiId']}/live"
     return Stack(
         stack_name=parameters.stack_name,
-        # The output's own URL is real AWS's; the emulator serves the API below this path.
-        api_url=f"{endpoint_url}/_aws/execute-api/{outputs['ApiId']}/live",
+        api_url=api_url,
+        callback_url=f"{api_url}/oauth/callback",
         aws_endpoint_url=endpoint_url,
         region=REGION,
         table_name=outputs["TableName"],

@@ -50,6 +50,17 @@ def mend() -> None:
     functions._sqs_esm_concurrency = concurrency_as_on_aws  # noqa: SLF001
 
 
+def keep_paths_as_sent() -> None:
+    """Hand the path of a request to a REST API on percent-encoded, as AWS does."""
+    gateway: Any = importlib.import_module("ministack.app")
+    handle = gateway._handle_execute_api_request  # noqa: SLF001
+
+    async def handle_as_on_aws(host: str, path: str, *rest: Any, **more: Any) -> object:  # noqa: ANN401
+        return await handle(host, more.get("raw_path") or path, *rest, **more)
+
+    gateway._handle_execute_api_request = handle_as_on_aws  # noqa: SLF001
+
+
 def main() -> None:
     """Start the emulator; the settings are in the environment (see `local.emulator`)."""
     folder = os.environ["TMPDIR"]
@@ -61,6 +72,7 @@ def main() -> None:
     sys.executable = str(runtime / "bin" / "python")
     sys.argv = ["ministack"]
     mend()
+    keep_paths_as_sent()
     runpy.run_module("ministack", run_name="__main__")
 
 

@@ -86,7 +86,14 @@ def _possible(running: Stack, simulator: Simulator | None) -> list[tuple[str, li
     url = webhook_url(running)
     sign = [_PYTHON, "-m", "local.sign", "events/connected.json"]
     sign += ["--secret", running.webhook_secret, "--curl", url]
+    url_of_user = f"{running.api_url}/users/{_USER}"
     local = [
+        (f"for callback_url of links of your own: {running.callback_url}", []),
+        ("ask how far the user is, as your backend does (IAM)", [_signed_curl(url_of_user)]),
+        (
+            "read this user's accounts at Composio now",
+            [_signed_curl(f"{url_of_user}/refresh", "POST")],
+        ),
         ("send a signed event of your own", [f"{shlex.join(sign)} | sh"]),
         ("read the table", [f"{_PYTHON} -m local.show {_USER}"]),
         ("put an event on the bus", [f"{_PYTHON} -m local.messages put events/bus.json"]),
@@ -94,15 +101,16 @@ def _possible(running: Stack, simulator: Simulator | None) -> list[tuple[str, li
         ("look at the queue and the dead-letter queue", [f"{_PYTHON} -m local.messages look"]),
     ]
     if simulator:
-        return _with_simulator(simulator) + local
+        return _with_simulator(running, simulator) + local
     return [(f"the webhook, which a server elsewhere reaches through a tunnel: {url}", []), *local]
 
 
-def _with_simulator(simulator: Simulator) -> list[tuple[str, list[str]]]:
+def _with_simulator(running: Stack, simulator: Simulator) -> list[tuple[str, list[str]]]:
     links = [
         _curl(
             f"{simulator.url}/api/v3/connected_accounts/link",
-            f'{{"user_id": "{_USER}", "auth_config_id": "{auth_config_id}"}}',
+            f'{{"user_id": "{_USER}", "auth_config_id": "{auth_config_id}", '
+            f'"callback_url": "{running.callback_url}"}}',
             ["-H", f"x-api-key: {DEFAULT_API_KEY}"],
         )
         for auth_config_id in DEMO_AUTH_CONFIGS
@@ -125,6 +133,12 @@ def _with_simulator(simulator: Simulator) -> list[tuple[str, list[str]]]:
 def _curl(url: str, body: str, more: list[str] | None = None) -> str:
     headers = ["-H", "content-type: application/json", *(more or [])]
     return shlex.join([*_CURL, url, *headers, "-d", body])
+
+
+def _signed_curl(url: str, method: str = "GET") -> str:
+    # These are the emulator's own keys; curl has known how to sign since 7.75.
+    sign = ["--aws-sigv4", "aws:amz:us-east-1:execute-api", "--user", "test:test"]
+    return shlex.join([*_CURL, "-X", method, *sign, url])
 
 
 if __name__ == "__main__":

@@ -51,10 +51,12 @@ class Stack:
     """A stack that runs: what a client, a test or an operator's tool has to know of it.
 
     `api_url` is the API's base: `api_url + "/webhooks/composio"` is the webhook.
+    `callback_url` is where Composio sends the browser back to.
     """
 
     stack_name: str
     api_url: str
+    callback_url: str
     aws_endpoint_url: str
     region: str
     table_name: str

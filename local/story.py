@@ -6,6 +6,7 @@ must end with exactly one instance.
 
 from collections.abc import Callable
 
+from local import browser
 from local.scene import Scene
 from local.show import rows
 
@@ -13,7 +14,7 @@ READY = "MCP Instance Ready"
 
 type Chapter = Callable[[Scene], None]
 
-USER, BOB, CAROL = "ada", "bob", "carol"
+USER, BOB, CAROL, DAN = "ada", "bob", "carol", "dan"
 
 
 def gmail(scene: Scene) -> None:
@@ -72,7 +73,16 @@ def recovery(scene: Scene) -> None:
     scene.show_table(BOB)
 
 
-STORY: list[Chapter] = [outage, gmail, duplicate, late, slack, unsent, recovery]
+def way_back(scene: Scene) -> None:
+    """Dan's browser comes back from OAuth to the callback; no event is needed."""
+    scene.simulator.switch(webhooks=False)
+    browser.connect(scene, DAN, "ac_gmail")
+    browser.connect(scene, DAN, "ac_slack")
+    scene.simulator.switch(webhooks=True)
+    scene.show_table(DAN)
+
+
+STORY: list[Chapter] = [outage, gmail, duplicate, late, slack, way_back, unsent, recovery]
 
 
 def tell(scene: Scene) -> list[str]:

@@ -1,5 +1,8 @@
 """The browser comes back, and nothing that it says is believed."""
 
+import base64
+import hashlib
+import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -249,12 +252,28 @@ def test_invalid_id_is_not_handed_on() -> None:
     [page.ready(), page.pending(), page.failed(), page.stuck(), page.invalid(),
      page.waiting(["gmail"] * 20, ["slack"] * 20)],
 )  # fmt: skip
-def test_page_is_small_whole_and_runs_nothing(content: str) -> None:
+def test_page_is_small_whole_and_loads_nothing(content: str) -> None:
     assert len(content.encode()) <= 15_000
-    for word in ("<script", "javascript:", "onload", "http://", "https://", "src="):
+    for word in ("javascript:", "onload", "http://", "https://", "src="):
         assert word not in content
     assert content.startswith("<!doctype html>")
     assert '<html lang="en">' in content
+
+
+@pytest.mark.parametrize("content", [page.pending(), page.waiting(["gmail"], ["slack"])])
+def test_script_and_style_of_the_page_are_the_ones_that_its_policy_allows(content: str) -> None:
+    policy = page.HEADERS["content-security-policy"]
+
+    for element in ("script", "style"):
+        (inline,) = re.findall(f"<{element}>(.*?)</{element}>", content, flags=re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+        assert f"{element}-src 'sha256-{digest}';" in policy
+
+
+@pytest.mark.parametrize("content", [page.ready(), page.failed(), page.stuck(), page.invalid()])
+def test_page_that_has_nothing_to_wait_for_runs_nothing(content: str) -> None:
+    assert "<script" not in content
+    assert "refresh" not in content
 
 
 def test_names_in_the_page_are_text() -> None:

@@ -95,7 +95,8 @@ def test_what_is_printed_works_as_pasted(folder: Path) -> None:
         for command in link:
             consent = json.loads(pasted(folder, command))["redirect_url"]
             assert httpx.get(consent).is_success
-            assert httpx.post(consent, data={"decision": "allow"}).is_success
+            yes = {"decision": "allow"}
+            assert httpx.post(consent, data=yes, follow_redirects=True, timeout=60).is_success
         assert "srv_demo" in shows(folder, table[0], READY_STATUS)
         assert json.loads(pasted(folder, sign[0])) == {
             "servers": [{"server_id": "srv_demo", "status": "ready", "missing": []}]
@@ -103,9 +104,17 @@ def test_what_is_printed_works_as_pasted(folder: Path) -> None:
         assert len(json.loads(pasted(folder, at_once[0]))["webhook_ids"]) == 2
         (posts,) = json.loads(pasted(folder, ledger[0]))["instance_posts"]
         assert posts["created"] == 1
+        ask, refresh = (
+            next(lines for title, lines in commands(said).items() if title.startswith(start))
+            for start in ("ask", "read this user's")
+        )
+        for command in ask + refresh:
+            assert json.loads(pasted(folder, command))["servers"][0]["status"] == "ready"
         note = folder / ".local" / "stack.json"
         assert note.stat().st_mode & 0o077 == 0
-        assert {"api_url", "aws_endpoint_url", "composio_url"} < json.loads(note.read_text()).keys()
+        assert {"api_url", "callback_url", "aws_endpoint_url", "composio_url"} < json.loads(
+            note.read_text()
+        ).keys()
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -93,6 +94,19 @@ def test_unchanged_status_is_not_sent_again(world: World) -> None:
 @pytest.mark.parametrize(("user_id", "status"), [("nobody", 404), ("", 400), ("x" * 1025, 400)])
 def test_user_of_whom_nothing_is_known(world: World, user_id: str, status: int) -> None:
     assert show(world, user_id)["statusCode"] == status
+
+
+@pytest.mark.parametrize("user_id", ["a/b", "50%", "%41", "a+b", "a b", "\U0001f600", "#?&="])
+def test_user_id_in_the_path_is_decoded_once(world: World, user_id: str) -> None:
+    world.see(account(GMAIL, user=user_id))
+
+    answer = show(world, quote(user_id, safe=""))
+
+    assert json.loads(answer["body"])["user_id"] == user_id
+
+
+def test_user_id_that_is_no_text_is_refused(world: World) -> None:
+    assert show(world, "%ff")["statusCode"] == 400
 
 
 def test_refresh_reads_composio_now_and_creates(world: World) -> None:

@@ -1,6 +1,8 @@
-"""The page at the end of OAuth, for applications that have none: small, quiet, without scripts.
+"""The page at the end of OAuth, for applications that have none: small and quiet.
 
-It names nobody: whoever has the link learns what is connected, and no more.
+It names nobody: whoever has the link learns what is connected, and no more. While it waits, a
+script looks again and changes only what has changed, so that whoever reads or hears the page is
+not thrown back to its beginning; without scripts the browser loads it anew.
 """
 
 import base64
@@ -11,83 +13,140 @@ from html import escape
 REFRESH_SECONDS = 3
 
 _STYLE = """
-:root{color-scheme:light dark;--ink:#1a1d21;--soft:#545b64;--paper:#fff;--line:#d5d9de;
---good:#0b6b3a}
-@media(prefers-color-scheme:dark){:root{--ink:#eceef0;--soft:#aab1b9;--paper:#14171a;--line:#363c43;
---good:#6fd39b}}
+:root{color-scheme:light dark;--ink:#171a1f;--soft:#545b66;--page:#f4f5f7;--card:#fff;
+--line:#dfe3e8;--good:#0b6b3a;--bad:#a03010}
+@media(prefers-color-scheme:dark){:root{--ink:#eef0f2;--soft:#a9b1bb;--page:#101214;--card:#191c20;
+--line:#30363d;--good:#6fd39b;--bad:#ff9d7a}}
 *{box-sizing:border-box}
-body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem;background:var(--paper);
-color:var(--ink);font:1.0625rem/1.6 system-ui,sans-serif}
-main{width:100%;max-width:28rem}
-h1{font-size:1.625rem;line-height:1.25;letter-spacing:-.01em;margin:0 0 .5rem}
-p{margin:0 0 1.5rem;color:var(--soft)}
-ul{list-style:none;margin:0 0 1.5rem;padding:0;border-top:1px solid var(--line)}
-li{display:flex;justify-content:space-between;gap:1rem;padding:.75rem 0;
+body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.25rem;
+background:var(--page);color:var(--ink);font:1.0625rem/1.55 system-ui,sans-serif}
+main{width:100%;max-width:28rem;padding:2rem;background:var(--card);border:1px solid var(--line);
+border-radius:1rem}
+h1{font-size:1.5rem;line-height:1.25;font-weight:650;letter-spacing:-.015em;margin:0 0 .5rem;
+text-wrap:balance}
+p{margin:0;color:var(--soft);text-wrap:pretty}
+.again{margin-top:1.25rem}
+ul{list-style:none;margin:1.25rem 0 0;padding:0;border-top:1px solid var(--line)}
+li{display:flex;align-items:center;gap:.625rem;padding:.6875rem 0;
 border-bottom:1px solid var(--line);overflow-wrap:anywhere}
-li span:last-child{color:var(--soft);white-space:nowrap}
-li.done span:last-child{color:var(--good)}
+li span:last-child{margin-left:auto;color:var(--soft);white-space:nowrap}
+li.good span:last-child{color:var(--good)}
+svg{flex:none;width:1.25rem;height:1.25rem;fill:none;stroke:currentColor;stroke-width:1.75;
+stroke-linecap:round;stroke-linejoin:round;color:var(--soft)}
+.good>svg,svg.good{color:var(--good)}
+svg.bad{color:var(--bad)}
+div>svg{display:block;width:2.5rem;height:2.5rem;margin:0 0 1rem -.25rem;stroke-width:1.5}
+svg.turn{animation:turn 1.4s linear infinite}
+@keyframes turn{to{transform:rotate(1turn)}}
+@media(prefers-reduced-motion:reduce){svg.turn{animation:none}}
 a{color:inherit;text-underline-offset:.2em}
 a:focus-visible{outline:3px solid currentColor;outline-offset:3px;border-radius:2px}
 """
 
-_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_RING = '<circle cx="12" cy="12" r="9"/>'
+_GOOD, _BAD, _OPEN = (
+    f'{_RING}<path d="m8 12.5 2.7 2.7L16 9.5"/>',
+    f'{_RING}<path d="M12 7.5v5.5m0 3.2v.1"/>',
+    '<circle cx="12" cy="12" r="9" stroke-dasharray="3.2 2.45"/>',
+)
+
+# The link goes, and the script ends, with the first answer that has none. It looks less and
+# less often: a tab may stay open for days.
+_SCRIPT = f"""
+let wait={REFRESH_SECONDS}
+const one=(from,what)=>from.querySelector(what)
+const look=async()=>{{
+try{{
+const answer=await fetch(location.href,{{cache:"no-store"}})
+const next=new DOMParser().parseFromString(await answer.text(),"text/html")
+const said=one(next,"[role=status]"),shown=one(document,"[role=status]")
+if(said){{
+if(said.innerHTML!==shown.innerHTML){{
+document.title=next.title
+shown.replaceChildren(...said.childNodes)
+}}
+if(!one(next,"script")){{one(document,".again").remove();return}}
+}}
+}}catch{{}}
+wait=Math.min(wait*1.2,60)
+setTimeout(look,wait*1e3)
+}}
+setTimeout(look,wait*1e3)
+"""
+
+
+def _hash(inline: str) -> str:
+    return base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+
 
 HEADERS = {
     "content-security-policy": (
-        f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
+        f"default-src 'none'; style-src 'sha256-{_hash(_STYLE)}'; "
+        f"script-src 'sha256-{_hash(_SCRIPT)}'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
 }
-"""Nothing is loaded or run; only this very style sheet applies."""
+"""Only this very style sheet and script apply, and they reach nobody but where they come from."""
 
 
 def ready() -> str:
     """Return the page for a user who has everything."""
-    return _page("You are all set", "Everything is connected. You can close this window.")
+    said = "Everything is connected. You can close this window."
+    return _page("You are all set", said, _mark(_GOOD, "good"))
 
 
 def waiting(connected: Iterable[str], lacking: Iterable[str]) -> str:
     """Return the page that says what is connected and what is still missing."""
-    rows = [_row(name, "Connected", "done") for name in connected]
-    rows += [_row(name, "Still missing", "") for name in lacking]
+    rows = [_row(name, "Connected", _mark(_GOOD), "good") for name in connected]
+    rows += [_row(name, "Still missing", _mark(_RING), "open") for name in lacking]
     listed = f"<ul>{''.join(rows)}</ul>"
     said = "This page follows along while you connect what is still missing."
-    return _page("Connected. Something is still missing", said, listed, refresh=True)
+    return _page("Connected. Something is still missing", said, listed=listed, refresh=True)
 
 
 def pending() -> str:
     """Return the page for what takes a moment longer."""
     said = "This usually takes a few seconds. The page looks again by itself."
-    return _page("Almost there", said, refresh=True)
+    return _page("Almost there", said, _mark(_OPEN, "turn"), refresh=True)
 
 
 def failed() -> str:
     """Return the page for an account that did not become active."""
-    return _page("It was not connected", "Go back to the application and connect it once more.")
+    said = "Go back to the application and connect it once more."
+    return _page("It was not connected", said, _mark(_BAD, "bad"))
 
 
 def stuck() -> str:
     """Return the page for a user whose instance needs a person."""
     said = "Everything is connected, but the last step did not work. The operators know of it."
-    return _page("Connected, with a hitch", said)
+    return _page("Connected, with a hitch", said, _mark(_BAD, "bad"))
 
 
 def invalid() -> str:
     """Return the page for a link that means nothing here; it never says why."""
-    return _page("This link is not valid", "Go back to the application and start again from there.")
+    said = "Go back to the application and start again from there."
+    return _page("This link is not valid", said, _mark(_BAD, "bad"))
 
 
-def _row(name: str, state: str, mark: str) -> str:
-    return f'<li class="{mark}"><span>{escape(name)}</span><span>{state}</span></li>'
+def _mark(drawn: str, kind: str = "") -> str:
+    named = f' class="{kind}"' if kind else ""
+    return f'<svg{named} viewBox="0 0 24 24" aria-hidden="true">{drawn}</svg>'
 
 
-def _page(title: str, said: str, listed: str = "", *, refresh: bool = False) -> str:
-    again = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">' if refresh else ""
-    link = '<p><a href="">Look again now</a></p>' if refresh else ""
+def _row(name: str, state: str, mark: str, kind: str) -> str:
+    return f'<li class="{kind}">{mark}<span>{escape(name)}</span><span>{state}</span></li>'
+
+
+def _page(title: str, said: str, mark: str = "", *, listed: str = "", refresh: bool = False) -> str:
+    again = link = script = ""
+    if refresh:
+        again = f'<noscript><meta http-equiv="refresh" content="{REFRESH_SECONDS}"></noscript>'
+        link = '<p class="again"><a href="">Look again now</a></p>'
+        script = f"<script>{_SCRIPT}</script>"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta name="robots" content="noindex">{again}<title>{title}</title>'
-        f'<style>{_STYLE}</style></head><body><main role="main"><h1>{title}</h1>'
-        f'<div role="status"><p>{said}</p>{listed}</div>{link}</main></body></html>'
+        f'<style>{_STYLE}</style></head><body><main><div role="status">{mark}<h1>{title}</h1>'
+        f"<p>{said}</p>{listed}</div>{link}</main>{script}</body></html>"
     )

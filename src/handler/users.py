@@ -6,6 +6,7 @@ API Gateway lets nobody in here whom IAM does not know.
 import hashlib
 import json
 from typing import Any
+from urllib.parse import unquote
 
 from handler.catalog import Catalog
 from handler.composio import Composio
@@ -93,7 +94,9 @@ def _server(server: Server, facts: Facts, instance: Instance | None) -> dict[str
 
 
 def _user_id(request: Request) -> str:
-    user_id = request.path.get("user_id", "")
+    # A REST API hands the path on as it was sent (seen in its events: aws-sam-cli issue 771).
+    # What is not UTF-8 becomes a lone surrogate, which no user id has.
+    user_id = unquote(request.path.get("user_id", ""), errors="surrogateescape")
     if not usable(user_id):
         raise Refused(400, f"a user id is 1 to {MAX_USER_ID_BYTES} bytes")
     return user_id

@@ -12,15 +12,18 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_sqs import SQSClient
 
 from handler.bookmarks import Bookmarks
+from handler.callback import Callback
 from handler.catalog import Catalog
 from handler.composio import Composio
 from handler.credentials import Credentials
+from handler.deliveries import Deliveries
 from handler.dynamodb import Store
 from handler.provisioning import Provisioning
 from handler.sweep import Sweep
 from handler.table import Table
 from handler.tasks import Queue
 from handler.transport import Transport
+from handler.users import Users
 from handler.webhook import Webhook
 from handler.worker import Worker
 from tests.exploration import clients
@@ -60,8 +63,9 @@ class Environment:
         composio = Composio(Transport(http, credentials, clock=clock))
         bookmarks = Bookmarks(store)
         catalog = Catalog(bookmarks, composio, self.system.enrolled, clock=clock)
+        table = Table(store)
         provisioning = Provisioning(
-            Table(store),
+            table,
             composio,
             catalog,
             clock=clock,
@@ -72,7 +76,12 @@ class Environment:
         sweep = Sweep(
             bookmarks, composio, catalog, provisioning, queue, clock=clock, token=self._token
         )
-        self.webhook = Webhook(credentials, provisioning, clock=clock)
+        self.webhook = Webhook(
+            Deliveries(credentials, provisioning, clock=clock),
+            Callback(composio, provisioning, catalog, table, "", clock=clock),
+            Users(table, catalog, composio, provisioning),
+            clock=clock,
+        )
         self.worker = Worker(provisioning, sweep, queue, clock=clock)
         self._remembering = (credentials, catalog)
 

@@ -130,7 +130,13 @@ class System:
             "webhook-timestamp": [at],
             "webhook-signature": [sign("msg_1", at, body.encode(), key=key)],
         }
-        return {"multiValueHeaders": headers, "body": body, "isBase64Encoded": False}
+        return {
+            "httpMethod": "POST",
+            "resource": "/webhooks/composio",
+            "multiValueHeaders": headers,
+            "body": body,
+            "isBase64Encoded": False,
+        }
 
     def put(self, body: object, fact: Fact | None = None) -> None:
         """Put a message into the queue."""
