@@ -197,8 +197,8 @@ MUTANTS = (
         "say 200 where nothing was recorded",
         Promise.KEPT,
         "webhook:Webhook.answer",
-        "_response(503,",
-        "_response(200,",
+        "Refused(503,",
+        "Refused(200,",
     ),
     Mutant(
         "delete the message that failed",
