@@ -18,14 +18,6 @@ from tests.deployed import BOTH, PATIENCE_SECONDS, Deployed, event
 LISTENER = "listener"
 
 
-def hold_schedule(stack: Stack) -> None:
-    """Let time stand still: from here on a sweep is run where a test says so."""
-    events = boto3.client("events", **stack.connection)
-    for rule in events.list_rules(NamePrefix=stack.stack_name + "-")["Rules"]:
-        events.disable_rule(Name=rule["Name"])
-    events.close()
-
-
 class Finishing(Deployed):
     """A stack with its bus and its queues."""
 
@@ -102,6 +94,12 @@ class Finishing(Deployed):
             self.sweep()
             time.sleep(2)
         return found
+
+    def stand_still(self) -> None:
+        """Let time stand still: from here on a sweep is run where a test says so."""
+        for rule in self.events.list_rules(NamePrefix=f"{self.stack.stack_name}-")["Rules"]:
+            self.events.disable_rule(Name=rule["Name"])
+        self.settle()  # a tick that was on its way reads all of Composio's accounts
 
     def settle(self) -> None:
         """Wait until the worker has nothing in hand; forget what would only come back later."""

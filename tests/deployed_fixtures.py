@@ -15,7 +15,7 @@ from local.simulator.project import DEFAULT_API_KEY
 from local.simulator.switches import Switches
 from local.stack import Parameters
 from tests.deployed import GMAIL, Deployed, someone
-from tests.deployed_finish import Finishing, hold_schedule
+from tests.deployed_finish import Finishing
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def house() -> Iterator[House]:
 def standing(house: House) -> Iterator[Deployed]:
     """Deploy once for the session."""
     with deployed_to(house, "one") as one:
-        hold_schedule(one.stack)
+        one.stand_still()
         yield one
 
 
@@ -65,7 +65,7 @@ def standing(house: House) -> Iterator[Deployed]:
 def standing_aside(house: House) -> Iterator[Deployed]:
     """Deploy once more, for the tests that take away what the application needs."""
     with deployed_to(house, "two") as two:
-        hold_schedule(two.stack)
+        two.stand_still()
         yield two
 
 
