@@ -5,6 +5,7 @@ Only the standard library, and the Python version that the functions run on: it 
 """
 
 import compileall
+import json
 import os
 import py_compile
 import shutil
@@ -14,6 +15,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+import authorities
+
 SOURCE = Path(__file__).resolve().parent
 # SAM does not tell a makefile which architecture was chosen: the package runs on both.
 LAMBDA_PLATFORMS = ("aarch64-manylinux2014", "x86_64-manylinux2014")
@@ -21,6 +24,8 @@ LAMBDA_PLATFORMS = ("aarch64-manylinux2014", "x86_64-manylinux2014")
 ALSO_THIS_MACHINE = "BUNDLE_ALSO_FOR_THIS_MACHINE"
 # The AWS services that the handler calls, as botocore names their models.
 SERVICES = frozenset({"dynamodb", "events", "secretsmanager", "sqs"})
+# boto3 is here for its botocore, and is not imported; s3transfer is for boto3.
+NOT_IMPORTED = ("boto3", "s3transfer")
 NATIVE = (".so", ".pyd", ".dylib")
 # A fixed time for every file: the same sources make the same package.
 MODIFIED = 315_532_800  # 1980-01-01, the first day that a zip can tell
@@ -62,10 +67,22 @@ def left_out(folder: str, names: Iterable[str]) -> set[str]:
     if path.parts[-2:] == ("botocore", "data"):
         # Files (endpoints, partitions, retry and default settings) are botocore's own: kept.
         return {name for name in names if (path / name).is_dir() and name not in SERVICES}
-    unused = {"__pycache__", "bin", ".lock", "py.typed"}
-    if path.name == "boto3":
-        unused |= {"data", "examples"}  # resources, which are not used, and documentation
+    unused = {"__pycache__", "bin", ".lock", "py.typed", *NOT_IMPORTED}
+    unused |= {name for name in names if name.startswith(tuple(f"{no}-" for no in NOT_IMPORTED))}
     return {name for name in names if name in unused or name.endswith(".pyi")}
+
+
+def trim_endpoints(package: Path) -> None:
+    """Leave botocore's endpoints of the services that are called, in all regions.
+
+    The file is 1.2 MB and read at each start; what a service's own rules say is elsewhere.
+    """
+    path = package / "botocore" / "data" / "endpoints.json"
+    content = json.loads(path.read_text())
+    for partition in content["partitions"]:
+        services = partition["services"]
+        partition["services"] = {name: services[name] for name in SERVICES & services.keys()}
+    path.write_text(json.dumps(content, sort_keys=True))
 
 
 def natives(folder: Path) -> dict[str, Path]:
@@ -133,6 +150,8 @@ def main(package: Path) -> None:
             else:
                 add_natives(package, installed)
     shutil.copytree(SOURCE / "handler", package / "handler", ignore=left_out)
+    trim_endpoints(package)
+    authorities.write(package / "certifi" / "cacert.pem", package / "authorities")
     compile_all(package)
     files = [path for path in package.rglob("*") if path.is_file()]
     for path in files:

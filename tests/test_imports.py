@@ -49,8 +49,9 @@ ALLOWED: dict[str, set[str]] = {
         "catalog", "composio", "decisions", "events", "instances", "page", "provisioning",
         "requests", "table", "telemetry", "transport",
     },
+    "clients": set(),
     "bootstrap": {
-        "bookmarks", "catalog", "composio", "credentials", "dynamodb", "provisioning",
+        "bookmarks", "catalog", "clients", "composio", "credentials", "dynamodb", "provisioning",
         "settings", "sweep", "table", "tasks", "telemetry", "transport",
     },
     "webhook": {"bootstrap", "callback", "deliveries", "requests", "telemetry", "users"},
@@ -58,7 +59,7 @@ ALLOWED: dict[str, set[str]] = {
         "bootstrap", "decisions", "events", "provisioning", "sweep", "tasks", "telemetry",
         "transport",
     },
-    "announcer": {"instances", "rows", "settings", "telemetry"},
+    "announcer": {"clients", "instances", "rows", "settings", "telemetry"},
 }  # fmt: skip
 
 PURE = {
@@ -67,8 +68,8 @@ PURE = {
 }  # fmt: skip
 
 SPEAKERS = {
-    "boto3": {"announcer", "bootstrap", "rows"},
-    "botocore": {"bootstrap"},
+    "boto3": set(),
+    "botocore": {"clients", "credentials"},
     "httpx": {"transport"},
 }
 """Who alone may know a library; `rows` takes only boto3's pure type conversion."""

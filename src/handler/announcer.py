@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from handler import rows
+from handler.clients import client
 from handler.instances import Status
 from handler.settings import Settings
 from handler.telemetry import SERVICE, Metric, count, logger, metrics
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_events import EventBridgeClient
 
 DETAIL_TYPES = {Status.READY: "MCP Instance Ready", Status.FAILED: "MCP Instance Failed"}
@@ -70,7 +69,7 @@ class Announcer:
         return {
             "Source": SERVICE,
             "DetailType": DETAIL_TYPES[Status(row["status"])],
-            "Detail": json.dumps(detail, default=int),
+            "Detail": json.dumps(detail),
             "EventBusName": self._bus_name,
         }
 
@@ -78,12 +77,12 @@ class Announcer:
 @cache
 def _door() -> Announcer:
     settings = Settings.from_environment(os.environ)
-    return Announcer(boto3.client("events"), settings.bus_name)
+    return Announcer(client("events"), settings.bus_name)
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-def lambda_handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
+def lambda_handler(event: dict[str, Any], _: "LambdaContext") -> dict[str, Any]:
     """Announce one batch of the stream."""
     return _door().announce(event["Records"])
 

@@ -1,14 +1,11 @@
 """Builds the real objects from the environment, once per execution environment."""
 
 import os
-from functools import cache
-
-import boto3
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from botocore.config import Config
+from functools import cache, partial
 
 from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog
+from handler.clients import client
 from handler.composio import Composio
 from handler.credentials import Credentials
 from handler.dynamodb import Store
@@ -19,13 +16,6 @@ from handler.table import Table
 from handler.tasks import Queue
 from handler.telemetry import hashed
 from handler.transport import Transport, connect
-
-_CONFIG = Config(
-    connect_timeout=1,
-    read_timeout=3,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    tcp_keepalive=True,
-)
 
 
 @cache
@@ -41,8 +31,7 @@ def settings() -> Settings:
 @cache
 def credentials() -> Credentials:
     """Return the credentials."""
-    client = boto3.client("secretsmanager", config=_CONFIG)
-    return Credentials(SecretsProvider(boto3_client=client), settings().secret_id)
+    return Credentials(client("secretsmanager"), settings().secret_id)
 
 
 @cache
@@ -61,7 +50,7 @@ def table() -> Table:
 @cache
 def queue() -> Queue:
     """Return the queue."""
-    return Queue(boto3.client("sqs", config=_CONFIG), settings().queue_url)
+    return Queue(client("sqs"), settings().queue_url)
 
 
 @cache
@@ -72,13 +61,13 @@ def sweep() -> Sweep:
 
 @cache
 def _store() -> Store:
-    return Store(boto3.client("dynamodb", config=_CONFIG), settings().table_name)
+    return Store(client("dynamodb"), settings().table_name)
 
 
 @cache
 def composio() -> Composio:
     """Return Composio's verbs."""
-    return Composio(Transport(connect(settings().composio_base_url), credentials()))
+    return Composio(Transport(partial(connect, settings().composio_base_url), credentials()))
 
 
 @cache

@@ -8,13 +8,15 @@ deliveries costs a flood of calls.
 
 import time
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError
 
 from handler.telemetry import logger
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 MAX_AGE_SECONDS = 300
 LEAST_AGE_SECONDS = 10
@@ -40,16 +42,16 @@ class _Secret(BaseModel):
 
 
 class Credentials:
-    """Reads the secret `secret_id` through `provider`; `clock` is monotonic seconds."""
+    """Reads the secret `secret_id` through a boto3 client; `clock` is monotonic seconds."""
 
     def __init__(
         self,
-        provider: SecretsProvider,
+        client: "SecretsManagerClient",
         secret_id: str,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._provider = provider
+        self._client = client
         self._secret_id = secret_id
         self._clock = clock
         self._secret: _Secret | None = None
@@ -95,10 +97,10 @@ class Credentials:
         self._fetched_at = self._clock()
         self._fresh_until = self._fetched_at + LEAST_AGE_SECONDS
         try:
-            text = self._provider.get(self._secret_id, force_fetch=True)
-            self._secret = _Secret.model_validate_json(str(text))
+            answer = self._client.get_secret_value(SecretId=self._secret_id)
+            self._secret = _Secret.model_validate_json(answer.get("SecretString", ""))
             self._fresh_until = self._fetched_at + MAX_AGE_SECONDS
-        except GetParameterError:
+        except (BotoCoreError, ClientError):
             # The one in hand is better than none; without one, the caller hears of it.
             logger.exception("Secrets Manager cannot be read")
         except ValidationError:

@@ -12,8 +12,6 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-
 from handler.events import Account
 from handler.instances import Instance, Server, Settlement, Status
 
@@ -34,18 +32,19 @@ CATALOG = "CATALOG"
 SYNCED_KEY = {"pk": CATALOG, "sk": "SYNCED"}
 WATERMARK_KEY = {"pk": "SWEEP", "sk": "WATERMARK"}
 
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
-
 
 def to_item(values: Mapping[str, Any]) -> dict[str, "AttributeValueTypeDef"]:
-    """Return the values with DynamoDB's types around them."""
-    return {name: _serialize(value) for name, value in values.items()}
+    """Return the values with DynamoDB's types around them.
+
+    Raises:
+        TypeError: A value is of no type that rows have.
+    """
+    return {name: _typed(value) for name, value in values.items()}
 
 
 def from_item(item: "Item") -> dict[str, Any]:
-    """Return the item's plain values; numbers are Decimal."""
-    return {name: _deserialize(value) for name, value in item.items()}
+    """Return the item's plain values; every number is whole."""
+    return {name: _plain(typed) for name, typed in item.items()}
 
 
 def accounts_key(user_id: str) -> dict[str, str]:
@@ -144,3 +143,35 @@ def server_from_row(row: Mapping[str, Any]) -> Server:
         name=row["name"],
         gone=row["gone"],
     )
+
+
+# boto3 has these two as classes, and importing it costs each cold start a twelfth.
+def _typed(value: object) -> "AttributeValueTypeDef":
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int():
+            return {"N": str(value)}
+        case Mapping():
+            return {"M": to_item(value)}
+        case list() | tuple():
+            return {"L": [_typed(one) for one in value]}
+    raise TypeError(f"a row has no {type(value).__name__}")
+
+
+def _plain(typed: Mapping[str, Any]) -> Any:
+    ((kind, value),) = typed.items()
+    match kind:
+        case "NULL":
+            return None
+        case "N":
+            return int(value)
+        case "M":
+            return from_item(value)
+        case "L":
+            return [_plain(one) for one in value]
+    return value

@@ -3,19 +3,23 @@
 The only module that speaks HTTP.
 """
 
+import ssl
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import httpx
 from pydantic import BaseModel, ValidationError
 
 from handler import answers
 from handler.credentials import Credentials, SecretUnusable
 from handler.instances import Problem
 from handler.telemetry import Metric, count, logger
+
+if TYPE_CHECKING:
+    import httpx
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 6.0
@@ -27,6 +31,11 @@ LEAST_SECONDS = 1.0
 
 KEEPALIVE_SECONDS = 600.0
 
+AUTHORITIES = Path(__file__).parents[1] / "authorities"
+"""The package's certificate authorities, one file each: OpenSSL reads the one that it needs."""
+
+UNAUTHORIZED, GONE = 401, 410
+
 
 class Unavailable(Exception):
     """A call got no usable answer; `problem` says why."""
@@ -36,10 +45,14 @@ class Unavailable(Exception):
         self.problem = problem
 
 
-def connect(base_url: str) -> httpx.Client:
+def connect(base_url: str) -> "httpx.Client":
     """Return a client that keeps its connections between invocations, and never redirects."""
+    import httpx  # noqa: PLC0415 -- a third of the start, and few events call Composio
+
     limits = httpx.Limits(max_connections=10, keepalive_expiry=KEEPALIVE_SECONDS)
-    return httpx.Client(base_url=base_url, limits=limits, follow_redirects=False)
+    # Outside of the package, httpx brings its own authorities, and reads all of them.
+    trust = ssl.create_default_context(capath=AUTHORITIES) if AUTHORITIES.is_dir() else True
+    return httpx.Client(base_url=base_url, limits=limits, follow_redirects=False, verify=trust)
 
 
 def segment(identifier: str) -> str:
@@ -54,18 +67,26 @@ def segment(identifier: str) -> str:
 
 
 class Transport:
-    """Sends through `http`, a client whose base URL is Composio's; `clock` is Unix seconds."""
+    """Sends through a client that `connect` makes when the first call is due.
+
+    Its base URL is Composio's; `clock` is Unix seconds.
+    """
 
     def __init__(
         self,
-        http: httpx.Client,
+        connect: Callable[[], "httpx.Client"],
         credentials: Credentials,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._http = http
+        self._connect = connect
         self._credentials = credentials
         self._clock = clock
+
+    @cached_property
+    def http(self) -> "httpx.Client":
+        """The client."""
+        return self._connect()
 
     def get(self, path: str, deadline: float, **query: object) -> dict[str, Any]:
         """Return the JSON object at the path.
@@ -88,7 +109,7 @@ class Transport:
         *,
         query: Mapping[str, Any] | None = None,
         body: object = None,
-    ) -> httpx.Response:
+    ) -> "httpx.Response":
         """Send, and send once more where the API key has changed since it was fetched.
 
         Nothing can have come of a call that was not authorised, so that repeats no create.
@@ -98,12 +119,12 @@ class Transport:
         """
         request = partial(self._send_once, method, path, deadline, query=query, body=body)
         response = request()
-        if response.status_code == httpx.codes.UNAUTHORIZED and self._credentials.refresh():
+        if response.status_code == UNAUTHORIZED and self._credentials.refresh():
             response = request()
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        if response.status_code == UNAUTHORIZED:
             count(Metric.COMPOSIO_KEY_REJECTED)
             logger.error("Composio rejects the API key")
-        gone = response.status_code == httpx.codes.GONE
+        gone = response.status_code == GONE
         if gone or "deprecation" in response.headers or "sunset" in response.headers:
             count(Metric.COMPOSIO_DEPRECATED)
             logger.warning("Composio calls an endpoint deprecated", method=method, gone=gone)
@@ -117,12 +138,14 @@ class Transport:
         *,
         query: Mapping[str, Any] | None,
         body: object,
-    ) -> httpx.Response:
+    ) -> "httpx.Response":
+        import httpx  # noqa: PLC0415 -- as in connect
+
         left = deadline - self._clock()
         if left < LEAST_SECONDS:
             raise Unavailable(Problem("no time left for a call to Composio"))
         try:
-            return self._http.request(
+            return self.http.request(
                 method,
                 path,
                 params=query,

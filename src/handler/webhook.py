@@ -12,9 +12,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
-
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from typing import TYPE_CHECKING, Any
 
 from handler import bootstrap
 from handler.callback import Callback
@@ -22,6 +20,9 @@ from handler.deliveries import Deliveries
 from handler.requests import Refused, Request, Response, refusal
 from handler.telemetry import Metric, count, logger, metrics
 from handler.users import Users
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 SETTLE_SECONDS = 3
 """Kept back from the function's time, to store what became of a call."""
@@ -80,7 +81,7 @@ def _door() -> Webhook:
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Answer one request of API Gateway."""
     return _door().answer(event, seconds=context.get_remaining_time_in_millis() / 1000)
 

@@ -15,9 +15,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
-
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from typing import TYPE_CHECKING, Any
 
 from handler import bootstrap
 from handler.decisions import delay
@@ -27,6 +25,9 @@ from handler.sweep import Sweep
 from handler.tasks import Queue
 from handler.telemetry import Metric, count, logger, metrics
 from handler.transport import Unavailable
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 SETTLE_SECONDS = 3
 """Kept back from the function's time, to store what became of a call."""
@@ -108,7 +109,7 @@ def _door() -> Worker:
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Work off one batch of the queue."""
     return _door().work(event["Records"], seconds=context.get_remaining_time_in_millis() / 1000)
 
