@@ -26,6 +26,8 @@ ALSO_THIS_MACHINE = "BUNDLE_ALSO_FOR_THIS_MACHINE"
 SERVICES = frozenset({"dynamodb", "events", "secretsmanager", "sqs"})
 # boto3 is here for its botocore, and is not imported; s3transfer is for boto3.
 NOT_IMPORTED = ("boto3", "s3transfer")
+# Of the utilities, the logger uses this one.
+UTILITIES_IMPORTED = frozenset({"__init__.py", "jmespath_utils"})
 NATIVE = (".so", ".pyd", ".dylib")
 # A fixed time for every file: the same sources make the same package.
 MODIFIED = 315_532_800  # 1980-01-01, the first day that a zip can tell
@@ -67,6 +69,10 @@ def left_out(folder: str, names: Iterable[str]) -> set[str]:
     if path.parts[-2:] == ("botocore", "data"):
         # Files (endpoints, partitions, retry and default settings) are botocore's own: kept.
         return {name for name in names if (path / name).is_dir() and name not in SERVICES}
+    if path.parts[-2:] == ("aws_lambda_powertools", "utilities"):
+        return set(names) - UTILITIES_IMPORTED
+    if path.name == "aws_lambda_powertools":
+        return {"__pycache__", "event_handler", "py.typed"} & set(names)
     unused = {"__pycache__", "bin", ".lock", "py.typed", *NOT_IMPORTED}
     unused |= {name for name in names if name.startswith(tuple(f"{no}-" for no in NOT_IMPORTED))}
     return {name for name in names if name in unused or name.endswith(".pyi")}

@@ -4,7 +4,6 @@ from typing import cast
 
 import httpx
 import pytest
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
@@ -35,12 +34,12 @@ class World:
         self.bookmarks = Bookmarks(Store(cast("DynamoDBClient", self.dynamodb), TABLE))
         store = FakeSecretsManager()
         store.keep("ak_invented")
-        provider = SecretsProvider(boto3_client=cast("SecretsManagerClient", store))
+        secrets = cast("SecretsManagerClient", store)
         http = httpx.Client(
             base_url="https://composio.example", transport=httpx.MockTransport(self._answer)
         )
-        credentials = Credentials(provider, "composio", clock=clock)
-        self.composio = Composio(Transport(http, credentials, clock=clock))
+        credentials = Credentials(secrets, "composio", clock=clock)
+        self.composio = Composio(Transport(lambda: http, credentials, clock=clock))
 
     def catalog(self, *enrolled: str) -> Catalog:
         """Return the catalog of a fresh execution environment; of every server without ids."""

@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
 from handler.composio import Composio
@@ -87,13 +86,13 @@ def store() -> FakeSecretsManager:
 @pytest.fixture
 def composio(network: Network, store: FakeSecretsManager, clock: Clock) -> Composio:
     http = httpx.Client(base_url=BASE_URL, transport=httpx.MockTransport(network))
-    provider = SecretsProvider(boto3_client=cast("SecretsManagerClient", store))
-    credentials = Credentials(provider, "composio", clock=clock)
+    secrets = cast("SecretsManagerClient", store)
+    credentials = Credentials(secrets, "composio", clock=clock)
     # The key has been in use for a while: a rejection may then fetch it again.
     clock.forward(-60)
     credentials.api_key()
     clock.forward(60)
-    return Composio(Transport(http, credentials, clock=clock))
+    return Composio(Transport(lambda: http, credentials, clock=clock))
 
 
 @pytest.fixture
@@ -408,10 +407,10 @@ def test_lost_answer_to_a_question_is_unavailable(
 
 def test_without_a_secret_nothing_is_sent(network: Network, clock: Clock) -> None:
     store = FakeSecretsManager()
-    provider = SecretsProvider(boto3_client=cast("SecretsManagerClient", store))
+    secrets = cast("SecretsManagerClient", store)
     http = httpx.Client(base_url=BASE_URL, transport=httpx.MockTransport(network))
     composio = Composio(
-        Transport(http, Credentials(provider, "composio", clock=clock), clock=clock)
+        Transport(lambda: http, Credentials(secrets, "composio", clock=clock), clock=clock)
     )
     problem = Problem("the secret cannot be read")
 

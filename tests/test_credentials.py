@@ -6,7 +6,6 @@ import traceback
 from typing import cast
 
 import pytest
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.exceptions import ClientError, EndpointConnectionError
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
@@ -32,8 +31,8 @@ def store() -> FakeSecretsManager:
 
 @pytest.fixture
 def credentials(store: FakeSecretsManager, clock: Clock) -> Credentials:
-    provider = SecretsProvider(boto3_client=cast("SecretsManagerClient", store))
-    return Credentials(provider, SECRET_ID, clock=clock)
+    secrets = cast("SecretsManagerClient", store)
+    return Credentials(secrets, SECRET_ID, clock=clock)
 
 
 def test_secret_is_fetched_once_for_key_and_webhook_secrets(

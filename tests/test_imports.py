@@ -54,7 +54,10 @@ ALLOWED: dict[str, set[str]] = {
         "bookmarks", "catalog", "clients", "composio", "credentials", "dynamodb", "provisioning",
         "settings", "sweep", "table", "tasks", "telemetry", "transport",
     },
-    "webhook": {"bootstrap", "callback", "deliveries", "requests", "telemetry", "users"},
+    "snapshot": {"bootstrap", "clients", "telemetry"},
+    "webhook": {
+        "bootstrap", "callback", "deliveries", "requests", "snapshot", "telemetry", "users",
+    },
     "worker": {
         "bootstrap", "decisions", "events", "provisioning", "sweep", "tasks", "telemetry",
         "transport",

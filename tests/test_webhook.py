@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import ClientError
 
 from handler import webhook
 from handler.requests import LARGEST_BODY
@@ -285,10 +285,10 @@ def test_flood_of_forged_deliveries_does_not_flood_secrets_manager(world: World)
 
 
 def test_missing_secret_means_send_it_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(*_: object, **__: object) -> str:
-        raise GetParameterError("AccessDenied")
+    def denied(**_: object) -> str:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetSecretValue")
 
-    monkeypatch.setattr(world.secrets, "get", denied)
+    monkeypatch.setattr(world.secrets, "get_secret_value", denied)
 
     assert world.deliver(SAMPLES["connected"])[0] == 503
 

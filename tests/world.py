@@ -8,8 +8,8 @@ from itertools import count as numbers
 from typing import Any, cast
 
 import httpx
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
 from handler.bookmarks import Bookmarks
@@ -39,16 +39,17 @@ SERVER = "srv_demo"
 GMAIL, SLACK = "ac_gmail", "ac_slack"
 
 
-class SecretStore(SecretsProvider):
+class SecretStore:
     """Secrets Manager with one secret in it."""
 
     def __init__(self) -> None:
         self.secret: dict[str, Any] = {"composio_api_key": API_KEY, "webhook_secrets": [SECRET]}
         self.fetched = 0
 
-    def get(self, *_: Any, **__: Any) -> str:
+    def get_secret_value(self, **_: Any) -> dict[str, Any]:
+        """GetSecretValue."""
         self.fetched += 1
-        return json.dumps(self.secret)
+        return {"SecretString": json.dumps(self.secret)}
 
 
 @dataclass
@@ -230,10 +231,12 @@ class World:
         http = httpx.Client(
             base_url="https://composio.invalid", transport=httpx.MockTransport(self.upstream)
         )
-        self.credentials = Credentials(self.secrets, "secret", clock=lambda: self.now)
+        self.credentials = Credentials(
+            cast("SecretsManagerClient", self.secrets), "secret", clock=lambda: self.now
+        )
         store = Store(cast("DynamoDBClient", self.db), "table")
         self.table, self.bookmarks = Table(store), Bookmarks(store)
-        composio = Composio(Transport(http, self.credentials, clock=lambda: self.now))
+        composio = Composio(Transport(lambda: http, self.credentials, clock=lambda: self.now))
         self.catalog = Catalog(self.bookmarks, composio, self.enrolled, clock=lambda: self.now)
         self.provisioning = Provisioning(
             self.table,

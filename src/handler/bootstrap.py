@@ -48,6 +48,12 @@ def table() -> Table:
 
 
 @cache
+def bookmarks() -> Bookmarks:
+    """Return the sweep's part of the table."""
+    return Bookmarks(_store())
+
+
+@cache
 def queue() -> Queue:
     """Return the queue."""
     return Queue(client("sqs"), settings().queue_url)
@@ -56,7 +62,7 @@ def queue() -> Queue:
 @cache
 def sweep() -> Sweep:
     """Return the sweep."""
-    return Sweep(Bookmarks(_store()), composio(), catalog(), provisioning(), queue())
+    return Sweep(bookmarks(), composio(), catalog(), provisioning(), queue())
 
 
 @cache
@@ -67,10 +73,16 @@ def _store() -> Store:
 @cache
 def composio() -> Composio:
     """Return Composio's verbs."""
-    return Composio(Transport(partial(connect, settings().composio_base_url), credentials()))
+    return Composio(transport())
+
+
+@cache
+def transport() -> Transport:
+    """Return the way to Composio."""
+    return Transport(partial(connect, settings().composio_base_url), credentials())
 
 
 @cache
 def catalog() -> Catalog:
     """Return the catalog."""
-    return Catalog(Bookmarks(_store()), composio(), settings().enrolled)
+    return Catalog(bookmarks(), composio(), settings().enrolled)

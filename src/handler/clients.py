@@ -19,7 +19,7 @@ _CONFIG = Config(
 
 
 @cache
-def client(service: str) -> Any:
+def client(service: str) -> Any:  # noqa: ANN401 -- what is in it depends on the name
     """Return the client of a service, by botocore's name for it; always the same one."""
     return _session().create_client(service, config=_CONFIG)
 

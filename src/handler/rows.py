@@ -163,7 +163,7 @@ def _typed(value: object) -> "AttributeValueTypeDef":
     raise TypeError(f"a row has no {type(value).__name__}")
 
 
-def _plain(typed: Mapping[str, Any]) -> Any:
+def _plain(typed: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- a value of any type
     ((kind, value),) = typed.items()
     match kind:
         case "NULL":

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import httpx
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
 from handler.bookmarks import Bookmarks
@@ -57,10 +57,10 @@ class Environment:
             return self.system.state.now
 
         http = clients.Http(clients.Composio(self))
-        provider = SecretsProvider(boto3_client=cast("Any", clients.SecretsManager(self)))
-        credentials = Credentials(provider, "secret", clock=clock)
+        secrets = cast("SecretsManagerClient", clients.SecretsManager(self))
+        credentials = Credentials(secrets, "secret", clock=clock)
         store = Store(cast("DynamoDBClient", clients.DynamoDB(self)), "table")
-        composio = Composio(Transport(http, credentials, clock=clock))
+        composio = Composio(Transport(lambda: http, credentials, clock=clock))
         bookmarks = Bookmarks(store)
         catalog = Catalog(bookmarks, composio, self.system.enrolled, clock=clock)
         table = Table(store)
