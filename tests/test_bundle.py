@@ -1,8 +1,11 @@
 """The Lambda package: what goes in, and that it runs on both architectures."""
 
+import json
 from pathlib import Path
 
 import pytest
+from botocore.loaders import Loader
+from botocore.regions import EndpointResolver
 
 import bundle
 
@@ -51,3 +54,37 @@ def test_a_native_library_with_one_name_on_both_platforms_fails_the_build(tmp_pa
     (other / "core.abi3.so").write_text("another machine's code")
     with pytest.raises(SystemExit, match=r"one name for two platforms: core\.abi3\.so"):
         bundle.add_natives(package, other)
+
+
+def test_what_is_not_imported_stays_out() -> None:
+    names = ["boto3", "boto3-1.44.5.dist-info", "botocore", "s3transfer", "httpx", "httpx.pyi"]
+    assert bundle.left_out("target", names) == {
+        "boto3",
+        "boto3-1.44.5.dist-info",
+        "s3transfer",
+        "httpx.pyi",
+    }
+    powertools = "target/aws_lambda_powertools"
+    assert bundle.left_out(powertools, ["event_handler", "logging"]) == {"event_handler"}
+    utilities = ["__init__.py", "batch", "jmespath_utils"]
+    assert bundle.left_out(f"{powertools}/utilities", utilities) == {"batch"}
+
+
+def test_our_services_are_found_in_every_region_as_before(tmp_path: Path) -> None:
+    whole = Loader().load_data("endpoints")
+    data = tmp_path / "botocore" / "data"
+    data.mkdir(parents=True)
+    (data / "endpoints.json").write_text(json.dumps(whole))
+
+    bundle.trim_endpoints(tmp_path)
+
+    trimmed = json.loads((data / "endpoints.json").read_text())
+    before, after = EndpointResolver(whole), EndpointResolver(trimmed)
+    regions = [name for one in whole["partitions"] for name in one["regions"]]
+    assert len(regions) > 30
+    for service in bundle.SERVICES:
+        for region in [*regions, "xx-nowhere-9"]:
+            found = after.construct_endpoint(service, region)
+            assert found == before.construct_endpoint(service, region)
+    left = {name for one in trimmed["partitions"] for name in one["services"]}
+    assert left == bundle.SERVICES
