@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from handler import answers
 from handler.credentials import Credentials, SecretUnusable
 from handler.instances import Problem
-from handler.telemetry import Metric, count, logger
+from handler.telemetry import Metric, answered, count, logger
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 6.0
@@ -122,7 +122,7 @@ class Transport:
         if left < LEAST_SECONDS:
             raise Unavailable(Problem("no time left for a call to Composio"))
         try:
-            return self._http.request(
+            response = self._http.request(
                 method,
                 path,
                 params=query,
@@ -131,10 +131,13 @@ class Transport:
                 timeout=httpx.Timeout(min(READ_SECONDS, left), connect=min(CONNECT_SECONDS, left)),
             )
         except httpx.HTTPError as error:
+            count(Metric.COMPOSIO_NO_ANSWER)
             # The exception's text may hold the URL, and so the user.
             raise Unavailable(Problem(f"no answer: {type(error).__name__}")) from None
         except SecretUnusable as error:
             raise Unavailable(Problem(str(error))) from None
+        answered(response.status_code)
+        return response
 
 
 def items(page: Mapping[str, Any], name: str) -> list[object]:
