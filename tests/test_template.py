@@ -85,7 +85,8 @@ def logs_and_traces(function: str) -> list[tuple[str, Any]]:
 def test_environment_is_exactly_the_settings() -> None:
     names = {name.upper() for name in Settings.model_fields}
 
-    assert set(GLOBAL["Environment"]["Variables"]) == names
+    # The logger and the metrics read it themselves.
+    assert set(GLOBAL["Environment"]["Variables"]) == names | {"POWERTOOLS_SERVICE_NAME"}
     assert all("Environment" not in properties for properties in FUNCTIONS.values())
 
 
@@ -264,13 +265,3 @@ def test_announcer_hears_of_each_settled_outcome_and_of_nothing_else() -> None:
     assert image["status"] == {"S": [status.value for status in DETAIL_TYPES]}
     assert source["BatchSize"] <= BATCH
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-
-
-def test_dead_letter_alarms() -> None:
-    alarm = RESOURCES["DeadLetterAlarm"]["Properties"]
-
-    assert alarm["Dimensions"] == [
-        {"Name": "QueueName", "Value": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}}
-    ]
-    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
-    assert alarm["AlarmActions"]["Fn::If"][:2] == ["TellAlarms", [{"Ref": "AlarmTopicArn"}]]
