@@ -564,14 +564,13 @@ def test_deprecated_endpoint_is_counted_and_told(
 def test_each_answer_is_counted_by_its_status(
     composio: Composio,
     network: Network,
-    deadline: float,
     status: int,
     metric: str,
     figured: Figured,
 ) -> None:
     network.will(httpx.Response(status, json={}))
 
-    composio.create_instance(SERVER, USER, deadline=deadline)
+    composio.create_instance(SERVER, USER, deadline=Clock().now + SECONDS)
 
     assert {name: figured(name) for name in ANSWERS if figured(name)} == {metric: [1.0]}
 
