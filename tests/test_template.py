@@ -265,3 +265,27 @@ def test_announcer_hears_of_each_settled_outcome_and_of_nothing_else() -> None:
     assert image["status"] == {"S": [status.value for status in DETAIL_TYPES]}
     assert source["BatchSize"] <= BATCH
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_every_function_runs_a_version_that_an_alarm_takes_back(name: str) -> None:
+    function = GLOBAL | FUNCTIONS[name]
+    preference = function["DeploymentPreference"]
+
+    assert function["AutoPublishAlias"] == "live"
+    assert function["AutoPublishAliasAllProperties"] is True
+    assert function["VersionDescription"] == {"Ref": "Release"}
+    assert preference["Enabled"] == {
+        "Fn::FindInMap": ["Rollouts", {"Ref": "Rollout"}, "CodeDeploy"]
+    }
+    assert preference["Type"] == {"Ref": "Rollout"}
+    for alarm in preference["Alarms"]:
+        watched = RESOURCES[alarm["Ref"]]["Properties"]["Dimensions"][0]["Value"]
+        assert watched == {"Ref": name}
+
+
+def test_only_all_at_once_does_without_codedeploy() -> None:
+    rollouts = TEMPLATE["Mappings"]["Rollouts"]
+
+    assert list(rollouts) == TEMPLATE["Parameters"]["Rollout"]["AllowedValues"]
+    assert [name for name, one in rollouts.items() if not one["CodeDeploy"]] == ["AllAtOnce"]
