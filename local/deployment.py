@@ -76,12 +76,12 @@ def create(endpoint_url: str, build_dir: Path, parameters: Parameters) -> Stack:
     Raises:
         RuntimeError: A resource was not created; the message names it and says why.
     """
-    template = _upload(endpoint_url, build_dir)
+    template_url = _upload(endpoint_url, build_dir)
     client = boto3.client("cloudformation", **connection(endpoint_url))
     overrides = parameters.overrides().items()
     client.create_stack(
         StackName=parameters.stack_name,
-        TemplateBody=template,
+        TemplateURL=template_url,
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in overrides],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
@@ -98,7 +98,10 @@ def create(endpoint_url: str, build_dir: Path, parameters: Parameters) -> Stack:
 
 
 def _upload(endpoint_url: str, build_dir: Path) -> str:
-    """Put the packages into a bucket; the template that says so."""
+    """Put the packages into a bucket, and the template that says so; its URL.
+
+    It is too long to be sent along (51,200 bytes), as `sam deploy` finds, too.
+    """
     client = boto3.client("s3", **connection(endpoint_url))
     client.create_bucket(Bucket=_BUCKET)
 
@@ -108,7 +111,9 @@ def _upload(endpoint_url: str, build_dir: Path) -> str:
 
     template = (build_dir / "template.yaml").read_text()
     # Only what sam has built: it names the folder after the function.
-    return re.sub(r"^(\s+CodeUri: )(\w+)$", packed, template, flags=re.MULTILINE)
+    template = re.sub(r"^(\s+CodeUri: )(\w+)$", packed, template, flags=re.MULTILINE)
+    client.put_object(Bucket=_BUCKET, Key="template.yaml", Body=template.encode())
+    return f"{endpoint_url}/{_BUCKET}/template.yaml"
 
 
 def _zip(folder: Path) -> bytes:

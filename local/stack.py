@@ -43,6 +43,8 @@ class Parameters:
             "ComposioBaseUrl": self.composio_url,
             "McpServerIds": self.mcp_server_ids,
             "LogLevel": self.log_level,
+            # The emulator does not know AWS::Logs::QueryDefinition.
+            "SavedQueries": "no",
         }
 
 

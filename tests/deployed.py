@@ -21,6 +21,7 @@ from local.stack import Stack, fill_secret
 SERVER, GMAIL, SLACK = "srv_demo", "ac_gmail", "ac_slack"
 BOTH = (GMAIL, SLACK)
 PATIENCE_SECONDS = 40
+ALIAS = "live"
 _numbers = itertools.count(1)
 
 
@@ -181,11 +182,7 @@ class Deployed:
 
     def renew(self, **changes: str) -> None:
         """Begin a new execution environment, so that nothing is in memory."""
-        self.functions.update_function_configuration(
-            FunctionName=self.stack.webhook_function_name,
-            Environment={"Variables": self.environment() | changes},
-        )
-        until(self._updated, "the function is updated")
+        publish(self, self.stack.webhook_function_name, **changes)
 
     def put_back(self) -> None:
         """Undo the rotations."""
@@ -193,7 +190,20 @@ class Deployed:
             self.put_secret(self.stack.webhook_secret, api_key=DEFAULT_API_KEY)
             self.renew()
 
-    def _updated(self) -> bool:
-        name = self.stack.webhook_function_name
-        found = self.functions.get_function_configuration(FunctionName=name)
+
+def publish(deployed: Deployed, function: str, **changes: str) -> str:
+    """Change a function's environment, publish it, and let the alias run it; the version."""
+    client = deployed.functions
+
+    def updated() -> bool:
+        found = client.get_function_configuration(FunctionName=function)
         return found["LastUpdateStatus"] == "Successful"
+
+    found = client.get_function_configuration(FunctionName=function)
+    # Without a change nothing would be published.
+    changed = found["Environment"]["Variables"] | changes | {"_PUBLISHED": str(next(_numbers))}
+    client.update_function_configuration(FunctionName=function, Environment={"Variables": changed})
+    until(updated, "the function is updated")
+    version = client.publish_version(FunctionName=function)["Version"]
+    client.update_alias(FunctionName=function, Name=ALIAS, FunctionVersion=version)
+    return version

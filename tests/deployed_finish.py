@@ -13,7 +13,7 @@ import boto3
 from local import messages
 from local.simulator.client import Simulator
 from local.stack import Stack
-from tests.deployed import BOTH, PATIENCE_SECONDS, Deployed, event
+from tests.deployed import ALIAS, BOTH, PATIENCE_SECONDS, Deployed, event
 
 LISTENER = "listener"
 
@@ -169,7 +169,7 @@ class Finishing(Deployed):
 
     def _take_messages(self, *, yes: bool) -> None:
         name = self.stack.worker_function_name
-        (source,) = self.functions.list_event_source_mappings(FunctionName=name)[
+        (source,) = self.functions.list_event_source_mappings(FunctionName=f"{name}:{ALIAS}")[
             "EventSourceMappings"
         ]
         self.functions.update_event_source_mapping(UUID=source["UUID"], Enabled=yes)

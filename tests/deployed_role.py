@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.deployed import SERVER, Deployed, until
+from tests.deployed import SERVER, Deployed, publish
 
 
 def policy(deployed: Deployed, function: str) -> dict[str, Any]:
@@ -49,16 +49,7 @@ def begin_anew(deployed: Deployed, function: str) -> None:
     for sk in (f"SERVER#{SERVER}", "SYNCED"):
         key = {"pk": {"S": "CATALOG"}, "sk": {"S": sk}}
         deployed.dynamodb.delete_item(TableName=deployed.stack.table_name, Key=key)
-
-    def updated() -> bool:
-        found = deployed.functions.get_function_configuration(FunctionName=function)
-        return found["LastUpdateStatus"] == "Successful"
-
-    found = deployed.functions.get_function_configuration(FunctionName=function)
-    deployed.functions.update_function_configuration(
-        FunctionName=function, Environment={"Variables": found["Environment"]["Variables"]}
-    )
-    until(updated, "the function is updated")
+    publish(deployed, function)
 
 
 def _is(one: str, statement: dict[str, Any], action: str, sid: str) -> bool:

@@ -15,7 +15,7 @@ from handler.composio import Composio
 from handler.credentials import Credentials
 from handler.instances import Answer, Problem, Server
 from handler.transport import Transport, Unavailable, connect
-from tests.conftest import Clock, Counted, FakeSecretsManager, Log
+from tests.conftest import ANSWERS, Clock, Counted, FakeSecretsManager, Figured, Log
 
 BASE_URL = "https://composio.example/base"
 API_KEY = "ak_invented"
@@ -547,7 +547,44 @@ def test_deprecated_endpoint_is_counted_and_told(
     ]
 
 
-def test_ordinary_answers_are_neither_counted_nor_told(
+@pytest.mark.parametrize(
+    ("status", "metric"),
+    [
+        (200, "Composio2xx"),
+        (201, "Composio2xx"),
+        (302, "Composio3xx"),
+        (401, "Composio4xx"),
+        (409, "Composio4xx"),
+        (429, "Composio429"),
+        (503, "Composio5xx"),
+        (999, "Composio5xx"),
+    ],
+)
+def test_each_answer_is_counted_by_its_status(
+    composio: Composio,
+    network: Network,
+    status: int,
+    metric: str,
+    figured: Figured,
+) -> None:
+    network.will(httpx.Response(status, json={}))
+
+    composio.create_instance(SERVER, USER, deadline=Clock().now + SECONDS)
+
+    assert {name: figured(name) for name in ANSWERS if figured(name)} == {metric: [1.0]}
+
+
+def test_call_without_an_answer_is_counted(
+    composio: Composio, network: Network, deadline: float, figured: Figured
+) -> None:
+    network.will(httpx.ReadTimeout("slow"))
+
+    composio.create_instance(SERVER, USER, deadline=deadline)
+
+    assert {name for name in ANSWERS if figured(name)} == {"ComposioNoAnswer"}
+
+
+def test_ordinary_answers_are_not_told(
     composio: Composio,
     network: Network,
     deadline: float,

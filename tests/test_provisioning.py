@@ -9,7 +9,17 @@ from botocore.exceptions import ClientError
 from handler.decisions import LEASE_SECONDS
 from handler.events import AccountEvent
 from handler.instances import Status
-from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it, refusal
+from tests.conftest import Figured
+from tests.world import (
+    GMAIL,
+    NOW,
+    SERVER,
+    SLACK,
+    World,
+    account,
+    as_composio_has_it,
+    refusal,
+)
 
 
 @pytest.fixture
@@ -54,6 +64,24 @@ def test_round_trips_are_one_and_three_and_two(world: World) -> None:
 
     world.see(account(SLACK))
     assert world.trips() == (["UpdateItem"] * 2, 0)
+
+
+def test_time_to_ready_is_from_the_newest_required_account(world: World, figured: Figured) -> None:
+    world.now = NOW + 30
+    world.see(account(GMAIL, at=5))
+    world.table.record(account("ac_other", at=29))
+    assert figured("TimeToReady") == []
+
+    world.see(account(SLACK, at=20))
+
+    assert figured("TimeToReady") == [10]
+
+
+def test_time_to_ready_is_not_less_than_none(world: World, figured: Figured) -> None:
+    world.see(account(GMAIL, at=5))
+    world.see(account(SLACK, at=20))
+
+    assert figured("TimeToReady") == [0]
 
 
 def test_order_does_not_matter_and_older_facts_change_nothing(world: World) -> None:

@@ -5,6 +5,8 @@ import pytest
 
 from handler.decisions import LEASE_SECONDS
 from handler.sweep import MOST_QUEUED, OVERLAP_SECONDS
+from handler.telemetry import metrics
+from tests.conftest import Figured
 from tests.world import GMAIL, NOW, SERVER, SLACK, World, account, as_composio_has_it, refusal
 
 
@@ -63,6 +65,50 @@ def test_nothing_is_missed_by_a_pause_of_the_sweep(world: World) -> None:
     world.tick()
 
     assert world.row()["status"] == "ready"
+
+
+def test_sweep_tells_how_many_are_pending_and_how_long_the_oldest_is_due(
+    world: World, figured: Figured
+) -> None:
+    world.upstream.script.extend([refusal(429, "slow", **{"retry-after": "100"})] * 2)
+    for user in ("user_1", "user_2"):
+        world.see(account(GMAIL, user=user))
+        world.see(account(SLACK, user=user))
+        world.now += 50
+    metrics.clear_metrics()
+
+    world.now += 20
+    world.upstream.down = True
+    world.tick()
+
+    assert figured("InstancesPending") == [2]
+    assert figured("OldestDueAge") == [20]
+    assert [task["user_id"] for task in world.sqs.sent if task["task"] == "due"] == ["user_1"]
+
+
+def test_sweep_tells_of_none_pending(world: World, figured: Figured) -> None:
+    metrics.clear_metrics()
+
+    world.tick()
+
+    assert (figured("InstancesPending"), figured("OldestDueAge")) == ([0], [0])
+
+
+def test_full_queue_gets_no_more_and_is_told_of_all_the_same(
+    world: World, figured: Figured
+) -> None:
+    world.upstream.script.append(refusal(429, "slow"))
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+    metrics.clear_metrics()
+    world.sqs.backlog = MOST_QUEUED
+    world.now += 5000
+    world.upstream.down = True
+
+    world.tick()
+
+    assert [task for task in world.sqs.sent if task["task"] == "due"] == []
+    assert figured("OldestDueAge") == [4985]
 
 
 def test_watermark_stays_when_composio_fails_in_the_middle(world: World) -> None:

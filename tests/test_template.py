@@ -85,7 +85,8 @@ def logs_and_traces(function: str) -> list[tuple[str, Any]]:
 def test_environment_is_exactly_the_settings() -> None:
     names = {name.upper() for name in Settings.model_fields}
 
-    assert set(GLOBAL["Environment"]["Variables"]) == names
+    # The logger and the metrics read it themselves.
+    assert set(GLOBAL["Environment"]["Variables"]) == names | {"POWERTOOLS_SERVICE_NAME"}
     assert all("Environment" not in properties for properties in FUNCTIONS.values())
 
 
@@ -266,11 +267,25 @@ def test_announcer_hears_of_each_settled_outcome_and_of_nothing_else() -> None:
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_dead_letter_alarms() -> None:
-    alarm = RESOURCES["DeadLetterAlarm"]["Properties"]
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_every_function_runs_a_version_that_an_alarm_takes_back(name: str) -> None:
+    function = GLOBAL | FUNCTIONS[name]
+    preference = function["DeploymentPreference"]
 
-    assert alarm["Dimensions"] == [
-        {"Name": "QueueName", "Value": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}}
-    ]
-    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
-    assert alarm["AlarmActions"]["Fn::If"][:2] == ["TellAlarms", [{"Ref": "AlarmTopicArn"}]]
+    assert function["AutoPublishAlias"] == "live"
+    assert function["AutoPublishAliasAllProperties"] is True
+    assert function["VersionDescription"] == {"Ref": "Release"}
+    assert preference["Enabled"] == {
+        "Fn::FindInMap": ["Rollouts", {"Ref": "Rollout"}, "CodeDeploy"]
+    }
+    assert preference["Type"] == {"Ref": "Rollout"}
+    for alarm in preference["Alarms"]:
+        watched = RESOURCES[alarm["Ref"]]["Properties"]["Dimensions"][0]["Value"]
+        assert watched == {"Ref": name}
+
+
+def test_only_all_at_once_does_without_codedeploy() -> None:
+    rollouts = TEMPLATE["Mappings"]["Rollouts"]
+
+    assert list(rollouts) == TEMPLATE["Parameters"]["Rollout"]["AllowedValues"]
+    assert [name for name, one in rollouts.items() if not one["CodeDeploy"]] == ["AllAtOnce"]

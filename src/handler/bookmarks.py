@@ -25,9 +25,9 @@ class Bookmarks:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def due(self, now: int, limit: int) -> list[tuple[str, str]]:
-        """Return (user, MCP server) of instances that are due at this Unix time, oldest first."""
-        return [rows.instance_ids(row) for row in self._store.due(now, limit)]
+    def due(self, limit: int) -> list[tuple[str, str, int]]:
+        """Return (user, MCP server, Unix time due) of at most so many, the earliest first."""
+        return [(*rows.instance_ids(row), int(row["due_at"])) for row in self._store.due(limit)]
 
     def catalog(self) -> Shelf:
         """Return the known servers."""

@@ -40,13 +40,13 @@ class Store:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    def due(self, now: int, limit: int) -> list[dict[str, Any]]:
-        """Return the keys of at most so many instances that are due, the longest due first."""
+    def due(self, limit: int) -> list[dict[str, Any]]:
+        """Return the keys of at most so many instances with a due time, the earliest first."""
         page = self._client.query(
             TableName=self._name,
             IndexName=rows.DUE,
-            KeyConditionExpression="due = :due AND due_at <= :now",
-            ExpressionAttributeValues={":due": {"S": rows.DUE}, ":now": {"N": str(now)}},
+            KeyConditionExpression="due = :due",
+            ExpressionAttributeValues={":due": {"S": rows.DUE}},
             Limit=limit,
         )
         return [rows.from_item(item) for item in page["Items"]]

@@ -17,7 +17,7 @@ from handler.decisions import LEASE_SECONDS, missing
 from handler.events import Account, AccountEvent, Ignored
 from handler.instances import Instance, Server, Settlement, Status
 from handler.table import Facts, Table
-from handler.telemetry import Metric, count, hashed, logger
+from handler.telemetry import Metric, count, hashed, logger, took
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +165,9 @@ class Provisioning:
             logger.warning("the claim was lost before it was settled", server_id=server.id)
             return Outcome(server.id, Status.CREATING)
         _tell(instance, settlement)
+        newest = facts.newest(server.required)
+        if settlement.status is Status.READY and newest is not None:
+            took(Metric.TIME_TO_READY, now - newest)
         return Outcome(server.id, settlement.status, settlement.missing)
 
 

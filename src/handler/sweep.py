@@ -21,7 +21,7 @@ from handler.decisions import (
 from handler.events import ConnectedAccount
 from handler.provisioning import Provisioning
 from handler.tasks import Queue
-from handler.telemetry import Metric, count, logger
+from handler.telemetry import Metric, count, logger, took
 from handler.transport import CALL_SECONDS
 
 MOST_QUEUED = 3000
@@ -110,13 +110,15 @@ class Sweep:
         self._bookmarks.leave_backfill(server_id, None, token=token)
 
     def _due(self, _: float) -> None:
-        room = MOST_QUEUED - self._queue.depth()
-        if room <= 0:
-            return
-        due = self._bookmarks.due(int(self._clock()), room)
+        pending = self._bookmarks.due(MOST_QUEUED)
+        now = int(self._clock())
+        count(Metric.INSTANCES_PENDING, len(pending))
+        took(Metric.OLDEST_DUE_AGE, now - min((at for *_, at in pending), default=now))
+        room = max(MOST_QUEUED - self._queue.depth(), 0)
         self._queue.send(
             {"task": "due", "user_id": user_id, "server_id": server_id}
-            for user_id, server_id in due
+            for user_id, server_id, at in pending[:room]
+            if at <= now
         )
 
     def _catalog_part(self, deadline: float) -> None:

@@ -3,7 +3,9 @@
 Each write is one round trip: conditions, not reads, decide who wins.
 """
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from handler import rows
@@ -23,6 +25,11 @@ class Facts:
     def active(self) -> frozenset[str]:
         """The auth configs for which the user has an active account."""
         return frozenset(one.auth_config_id for one in self.accounts if one.active)
+
+    def newest(self, required: AbstractSet[str]) -> float | None:
+        """Return the Unix time of the newest fact about an active account that is required."""
+        moments = [a.updated_at for a in self.accounts if a.active and a.auth_config_id in required]
+        return datetime.fromisoformat(max(moments)).timestamp() if moments else None
 
 
 class Table:

@@ -1,10 +1,13 @@
 """The one logger and the one set of metrics, and the name of every metric.
 
-Metrics are lines in the log (embedded metric format): no call, no permission.
+Metrics are lines in the log (embedded metric format): no call, no permission. Their dimension
+`service` is the stack's name (`POWERTOOLS_SERVICE_NAME`), so that two stacks in one account are
+told apart.
 """
 
 import hashlib
 import logging
+import os
 from enum import StrEnum
 
 from aws_lambda_powertools import Logger, Metrics
@@ -29,10 +32,19 @@ class Metric(StrEnum):
     INSTANCE_WAITING = "InstanceWaiting"
     INSTANCE_RETRYING = "InstanceRetrying"
     INSTANCE_FAILED = "InstanceFailed"
+    TIME_TO_READY = "TimeToReady"
+    INSTANCES_PENDING = "InstancesPending"
+    OLDEST_DUE_AGE = "OldestDueAge"
     OUTCOME_ANNOUNCED = "OutcomeAnnounced"
     SWEEP_RUN = "SweepRun"
     SWEEP_FAILED = "SweepFailed"
     CATALOG_UNAVAILABLE = "CatalogUnavailable"
+    COMPOSIO_2XX = "Composio2xx"
+    COMPOSIO_3XX = "Composio3xx"
+    COMPOSIO_4XX = "Composio4xx"
+    COMPOSIO_429 = "Composio429"
+    COMPOSIO_5XX = "Composio5xx"
+    COMPOSIO_NO_ANSWER = "ComposioNoAnswer"
     COMPOSIO_KEY_REJECTED = "ComposioKeyRejected"
     COMPOSIO_DEPRECATED = "ComposioDeprecated"
 
@@ -42,8 +54,9 @@ class Metric(StrEnum):
 for library in ("boto3", "botocore", "httpcore", "httpx", "urllib3"):
     logging.getLogger(library).setLevel(logging.WARNING)
 
-logger = Logger(service=SERVICE)
-metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+_stack = os.environ.get("POWERTOOLS_SERVICE_NAME", SERVICE)
+logger = Logger(service=_stack)
+metrics = Metrics(namespace=NAMESPACE, service=_stack)
 
 
 def hashed(user_id: str) -> str:
@@ -51,6 +64,17 @@ def hashed(user_id: str) -> str:
     return hashlib.sha256(user_id.encode(errors="replace")).hexdigest()[:16]
 
 
-def count(metric: Metric) -> None:
-    """Add one to the metric."""
-    metrics.add_metric(name=metric, unit=MetricUnit.Count, value=1)
+def count(metric: Metric, number: int = 1) -> None:
+    """Add so many to the metric."""
+    metrics.add_metric(name=metric, unit=MetricUnit.Count, value=number)
+
+
+def took(metric: Metric, seconds: float) -> None:
+    """Tell of a time; two clocks that differ make it no less than none."""
+    metrics.add_metric(name=metric, unit=MetricUnit.Seconds, value=max(seconds, 0))
+
+
+def answered(status: int) -> None:
+    """Count an answer of Composio by its HTTP status."""
+    kind = str(status) if status == 429 else f"{min(max(status // 100, 2), 5)}XX"
+    count(Metric[f"COMPOSIO_{kind}"])

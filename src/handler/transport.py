@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from handler import answers
 from handler.credentials import Credentials, SecretUnusable
 from handler.instances import Problem
-from handler.telemetry import Metric, count, logger
+from handler.telemetry import Metric, answered, count, logger
 
 if TYPE_CHECKING:
     import httpx
@@ -145,7 +145,7 @@ class Transport:
         if left < LEAST_SECONDS:
             raise Unavailable(Problem("no time left for a call to Composio"))
         try:
-            return self.http.request(
+            response = self.http.request(
                 method,
                 path,
                 params=query,
@@ -154,10 +154,13 @@ class Transport:
                 timeout=httpx.Timeout(min(READ_SECONDS, left), connect=min(CONNECT_SECONDS, left)),
             )
         except httpx.HTTPError as error:
+            count(Metric.COMPOSIO_NO_ANSWER)
             # The exception's text may hold the URL, and so the user.
             raise Unavailable(Problem(f"no answer: {type(error).__name__}")) from None
         except SecretUnusable as error:
             raise Unavailable(Problem(str(error))) from None
+        answered(response.status_code)
+        return response
 
 
 def items(page: Mapping[str, Any], name: str) -> list[object]:
