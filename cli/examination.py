@@ -1,0 +1,162 @@
+"""Gathers what `doctor` judges; each fact says why where it could not be had."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from cli import secret, subscription
+from cli.facts import Facts
+from cli.secret import Secret
+from cli.stack import Stack, soon
+from cli.trouble import EXPECTED, explained
+from handler import rows
+from handler.instances import Server
+from handler.transport import Unavailable, segment
+
+_MCP = "/api/v3/mcp/servers"
+
+
+def examine(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
+    """Look at everything; `clock` is this machine's, in Unix seconds."""
+    kept = _had(lambda: secret.read(stack))
+    sound = kept if isinstance(kept, Secret) else None
+    composio, key_rejected, response = _reach(stack)
+    clocks = {"AWS": _aws_offset(stack, clock)}
+    if response is not None:
+        clocks["Composio"] = _offset(response.headers, clock)
+    with _together() as ask:
+        servers = ask(lambda: _servers(stack))
+        auth_configs = ask(lambda: frozenset(stack.composio.toolkits(deadline=soon())))
+        found = ask(lambda: subscription.current(stack.transport))
+        offered = ask(lambda: tuple(subscription.offered(stack.transport)))
+        deprecated = ask(lambda: _deprecated(stack, response))
+        queued = ask(stack.queue.depth)
+        worker_takes = ask(lambda: _worker_takes(stack))
+        dead = ask(lambda: waiting(stack, "DeadLetterQueueUrl"))
+        schedule = ask(lambda: _schedule(stack))
+        swept_ago = ask(lambda: _swept_ago(stack, clock))
+    said = deprecated()
+    return Facts(
+        webhook_url=stack.webhook_url,
+        enrolled=stack.enrolled,
+        has_api_key=sound.has_api_key if sound else str(kept),
+        webhook_secrets=sound.webhook_secrets if sound else (),
+        composio=composio,
+        key_rejected=key_rejected,
+        servers=servers(),
+        auth_configs=auth_configs(),
+        subscription=found(),
+        offered=offered(),
+        queued=queued(),
+        worker_takes=worker_takes(),
+        dead=dead(),
+        schedule=schedule(),
+        swept_ago=swept_ago(),
+        clocks=clocks,
+        deprecated=said if isinstance(said, Mapping) else {},
+    )
+
+
+def waiting(stack: Stack, output: str) -> int:
+    """Return about how many messages of a queue (the output with its URL) can be received."""
+    answer = stack.sqs.get_queue_attributes(
+        QueueUrl=stack.outputs[output], AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def swept_at(stack: Stack) -> int | None:
+    """Return when the last sweep that reached its end began (Unix seconds), or None."""
+    for row in stack.store.partition(rows.WATERMARK_KEY["pk"]):
+        return int(row["read_until"])
+    return None
+
+
+@contextmanager
+def _together() -> Iterator[Callable[[Callable[[], Any]], Callable[[], Any]]]:
+    """Yield what asks at once, and returns what to call for the answer."""
+    with ThreadPoolExecutor(8) as pool:
+        yield lambda question: pool.submit(_had, question).result
+
+
+def _had(question: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it returns
+    try:
+        return question()
+    except EXPECTED as error:
+        return str(explained(error))
+
+
+def _reach(stack: Stack) -> tuple[str, bool, httpx.Response | None]:
+    """Return why Composio cannot be asked ("" if it can), whether for the key, and an answer."""
+    try:
+        response = stack.transport.send("GET", _MCP, soon(), query={"limit": 1})
+    except Unavailable as nothing:
+        return nothing.problem.message, False, None
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        return "HTTP 401", True, response
+    if response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        return f"HTTP {response.status_code}", False, response
+    return "", False, response
+
+
+def _servers(stack: Stack) -> Mapping[str, Server]:
+    if stack.enrolled is None:
+        return stack.composio.list_servers(deadline=soon())
+    return {one: stack.composio.get_server(one, deadline=soon()) for one in sorted(stack.enrolled)}
+
+
+def _deprecated(stack: Stack, first: httpx.Response | None) -> dict[str, str]:
+    """Return what the MCP endpoints' headers say, by path.
+
+    Create-instance is not called for that: its list of instances stands under the same path.
+    """
+    found = {} if first is None else {_MCP: first}
+    for one in stack.catalog.known().servers[:1]:
+        path = f"{_MCP}/{segment(one.id)}/instances"
+        found[path] = stack.transport.send("GET", path, soon(), query={"limit": 1})
+    return {path: text for path, response in found.items() if (text := _outdated(response))}
+
+
+def _outdated(response: httpx.Response) -> str:
+    if response.status_code == httpx.codes.GONE:
+        return "gone (410)"
+    names = ("deprecation", "sunset")
+    said = [f"{name} {response.headers[name]}" for name in names if name in response.headers]
+    return ", ".join(said)
+
+
+def _worker_takes(stack: Stack) -> bool:
+    name = stack.outputs["WorkerFunctionName"]
+    listed = stack.functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    return any(
+        one.get("State") in {"Enabled", "Enabling", "Creating", "Updating"} for one in listed
+    )
+
+
+def _schedule(stack: Stack) -> bool:
+    found = stack.events.describe_rule(Name=stack.outputs["SweepRuleName"])
+    return found["State"] != "DISABLED"
+
+
+def _swept_ago(stack: Stack, clock: Callable[[], float]) -> int | None:
+    at = swept_at(stack)
+    return None if at is None else int(clock() - at)
+
+
+def _aws_offset(stack: Stack, clock: Callable[[], float]) -> float:
+    answer = stack.sqs.get_queue_attributes(
+        QueueUrl=stack.outputs["QueueUrl"], AttributeNames=["QueueArn"]
+    )
+    return _offset(answer["ResponseMetadata"]["HTTPHeaders"], clock)
+
+
+def _offset(headers: Mapping[str, str], clock: Callable[[], float]) -> float:
+    """Return how far the sender's clock is ahead; its header has whole seconds."""
+    if "date" not in headers:
+        return 0
+    return parsedate_to_datetime(headers["date"]).timestamp() - clock()
