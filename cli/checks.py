@@ -3,10 +3,11 @@
 Pure: no clock, no call.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cli.facts import Facts, Finding
-from cli.subscription import lacking
+from cli.subscription import Subscription, lacking
+from handler.instances import Server
 
 SWEEP_SECONDS = 300
 SKEW_SECONDS = 60
@@ -22,10 +23,12 @@ def findings(facts: Facts) -> Iterator[Finding]:
     yield _composio(facts)
     if not facts.composio:
         yield _servers(facts)
-        yield _auth_configs(facts)
+        if not isinstance(facts.servers, str):
+            yield _auth_configs(facts, facts.servers)
         yield _events(facts)
         yield _webhook(facts)
-        yield _signing(facts)
+        if isinstance(facts.subscription, Subscription):
+            yield _signing(facts, facts.subscription)
     yield _queue(facts)
     yield _dead_letters(facts)
     yield _sweep(facts)
@@ -75,11 +78,11 @@ def _servers(facts: Facts) -> Finding:
     return Finding(name, "ok", said)
 
 
-def _auth_configs(facts: Facts) -> Finding:
+def _auth_configs(facts: Facts, servers: Mapping[str, Server]) -> Finding:
     name = "auth configs"
-    if isinstance(facts.auth_configs, str) or isinstance(facts.servers, str):
+    if isinstance(facts.auth_configs, str):
         return Finding(name, "note", "could not be read", "give the API key auth_configs: read")
-    required = frozenset[str]().union(*(one.required for one in facts.servers.values()))
+    required = frozenset[str]().union(*(one.required for one in servers.values()))
     lost = sorted(required - facts.auth_configs)
     if lost:
         remedy = "make it again at Composio, or take it off the MCP server"
@@ -117,10 +120,9 @@ def _webhook(facts: Facts) -> Finding:
     return Finding(name, "ok", "the subscription comes here, with every account event")
 
 
-def _signing(facts: Facts) -> Finding:
+def _signing(facts: Facts, found: Subscription) -> Finding:
     name = "signing"
-    found = facts.subscription
-    if found is None or isinstance(found, str) or not found.secret:
+    if not found.secret:
         return Finding(
             name, "note", "Composio does not show what it signs with", "provisioner send"
         )

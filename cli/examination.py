@@ -43,7 +43,6 @@ def examine(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
     said = deprecated()
     return Facts(
         webhook_url=stack.webhook_url,
-        enrolled=stack.enrolled,
         has_api_key=sound.has_api_key if sound else str(kept),
         webhook_secrets=sound.webhook_secrets if sound else (),
         composio=composio,

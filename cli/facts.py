@@ -26,7 +26,6 @@ class Facts:
     """
 
     webhook_url: str
-    enrolled: frozenset[str] | None
     has_api_key: bool | str
     webhook_secrets: tuple[str, ...]
     composio: str

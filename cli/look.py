@@ -86,9 +86,11 @@ def list_(
         if server in {None, one.server_id}
     ]
     some = found[: limit or None]
-    said = f"{len(some)} of {len(found)}" if len(some) < len(found) else f"{len(found)}"
+    said = f"{len(some)} of {len(found)}" if len(some) < len(found) else f"{len(found)} in all"
     at.screen.show(
-        {"total": len(found), "instances": [asdict(one) for one in some]}, listed(some), said
+        {"total": len(found), "instances": [asdict(one) for one in some]},
+        *([listed(some)] if some else []),
+        said,
     )
 
 

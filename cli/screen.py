@@ -37,7 +37,8 @@ class Screen:
             self.out.file.write(json.dumps(value, default=plain) + "\n")
             return
         for each in shown:
-            self.out.print(each)
+            # A line that is cut into two cannot be searched, nor a command pasted.
+            self.out.print(each, soft_wrap=isinstance(each, str))
 
     def say(self, text: str, style: str = "") -> None:
         """Say something beside the result."""
