@@ -20,8 +20,10 @@ CONNECT = "provisioner connect-webhook"
 def findings(facts: Facts) -> Iterator[Finding]:
     """Yield the findings, what the others rest on first."""
     yield _secret(facts)
-    yield _composio(facts)
-    if not facts.composio:
+    if facts.has_api_key is True:
+        yield _composio(facts)
+    asked = facts.has_api_key is True and not facts.composio
+    if asked:
         yield _servers(facts)
         if not isinstance(facts.servers, str):
             yield _auth_configs(facts, facts.servers)
@@ -33,7 +35,7 @@ def findings(facts: Facts) -> Iterator[Finding]:
     yield _dead_letters(facts)
     yield _sweep(facts)
     yield _clock(facts)
-    if not facts.composio:
+    if asked:
         yield _deprecation(facts)
 
 

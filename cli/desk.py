@@ -4,12 +4,13 @@ from functools import cached_property
 
 import typer
 
+from cli.locate import find
 from cli.screen import Screen
-from cli.stack import Stack, find
+from cli.stack import Stack
 
 
 class Desk:
-    """The operator's desk; `name` and `local` say which stack, as in `cli.stack.find`."""
+    """The operator's desk; `name` and `local` say which stack, as in `cli.locate.find`."""
 
     def __init__(self, screen: Screen, *, name: str | None, local: bool | None) -> None:
         self.screen = screen
@@ -20,6 +21,11 @@ class Desk:
     def stack(self) -> Stack:
         """The stack; raises Trouble where it is not found."""
         return find(self._name, local=self._local)
+
+    def close(self) -> None:
+        """Close the connections that there are."""
+        if "stack" in vars(self):
+            self.stack.close()
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask, unless it is said already; end the command on a no."""

@@ -81,7 +81,8 @@ def options(
     The stack is found by its name; without one, that of a running make serve comes first.
     Region and credentials are the usual ones of AWS (AWS_REGION, AWS_PROFILE, …).
     """
-    ctx.obj = Desk(Screen(as_json=as_json), name=stack_name, local=local)
+    ctx.obj = at = Desk(Screen(as_json=as_json), name=stack_name, local=local)
+    ctx.call_on_close(at.close)
 
 
 app = typer.Typer(

@@ -1,20 +1,18 @@
-"""The deployed stack, found by its outputs, and what a command works on through it."""
+"""The deployed stack, by its outputs, and what a command works on through it."""
 
 import time
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
+import httpx
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from botocore.client import BaseClient
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
-from cli.trouble import Trouble
 from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog
 from handler.composio import Composio
@@ -24,23 +22,19 @@ from handler.settings import EVERY_SERVER, LOOPBACK
 from handler.table import Table
 from handler.tasks import Queue
 from handler.transport import Transport, connect
-from local import stack as served
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-DEFAULT_NAME = "mcp-instance-provisioner"
-SAMCONFIG = Path("samconfig.toml")
 THREADS = 8
 CALL_SECONDS = 20
 """For one call to Composio, with its repetition."""
 
-_CONFIG = Config(
+CONFIG = Config(
     connect_timeout=5,
     read_timeout=30,
     retries={"mode": "standard", "total_max_attempts": 4},
@@ -86,30 +80,36 @@ class Stack:
         ids = self.parameters["McpServerIds"]
         return None if ids == EVERY_SERVER else frozenset(ids.split(","))
 
+    def close(self) -> None:
+        """Close the connections of the clients that were made."""
+        for made in vars(self).values():
+            if isinstance(made, BaseClient | httpx.Client):
+                made.close()
+
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
         """The client of DynamoDB."""
-        return boto3.client("dynamodb", config=_CONFIG, **self.connection)
+        return boto3.client("dynamodb", config=CONFIG, **self.connection)
 
     @cached_property
     def sqs(self) -> "SQSClient":
         """The client of SQS."""
-        return boto3.client("sqs", config=_CONFIG, **self.connection)
+        return boto3.client("sqs", config=CONFIG, **self.connection)
 
     @cached_property
     def secrets(self) -> "SecretsManagerClient":
         """The client of Secrets Manager."""
-        return boto3.client("secretsmanager", config=_CONFIG, **self.connection)
+        return boto3.client("secretsmanager", config=CONFIG, **self.connection)
 
     @cached_property
     def events(self) -> "EventBridgeClient":
         """The client of EventBridge."""
-        return boto3.client("events", config=_CONFIG, **self.connection)
+        return boto3.client("events", config=CONFIG, **self.connection)
 
     @cached_property
     def functions(self) -> "LambdaClient":
         """The client of Lambda."""
-        return boto3.client("lambda", config=_CONFIG, **self.connection)
+        return boto3.client("lambda", config=CONFIG, **self.connection)
 
     @cached_property
     def store(self) -> Store:
@@ -136,7 +136,12 @@ class Stack:
         """Authorised calls to Composio."""
         provider = SecretsProvider(boto3_client=self.secrets)
         credentials = Credentials(provider, self.outputs["SecretId"])
-        return Transport(connect(self.parameters["ComposioBaseUrl"].rstrip("/")), credentials)
+        return Transport(self.http, credentials)
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        """Connections to Composio."""
+        return connect(self.parameters["ComposioBaseUrl"].rstrip("/"))
 
     @cached_property
     def composio(self) -> Composio:
@@ -147,55 +152,3 @@ class Stack:
     def catalog(self) -> Catalog:
         """The enrolled MCP servers."""
         return Catalog(self.bookmarks, self.composio, self.enrolled)
-
-
-def find(name: str | None, *, local: bool | None) -> Stack:
-    """Find the stack.
-
-    Args:
-        name: Of the stack at AWS; None for what samconfig.toml says.
-        local: Whether it is the one of `make serve`; None: if one is running, and no name given.
-
-    Raises:
-        Trouble: It is not there.
-    """
-    running = _served() if local or (local is None and name is None) else None
-    if local and not running:
-        raise Trouble("no stack is being served by this checkout", "make serve")
-    name = running.stack_name if running else name or _configured()
-    connection: Mapping[str, Any] = {**running.connection} if running else {}
-    client: CloudFormationClient = boto3.client("cloudformation", config=_CONFIG, **connection)
-    try:
-        (found,) = client.describe_stacks(StackName=name)["Stacks"]
-    except ClientError as error:
-        if "does not exist" not in str(error):
-            raise
-        raise Trouble(
-            f"there is no stack {name} in {client.meta.region_name}",
-            "sam deploy --guided, or say --stack-name, AWS_REGION, AWS_PROFILE; local: make serve",
-        ) from None
-    return Stack(
-        name,
-        {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
-        {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])},
-        connection,
-    )
-
-
-def _served() -> served.Stack | None:
-    try:
-        return served.read()
-    except FileNotFoundError:
-        return None
-
-
-def _configured() -> str:
-    """Return the stack's name as `sam deploy` of this folder would take it."""
-    try:
-        default = tomllib.loads(SAMCONFIG.read_text())["default"]
-    except (OSError, KeyError, tomllib.TOMLDecodeError):
-        return DEFAULT_NAME
-    for part in ("deploy", "global"):
-        if name := default.get(part, {}).get("parameters", {}).get("stack_name"):
-            return str(name)
-    return DEFAULT_NAME

@@ -14,7 +14,7 @@ from botocore.exceptions import (
 )
 from typer.testing import CliRunner
 
-from cli import desk, stack
+from cli import desk, locate
 from cli.main import COMMANDS, app
 from cli.secret import Secret, read
 from cli.stack import Stack
@@ -120,8 +120,8 @@ def test_the_shell_completes_statuses() -> None:
     [
         ('[default.deploy.parameters]\nstack_name = "deployed"', "deployed"),
         ('[default.global.parameters]\nstack_name = "all"', "all"),
-        ("[default]", stack.DEFAULT_NAME),
-        ("no toml", stack.DEFAULT_NAME),
+        ("[default]", locate.DEFAULT_NAME),
+        ("no toml", locate.DEFAULT_NAME),
     ],
 )
 def test_the_stack_is_the_one_that_sam_deploys(
@@ -130,20 +130,20 @@ def test_the_stack_is_the_one_that_sam_deploys(
     (tmp_path / "samconfig.toml").write_text(text)
     monkeypatch.chdir(tmp_path)
 
-    assert stack._configured() == name
+    assert locate._configured() == name
 
 
 def test_of_this_checkout_that_is_the_name_in_samconfig() -> None:
-    assert stack._configured() == stack.DEFAULT_NAME
+    assert locate._configured() == locate.DEFAULT_NAME
 
 
 def test_without_a_served_stack_local_says_how_to_have_one(
-    tmp_path: Path, monkeypatch: Any
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stack.served, "read", lambda: (_ for _ in ()).throw(FileNotFoundError))
+    monkeypatch.setattr("cli.locate.served.read", lambda: Path("nowhere").read_text())
 
     with pytest.raises(Trouble) as trouble:
-        stack.find(None, local=True)
+        locate.find(None, local=True)
     assert trouble.value.remedy == "make serve"
 
 

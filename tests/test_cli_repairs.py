@@ -11,7 +11,7 @@ from cli.survey import of_row, waiting_of
 from cli.trouble import Trouble
 from handler import rows
 from handler.instances import Server, Status
-from handler.rows import accounts_key, account_to_row
+from handler.rows import account_to_row, accounts_key
 from tests.office import stack_of
 from tests.world import GMAIL, SERVER, SLACK, World, account, refusal
 
@@ -36,7 +36,7 @@ def status(world: World, user: str) -> str:
 
 
 def now_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repairs.time, "time", lambda: world.now)
+    monkeypatch.setattr("cli.repairs.time.time", lambda: world.now)
 
 
 def test_a_failed_instance_is_made_by_the_worker_and_by_one_call(
