@@ -12,6 +12,7 @@ from cli.examination import waiting
 from cli.screen import table
 from cli.stack import Stack
 from cli.trouble import Trouble
+from handler import rows
 from handler.instances import Server, Status
 
 POLL_SECONDS = 1.0
@@ -143,8 +144,8 @@ def _theirs(stack: Stack, user_id: str | None) -> list[survey.Entry]:
         return survey.entries(stack, {Status.FAILED})
     return [
         survey.of_row(row)
-        for row in stack.store.partition(f"USER#{user_id}")
-        if row["sk"].startswith("INSTANCE#")
+        for row in stack.store.partition(rows.accounts_key(user_id)["pk"])
+        if row["sk"].startswith(rows.INSTANCE)
     ]
 
 

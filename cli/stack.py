@@ -1,5 +1,6 @@
 """The deployed stack, by its outputs, and what a command works on through it."""
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,6 +48,19 @@ def soon() -> float:
     return time.time() + CALL_SECONDS
 
 
+def _read_at_once(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
+) -> None:
+    """Read the page of a scan as the JSON that it is.
+
+    botocore's parser looks up the shape of each value: 2 s for 10,000 users where this takes
+    a tenth. Only binary values would need it, and the table has none.
+    """
+    if response_dict["status_code"] == httpx.codes.OK:
+        customized_response_dict.update(json.loads(response_dict["body"]))
+        response_dict["body"] = b"{}"
+
+
 @dataclass(frozen=True)
 class Stack:
     """A stack: its outputs and parameters; `connection` is what boto3's clients need besides."""
@@ -89,7 +103,9 @@ class Stack:
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
         """The client of DynamoDB."""
-        return boto3.client("dynamodb", config=CONFIG, **self.connection)
+        client = boto3.client("dynamodb", config=CONFIG, **self.connection)
+        client.meta.events.register("before-parse.dynamodb.Scan", _read_at_once)
+        return client
 
     @cached_property
     def sqs(self) -> "SQSClient":

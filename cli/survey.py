@@ -51,12 +51,11 @@ def entries(stack: Stack, wanted: Iterable[Status]) -> list[Entry]:
     elif Status.WAITING not in statuses:
         found = list(map(of_row, _scan(stack, _stored(statuses))))
     else:
-        with ThreadPoolExecutor(2) as pool:
-            accounts = pool.submit(lambda: list(_scan(stack, _ACCOUNTS)))
-            instances = [of_row(row) for row in _scan(stack, _stored(frozenset(Status)))]
-        waiting = waiting_of(accounts.result(), instances, stack.catalog.known().servers)
-        found = [one for one in instances if one.status in statuses - {Status.WAITING}]
-        found += waiting
+        table = list(_scan(stack, {}))
+        accounts = [row for row in table if row["sk"] == rows.ACCOUNTS]
+        stored = [of_row(row) for row in table if row["sk"].startswith(rows.INSTANCE)]
+        found = waiting_of(accounts, stored, stack.catalog.known().servers)
+        found += [one for one in stored if one.status in statuses - {Status.WAITING}]
     return sorted(found, key=lambda one: (one.user_id, one.server_id))
 
 
@@ -102,12 +101,6 @@ def waiting_of(
                 )
             )
     return found
-
-
-_ACCOUNTS: dict[str, Any] = {
-    "FilterExpression": "sk = :sk",
-    "ExpressionAttributeValues": {":sk": {"S": rows.ACCOUNTS}},
-}
 
 
 def _stored(statuses: frozenset[Status]) -> dict[str, Any]:
