@@ -116,7 +116,7 @@ def import_(
         replay.place_of(file).unlink(missing_ok=True)
     at.screen.show(
         {"lines": total, "sent": 0 if dry_run else total - start, "skipped": start},
-        f"{total} events, {start} of them sent before, {'nothing' if dry_run else 'the rest'} sent",
+        f"events: {total}, sent before: {start}, sent now: {0 if dry_run else total - start}",
     )
 
 
@@ -132,11 +132,11 @@ def forget(
     """
     at = desk.of(ctx)
     facts, instances = at.stack.table.user(user_id)
-    at.screen.say(f"{len(facts.accounts)} accounts and {len(instances)} instances are stored here")
+    at.screen.say(f"stored here: accounts {len(facts.accounts)}, instances {len(instances)}")
     if facts.accounts or instances:
         at.confirm(f"Erase all that {at.stack.name} knows of {user_id}?", yes=yes)
     number = repairs.forget(at.stack, user_id)
-    at.screen.show({"user_id": user_id, "erased": number}, f"{number} rows erased")
+    at.screen.show({"user_id": user_id, "erased": number}, f"rows erased: {number}")
 
 
 def _theirs(stack: Stack, user_id: str | None) -> list[survey.Entry]:

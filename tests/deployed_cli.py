@@ -44,8 +44,9 @@ class Operator:
 
     def fail(self, *users: str) -> None:
         """Let the instances of these users fail, though they have all accounts."""
-        path = "*/instances"
-        self.at.composio.add_fault(method="POST", path=path, status=422, times=None, message="No")
+        self.at.composio.add_fault(
+            method="POST", path="*/instances", status=422, times=None, message="No more instances"
+        )
         for user in users:
             assert self.at.connect(user, *BOTH).instance == ("failed", [])
         self.at.composio.clear_faults()
