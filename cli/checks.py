@@ -185,8 +185,11 @@ def _clock(facts: Facts) -> Finding:
 
 
 def _deprecation(facts: Facts) -> Finding:
+    name = "deprecation"
+    if isinstance(facts.deprecated, str):
+        return Finding(name, "note", facts.deprecated, "run it again")
     if facts.deprecated:
         said = "; ".join(f"{path}: {text}" for path, text in facts.deprecated.items())
         remedy = "look for a newer release of this project before the day it goes"
-        return Finding("deprecation", "bad", said, remedy)
-    return Finding("deprecation", "ok", "Composio calls no endpoint that is used deprecated")
+        return Finding(name, "bad", said, remedy)
+    return Finding(name, "ok", "Composio calls no endpoint that is used deprecated")

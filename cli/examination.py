@@ -1,9 +1,8 @@
 """Gathers what `doctor` judges; each fact says why where it could not be had."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -12,7 +11,7 @@ import httpx
 from cli import secret, subscription
 from cli.facts import Facts
 from cli.secret import Secret
-from cli.stack import Stack, soon
+from cli.stack import THREADS, Stack, soon
 from cli.trouble import EXPECTED, explained
 from handler import rows
 from handler.instances import Server
@@ -29,35 +28,28 @@ def examine(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
     clocks = {"AWS": _aws_offset(stack, clock)}
     if response is not None:
         clocks["Composio"] = _offset(response.headers, clock)
-    with _together() as ask:
-        servers = ask(lambda: _servers(stack))
-        auth_configs = ask(lambda: frozenset(stack.composio.toolkits(deadline=soon())))
-        found = ask(lambda: subscription.current(stack.transport))
-        offered = ask(lambda: tuple(subscription.offered(stack.transport)))
-        deprecated = ask(lambda: _deprecated(stack, response))
-        queued = ask(stack.queue.depth)
-        worker_takes = ask(lambda: _worker_takes(stack))
-        dead = ask(lambda: waiting(stack, "DeadLetterQueueUrl"))
-        schedule = ask(lambda: _schedule(stack))
-        swept_ago = ask(lambda: _swept_ago(stack, clock))
-    said = deprecated()
+    questions: dict[str, Callable[[], Any]] = {
+        "servers": lambda: _servers(stack),
+        "auth_configs": lambda: frozenset(stack.composio.toolkits(deadline=soon())),
+        "subscription": lambda: subscription.current(stack.transport),
+        "offered": lambda: tuple(subscription.offered(stack.transport)),
+        "deprecated": lambda: _deprecated(stack, response),
+        "queued": stack.queue.depth,
+        "worker_takes": lambda: _worker_takes(stack),
+        "dead": lambda: waiting(stack, "DeadLetterQueueUrl"),
+        "schedule": lambda: _schedule(stack),
+        "swept_ago": lambda: _swept_ago(stack, clock),
+    }
+    with ThreadPoolExecutor(THREADS) as pool:
+        answers = dict(zip(questions, pool.map(_had, questions.values()), strict=True))
     return Facts(
         webhook_url=stack.webhook_url,
         has_api_key=sound.has_api_key if sound else str(kept),
         webhook_secrets=sound.webhook_secrets if sound else (),
         composio=composio,
         key_rejected=key_rejected,
-        servers=servers(),
-        auth_configs=auth_configs(),
-        subscription=found(),
-        offered=offered(),
-        queued=queued(),
-        worker_takes=worker_takes(),
-        dead=dead(),
-        schedule=schedule(),
-        swept_ago=swept_ago(),
         clocks=clocks,
-        deprecated=said if isinstance(said, Mapping) else {},
+        **answers,
     )
 
 
@@ -74,13 +66,6 @@ def swept_at(stack: Stack) -> int | None:
     for row in stack.store.partition(rows.WATERMARK_KEY["pk"]):
         return int(row["read_until"])
     return None
-
-
-@contextmanager
-def _together() -> Iterator[Callable[[Callable[[], Any]], Callable[[], Any]]]:
-    """Yield what asks at once, and returns what to call for the answer."""
-    with ThreadPoolExecutor(8) as pool:
-        yield lambda question: pool.submit(_had, question).result
 
 
 def _had(question: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it returns

@@ -41,5 +41,5 @@ class Facts:
     schedule: bool | str
     swept_ago: int | str | None
     clocks: Mapping[str, float]
-    deprecated: Mapping[str, str]
+    deprecated: Mapping[str, str] | str
     """By endpoint, what its headers say."""

@@ -32,10 +32,9 @@ def connect_webhook(ctx: typer.Context, *, yes: Yes = False) -> None:
     after a yes. Run it again at any time: what is right already is left alone.
     """
     at = desk.of(ctx)
-    transport, url = at.stack.transport, at.stack.webhook_url
-    kept = secret.read(at.stack)
-    events = subscription.offered(transport)
-    found = subscription.current(transport)
+    url, kept = at.stack.webhook_url, secret.read(at.stack)
+    events = subscription.offered(at.stack.transport)
+    found = subscription.current(at.stack.transport)
     changes = subscription.lacking(found, url, events)
     if found and "webhook_url" in changes:
         at.confirm(f"The subscription goes to {found.webhook_url}. Take it over?", yes=yes)
@@ -46,22 +45,10 @@ def connect_webhook(ctx: typer.Context, *, yes: Yes = False) -> None:
             "Composio does not show the signing secret of the subscription",
             "provisioner rotate-webhook-secret draws a new one",
         )
-    accepted = found.secret in kept.webhook_secrets
-    if not accepted:
+    added = found.secret not in kept.webhook_secrets
+    if added:
         secret.write(at.stack, kept.accepting([found.secret, *kept.webhook_secrets]))
-    at.screen.show(
-        {
-            "subscription": found.id,
-            "webhook_url": found.webhook_url,
-            "enabled_events": sorted(found.enabled_events),
-            "changed": sorted(changes),
-            "secret_added": not accepted,
-        },
-        f"{found.id} goes to {found.webhook_url}",
-        f"events: {', '.join(sorted(found.enabled_events))}",
-        f"changed: {', '.join(sorted(changes)) or 'nothing'}",
-        "its signing secret is accepted" + ("" if accepted else " from now on, beside the others"),
-    )
+    _tell(at, found, sorted(changes), added=added)
 
 
 def rotate_webhook_secret(
@@ -128,6 +115,25 @@ def send(
     at.screen.show(
         {"status": answer.status_code, "milliseconds": took, "answer": said},
         f"{answer.status_code} in {took} ms: {json.dumps(said)}",
+    )
+
+
+def _tell(
+    at: desk.Desk, found: subscription.Subscription, changed: list[str], *, added: bool
+) -> None:
+    told = {
+        "subscription": found.id,
+        "webhook_url": found.webhook_url,
+        "enabled_events": sorted(found.enabled_events),
+        "changed": changed,
+        "secret_added": added,
+    }
+    at.screen.show(
+        told,
+        f"{found.id} goes to {found.webhook_url}",
+        f"events: {', '.join(sorted(found.enabled_events))}",
+        f"changed: {', '.join(changed) or 'nothing'}",
+        "its signing secret is accepted" + (" from now on, beside the others" if added else ""),
     )
 
 

@@ -85,6 +85,7 @@ def test_nothing_is_said_against_what_is_sound() -> None:
         ({"swept_ago": 301}, "sweep", "bad", "worker's log"),
         ({"swept_ago": None}, "sweep", "note", "wait two minutes"),
         ({"clocks": {"Composio": 61.0}}, "clocks", "bad", "NTP"),
+        ({"deprecated": "no answer"}, "deprecation", "note", "run it again"),
         ({"deprecated": {"/mcp": "sunset soon"}}, "deprecation", "bad", "newer release"),
     ],
 )

@@ -1,6 +1,8 @@
 """The command line itself: errors are messages, flags stand anywhere, no secret is shown."""
 
+import importlib
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from botocore.exceptions import (
 from typer.testing import CliRunner
 
 from cli import desk, locate
-from cli.main import COMMANDS, app
+from cli.main import COMMANDS, app, main
 from cli.secret import Secret, read
 from cli.stack import Stack
 from cli.trouble import Trouble, explained
@@ -106,6 +108,13 @@ def test_help_of_each_command_has_its_examples(command: str) -> None:
     assert examples
     flat = " ".join(said.split())
     assert all(f"provisioner {one}" in flat for one in examples)
+
+
+def test_the_entry_point_is_there() -> None:
+    script = tomllib.loads(Path("pyproject.toml").read_text())["project"]["scripts"]["provisioner"]
+    module, name = script.split(":")
+
+    assert getattr(importlib.import_module(module), name) is main
 
 
 def test_the_shell_completes_statuses() -> None:
