@@ -141,21 +141,17 @@ def _changed(
     at: desk.Desk, found: subscription.Subscription | None, url: str, events: list[str]
 ) -> subscription.Subscription:
     """Set the subscription, also where somebody has made one since it was read (409)."""
-    transport = at.stack.transport
+    changes, transport = subscription.lacking(found, url, events), at.stack.transport
     try:
-        changes = subscription.lacking(found, url, events)
         return subscription.change(transport, found, changes)
     except Unavailable as refused:
         if refused.problem.status != httpx.codes.CONFLICT:
             raise
     found = subscription.current(transport)
+    if found is None or found.webhook_url != url:
+        raise Trouble("somebody has just made a subscription", "run it again, to take it over")
     changes = subscription.lacking(found, url, events)
-    if found and "webhook_url" in changes:
-        raise Trouble(
-            f"somebody has just made the subscription: it goes to {found.webhook_url}",
-            "provisioner connect-webhook, to take it over",
-        )
-    return subscription.change(transport, found, changes) if changes or not found else found
+    return subscription.change(transport, found, changes) if changes else found
 
 
 def _end_overlap(
