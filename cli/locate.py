@@ -1,5 +1,6 @@
 """Finds the stack: at AWS by its name, or the one that `make serve` of this checkout runs."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from contextlib import closing
@@ -38,7 +39,7 @@ def find(name: str | None, *, local: bool | None) -> Stack:
     if local and not running:
         raise Trouble("no stack is being served by this checkout", "make serve")
     name = running.stack_name if running else name or _configured()
-    connection: Mapping[str, Any] = {**running.connection} if running else {}
+    connection: Mapping[str, Any] = {**running.connection} if running else _region()
     client: CloudFormationClient = boto3.client("cloudformation", config=CONFIG, **connection)
     try:
         with closing(client):
@@ -65,6 +66,12 @@ def _served() -> served.Stack | None:
         return served.read()
     except FileNotFoundError:
         return None
+
+
+def _region() -> dict[str, str]:
+    """Return the region of AWS_REGION, which boto3, alone of AWS's tools, does not know."""
+    region = os.environ.get("AWS_REGION")
+    return {"region_name": region} if region else {}
 
 
 def _configured() -> str:

@@ -156,6 +156,26 @@ def test_without_a_served_stack_local_says_how_to_have_one(
     assert trouble.value.remedy == "make serve"
 
 
+@pytest.mark.parametrize(
+    ("region", "given"), [("eu-west-1", {"region_name": "eu-west-1"}), ("", {})]
+)
+def test_the_region_is_that_of_the_usual_environment(
+    region: str, given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def client(_: str, **more: Any) -> None:
+        asked.append({name: value for name, value in more.items() if name != "config"})
+        raise NoCredentialsError
+
+    monkeypatch.setenv("AWS_REGION", region)
+    monkeypatch.setattr("cli.locate.boto3.client", client)
+
+    with pytest.raises(NoCredentialsError):
+        locate.find("mine", local=False)
+    assert asked == [given]
+
+
 class Secrets:
     """Secrets Manager that holds this text."""
 
