@@ -107,6 +107,6 @@ lock: | $(UV) ## Lock the newest versions of everything, by hash
 	$(COMPILE) --group pyproject.toml:sam -o $(LIST_sam)
 	$(COMPILE) --group pyproject.toml:emulator -o $(LIST_emulator)
 	$(COMPILE) --group pyproject.toml:checkov -o $(LIST_checkov)
-	$(COMPILE) pyproject.toml --extra cli --group build -c src/requirements.txt -o $(LIST_cli)
+	$(COMPILE) pyproject.toml --extra cli --group build -c $(LIST_dev) -o $(LIST_cli)
 	$(COMPILE) pyproject.toml --group fuzz -c src/requirements.txt -o $(LIST_fuzz)
 	$(COMPILE) --group pyproject.toml:uv -o local/requirements-uv.txt

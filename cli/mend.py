@@ -15,7 +15,7 @@ from cli.trouble import Trouble
 from handler import rows
 from handler.instances import Server, Status
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.5
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
