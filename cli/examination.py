@@ -115,11 +115,11 @@ def _outdated(response: httpx.Response) -> str:
 
 
 def _worker_takes(stack: Stack) -> bool:
-    name = stack.outputs["WorkerFunctionName"]
-    listed = stack.functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-    return any(
-        one.get("State") in {"Enabled", "Enabling", "Creating", "Updating"} for one in listed
-    )
+    # By the queue: the worker's mapping is its alias's, and not listed under its name.
+    attributes = _queue(stack)["Attributes"]
+    listed = stack.functions.list_event_source_mappings(EventSourceArn=attributes["QueueArn"])
+    states = {one.get("State") for one in listed["EventSourceMappings"]}
+    return bool(states & {"Enabled", "Enabling", "Creating", "Updating"})
 
 
 def _schedule(stack: Stack) -> bool:
@@ -133,10 +133,12 @@ def _swept_ago(stack: Stack, clock: Callable[[], float]) -> int | None:
 
 
 def _aws_offset(stack: Stack, clock: Callable[[], float]) -> float:
-    answer = stack.sqs.get_queue_attributes(
-        QueueUrl=stack.outputs["QueueUrl"], AttributeNames=["QueueArn"]
-    )
-    return _offset(answer["ResponseMetadata"]["HTTPHeaders"], clock)
+    return _offset(_queue(stack)["ResponseMetadata"]["HTTPHeaders"], clock)
+
+
+def _queue(stack: Stack) -> Any:  # noqa: ANN401 - boto3's own
+    url = stack.outputs["QueueUrl"]
+    return stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
 
 
 def _offset(headers: Mapping[str, str], clock: Callable[[], float]) -> float:

@@ -21,7 +21,7 @@ DEFAULT_NAME = "mcp-instance-provisioner"
 SAMCONFIG = Path("samconfig.toml")
 NEEDED = frozenset({
     "ApiId", "DeadLetterQueueUrl", "QueueUrl", "SecretId", "SweepRuleName", "TableName",
-    "WebhookUrl", "WorkerFunctionName",
+    "WebhookUrl",
 })  # fmt: skip
 
 

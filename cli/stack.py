@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import boto3
 import httpx
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.client import BaseClient
 from botocore.config import Config
 
@@ -150,9 +149,8 @@ class Stack:
     @cached_property
     def transport(self) -> Transport:
         """Authorised calls to Composio."""
-        provider = SecretsProvider(boto3_client=self.secrets)
-        credentials = Credentials(provider, self.outputs["SecretId"])
-        return Transport(self.http, credentials)
+        credentials = Credentials(self.secrets, self.outputs["SecretId"])
+        return Transport(lambda: self.http, credentials)
 
     @cached_property
     def http(self) -> httpx.Client:

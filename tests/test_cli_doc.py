@@ -41,3 +41,13 @@ def test_the_page_has_the_options_that_exist_and_an_example(name: str) -> None:
 
 def test_the_page_has_the_general_options() -> None:
     assert options(GROUP) <= set(re.findall(r"--[a-z-]+", PAGE.split("## Look")[0]))
+
+
+@pytest.mark.parametrize(
+    "path", ["README.md", "template.yaml", *map(str, Path("docs").glob("*.md"))]
+)
+def test_whoever_names_a_command_names_one_that_is_there(path: str) -> None:
+    flat = " ".join(Path(path).read_text().split())
+    named = re.findall(r"(?<![\w/-])provisioner (?:--stack-name \S+ )?([a-z][a-z-]*)", flat)
+
+    assert set(named) <= set(COMMANDS)
