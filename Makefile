@@ -18,19 +18,23 @@ LIST_local := local/requirements-local.txt
 LIST_dev := tests/requirements.txt
 LIST_checkov := local/requirements-checkov.txt
 LIST_fuzz := local/requirements-fuzz.txt
+LIST_cli := cli/requirements.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test test-fast prove pictures check format build lock clean
+.PHONY: help demo serve provisioner test test-fast prove pictures check format build lock clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 demo: tools-local+sam+emulator ## Deploy to this machine and watch a user's MCP instance being created
 	@.tools/local/bin/python -m local.demo
 
 serve: tools-local+sam+emulator ## The same stack, and it stays up until Ctrl-C
 	@.tools/local/bin/python -m local.serve
+
+provisioner: tools-cli ## Install the operator's command line, .tools/cli/bin/provisioner
+	@.tools/cli/bin/provisioner --help
 
 test: tools-dev+local+sam+emulator+checkov+fuzz ## Run all tests, also those against the deployed stack
 	@.tools/dev/bin/python -m pytest $(ARGS)
@@ -72,10 +76,11 @@ tools-%:
 
 # uv runs here, where .python-version is: that is how it finds, or fetches, Python 3.13.
 .SECONDEXPANSION:
-$(foreach name,sam emulator local dev checkov fuzz,$(call env,$(name))): .tools/%/.installed: $$(LIST_$$*) .python-version | $(UV)
+$(foreach name,sam emulator local dev checkov fuzz cli,$(call env,$(name))): .tools/%/.installed: $$(LIST_$$*) .python-version | $(UV)
 	@echo "installing .tools/$*"
 	@$(UV) venv --quiet --clear --python "$$(cat .python-version)" .tools/$*
 	@$(UV) pip sync --quiet --require-hashes --python .tools/$* $(LIST_$*)
+	@$(if $(filter cli,$*),$(UV) pip install --quiet --no-deps --no-build-isolation --python .tools/$* --editable .)
 	@touch $@
 
 # Only where there is no uv. The binary stands alone, so it is moved out of the environment
@@ -102,5 +107,6 @@ lock: | $(UV) ## Lock the newest versions of everything, by hash
 	$(COMPILE) --group pyproject.toml:sam -o $(LIST_sam)
 	$(COMPILE) --group pyproject.toml:emulator -o $(LIST_emulator)
 	$(COMPILE) --group pyproject.toml:checkov -o $(LIST_checkov)
+	$(COMPILE) pyproject.toml --extra cli --group build -c $(LIST_dev) -o $(LIST_cli)
 	$(COMPILE) pyproject.toml --group fuzz -c src/requirements.txt -o $(LIST_fuzz)
 	$(COMPILE) --group pyproject.toml:uv -o local/requirements-uv.txt

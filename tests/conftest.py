@@ -15,9 +15,11 @@ from tests.deployed_fixtures import (
     deployed,
     finishing,
     house,
+    operator,
     standing,
     standing_aside,
     standing_finishing,
+    standing_operated,
     tidy,
 )
 from tests.exploration import report
@@ -28,9 +30,11 @@ __all__ = [
     "deployed",
     "finishing",
     "house",
+    "operator",
     "standing",
     "standing_aside",
     "standing_finishing",
+    "standing_operated",
     "tidy",
     "told",
 ]

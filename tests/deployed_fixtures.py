@@ -14,7 +14,8 @@ from local.simulator.process import running
 from local.simulator.project import DEFAULT_API_KEY
 from local.simulator.switches import Switches
 from local.stack import Parameters
-from tests.deployed import GMAIL, Deployed, someone
+from tests.deployed import GMAIL, SERVER, Deployed, someone
+from tests.deployed_cli import Operator
 from tests.deployed_finish import Finishing
 
 
@@ -28,10 +29,13 @@ class House:
 
 
 @contextlib.contextmanager
-def deployed_to(house: House, name: str) -> Iterator[Finishing]:
+def deployed_to(house: House, name: str, mcp_server_ids: str = "*") -> Iterator[Finishing]:
     """Create a stack, for as long as the context lasts."""
     parameters = Parameters(
-        composio_url=house.composio.url, composio_api_key=DEFAULT_API_KEY, stack_name=name
+        composio_url=house.composio.url,
+        composio_api_key=DEFAULT_API_KEY,
+        stack_name=name,
+        mcp_server_ids=mcp_server_ids,
     )
     stack = create(house.endpoint_url, house.build_dir, parameters)
     application = Finishing(stack, house.composio)
@@ -109,3 +113,25 @@ def finishing(standing_finishing: Finishing) -> Iterator[Finishing]:
     yield standing_finishing
     standing_finishing.settle()
     standing_finishing.composio.reset()
+
+
+@pytest.fixture(scope="session")
+def standing_operated(house: House) -> Iterator[Finishing]:
+    """Deploy once more, for the operator: its table is read whole, so nobody else may be in it."""
+    with (
+        running("--seed", "demo") as composio,
+        deployed_to(
+            replace(house, composio=composio), "mcp-instance-provisioner", SERVER
+        ) as operated,
+    ):
+        operated.stand_still()
+        yield operated
+
+
+@pytest.fixture
+def operator(standing_operated: Finishing) -> Iterator[Operator]:
+    """Give the operator a stack that is as it should be, with nobody in it."""
+    operator = Operator(standing_operated)
+    operator.put_right()
+    yield operator
+    operator.put_right()

@@ -120,7 +120,14 @@ def test_each_library_is_known_to_its_own_room_only(library: str) -> None:
     assert users == SPEAKERS[library]
 
 
-@pytest.mark.parametrize("path", sorted(HANDLER.glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_what_runs_on_lambda_knows_no_tool_beside_it(room: str) -> None:
+    assert not {name.split(".")[0] for name in ROOMS[room]} & {"cli", "local", "tests"}
+
+
+@pytest.mark.parametrize(
+    "path", sorted([*HANDLER.glob("*.py"), *Path("cli").glob("*.py")]), ids=str
+)
 def test_files_and_functions_are_small(path: Path) -> None:
     tree = ast.parse(path.read_text())
     long = [

@@ -24,6 +24,9 @@ ACCOUNTS = "ACCOUNTS"
 ACCOUNT = "account#"
 """Prefix of the attributes that hold accounts: an id can then never name another attribute."""
 
+INSTANCE = "INSTANCE#"
+"""Prefix of the sort keys of instances."""
+
 DUE = "due"
 """Name of the sparse index, of its partition key, and the one value of that key. One partition
 takes 1,000 writes a second, and Composio's largest plan 167 calls a second."""
@@ -54,12 +57,12 @@ def accounts_key(user_id: str) -> dict[str, str]:
 
 def instance_key(user_id: str, server_id: str) -> dict[str, str]:
     """Return the key of the row that holds the instance."""
-    return {"pk": f"USER#{user_id}", "sk": f"INSTANCE#{server_id}"}
+    return {"pk": f"USER#{user_id}", "sk": INSTANCE + server_id}
 
 
 def instance_ids(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return the user and the MCP server that the key of an instance names."""
-    return row["pk"].removeprefix("USER#"), row["sk"].removeprefix("INSTANCE#")
+    return row["pk"].removeprefix("USER#"), row["sk"].removeprefix(INSTANCE)
 
 
 def account_to_row(account: Account) -> dict[str, Any]:

@@ -5,6 +5,7 @@ API Gateway lets nobody in here whom IAM does not know.
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -63,25 +64,36 @@ class Users:
         facts, instances = self._table.user(user_id)
         if not facts.accounts and not instances:
             raise Refused(404, "nothing is known of this user")
-        known = {account.auth_config_id for account in facts.accounts}
-        servers = [one for one in self._catalog.known().servers if one.required & known]
-        return {
-            "user_id": user_id,
-            "accounts": [
-                {
-                    "id": account.id,
-                    "auth_config_id": account.auth_config_id,
-                    "status": account.status,
-                    "is_disabled": account.is_disabled,
-                    "updated_at": account.updated_at,
-                }
-                for account in facts.accounts
-            ],
-            "servers": [_server(one, facts, instances.get(one.id)) for one in servers],
-        }
+        return status(user_id, facts, instances, self._catalog.known().servers)
 
 
-def _server(server: Server, facts: Facts, instance: Instance | None) -> dict[str, Any]:
+def status(
+    user_id: str, facts: Facts, instances: Mapping[str, Instance], servers: Iterable[Server]
+) -> dict[str, Any]:
+    """Return what is told of a user; of the servers only those that an account matters to."""
+    known = {account.auth_config_id for account in facts.accounts}
+    return {
+        "user_id": user_id,
+        "accounts": [
+            {
+                "id": account.id,
+                "auth_config_id": account.auth_config_id,
+                "status": account.status,
+                "is_disabled": account.is_disabled,
+                "updated_at": account.updated_at,
+            }
+            for account in facts.accounts
+        ],
+        "servers": [
+            server_status(one, facts, instances.get(one.id))
+            for one in servers
+            if one.required & known
+        ],
+    }
+
+
+def server_status(server: Server, facts: Facts, instance: Instance | None) -> dict[str, Any]:
+    """Return what is told of a user's instance of one MCP server."""
     return {
         "server_id": server.id,
         "status": instance.status if instance else Status.WAITING,

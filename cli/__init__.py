@@ -1,0 +1,1 @@
+"""`provisioner`: the operator's command line. Not part of the Lambda package."""

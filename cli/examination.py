@@ -1,0 +1,148 @@
+"""Gathers what `doctor` judges; each fact says why where it could not be had."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from cli import secret, subscription
+from cli.facts import Facts
+from cli.secret import Secret
+from cli.stack import THREADS, Stack, soon
+from cli.trouble import EXPECTED, explained
+from handler import rows
+from handler.instances import Server
+from handler.transport import Unavailable, segment
+
+_MCP = "/api/v3/mcp/servers"
+
+
+def examine(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
+    """Look at everything; `clock` is this machine's, in Unix seconds."""
+    kept = _had(lambda: secret.read(stack))
+    sound = kept if isinstance(kept, Secret) else None
+    composio, key_rejected, response = _reach(stack)
+    clocks = {"AWS": _aws_offset(stack, clock)}
+    if response is not None:
+        clocks["Composio"] = _offset(response.headers, clock)
+    questions: dict[str, Callable[[], Any]] = {
+        "servers": lambda: _servers(stack),
+        "auth_configs": lambda: frozenset(stack.composio.toolkits(deadline=soon())),
+        "subscription": lambda: subscription.current(stack.transport),
+        "offered": lambda: tuple(subscription.offered(stack.transport)),
+        "deprecated": lambda: _deprecated(stack, response),
+        "queued": stack.queue.depth,
+        "worker_takes": lambda: _worker_takes(stack),
+        "dead": lambda: waiting(stack, "DeadLetterQueueUrl"),
+        "schedule": lambda: _schedule(stack),
+        "swept_ago": lambda: _swept_ago(stack, clock),
+    }
+    with ThreadPoolExecutor(THREADS) as pool:
+        answers = dict(zip(questions, pool.map(_had, questions.values()), strict=True))
+    return Facts(
+        webhook_url=stack.webhook_url,
+        has_api_key=sound.has_api_key if sound else str(kept),
+        webhook_secrets=sound.webhook_secrets if sound else (),
+        composio=composio,
+        key_rejected=key_rejected,
+        clocks=clocks,
+        **answers,
+    )
+
+
+def waiting(stack: Stack, output: str) -> int:
+    """Return about how many messages of a queue (the output with its URL) can be received."""
+    answer = stack.sqs.get_queue_attributes(
+        QueueUrl=stack.outputs[output], AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def swept_at(stack: Stack) -> int | None:
+    """Return when the last sweep that reached its end began (Unix seconds), or None."""
+    for row in stack.store.partition(rows.WATERMARK_KEY["pk"]):
+        return int(row["read_until"])
+    return None
+
+
+def _had(question: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it returns
+    try:
+        return question()
+    except EXPECTED as error:
+        return str(explained(error))
+
+
+def _reach(stack: Stack) -> tuple[str, bool, httpx.Response | None]:
+    """Return why Composio cannot be asked ("" if it can), whether for the key, and an answer."""
+    try:
+        response = stack.transport.send("GET", _MCP, soon(), query={"limit": 1})
+    except Unavailable as nothing:
+        return nothing.problem.message, False, None
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        return "HTTP 401", True, response
+    if response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        return f"HTTP {response.status_code}", False, response
+    return "", False, response
+
+
+def _servers(stack: Stack) -> Mapping[str, Server]:
+    if stack.enrolled is None:
+        return stack.composio.list_servers(deadline=soon())
+    return {one: stack.composio.get_server(one, deadline=soon()) for one in sorted(stack.enrolled)}
+
+
+def _deprecated(stack: Stack, first: httpx.Response | None) -> dict[str, str]:
+    """Return what the MCP endpoints' headers say, by path.
+
+    Create-instance is not called for that: its list of instances stands under the same path.
+    """
+    found = {} if first is None else {_MCP: first}
+    for one in stack.catalog.known().servers[:1]:
+        path = f"{_MCP}/{segment(one.id)}/instances"
+        found[path] = stack.transport.send("GET", path, soon(), query={"limit": 1})
+    return {path: text for path, response in found.items() if (text := _outdated(response))}
+
+
+def _outdated(response: httpx.Response) -> str:
+    if response.status_code == httpx.codes.GONE:
+        return "gone (410)"
+    names = ("deprecation", "sunset")
+    said = [f"{name} {response.headers[name]}" for name in names if name in response.headers]
+    return ", ".join(said)
+
+
+def _worker_takes(stack: Stack) -> bool:
+    # By the queue: the worker's mapping is its alias's, and not listed under its name.
+    attributes = _queue(stack)["Attributes"]
+    listed = stack.functions.list_event_source_mappings(EventSourceArn=attributes["QueueArn"])
+    states = {one.get("State") for one in listed["EventSourceMappings"]}
+    return bool(states & {"Enabled", "Enabling", "Creating", "Updating"})
+
+
+def _schedule(stack: Stack) -> bool:
+    found = stack.events.describe_rule(Name=stack.outputs["SweepRuleName"])
+    return found["State"] != "DISABLED"
+
+
+def _swept_ago(stack: Stack, clock: Callable[[], float]) -> int | None:
+    at = swept_at(stack)
+    return None if at is None else int(clock() - at)
+
+
+def _aws_offset(stack: Stack, clock: Callable[[], float]) -> float:
+    return _offset(_queue(stack)["ResponseMetadata"]["HTTPHeaders"], clock)
+
+
+def _queue(stack: Stack) -> Any:  # noqa: ANN401 - boto3's own
+    url = stack.outputs["QueueUrl"]
+    return stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+
+
+def _offset(headers: Mapping[str, str], clock: Callable[[], float]) -> float:
+    """Return how far the sender's clock is ahead; its header has whole seconds."""
+    if "date" not in headers:
+        return 0
+    return parsedate_to_datetime(headers["date"]).timestamp() - clock()

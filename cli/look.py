@@ -1,0 +1,193 @@
+"""The commands that only look: `doctor`, `user`, `list`, `watch`."""
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from cli import checks, desk, survey
+from cli.examination import examine, swept_at, waiting
+from cli.facts import Finding
+from cli.screen import status, table, when
+from cli.stack import Stack
+from cli.trouble import Trouble
+from handler import users
+from handler.instances import Server, Status
+
+_MARKS = {"ok": ("✓", "green"), "note": ("i", "yellow"), "bad": ("✗", "red")}
+_TROUBLED = (Status.FAILED, Status.RETRYING, Status.CREATING, Status.WAITING)
+
+
+def doctor(ctx: typer.Context) -> None:
+    """Check everything that has to be right; one line each, with what to do about it.
+
+    Exit code 1 where something is wrong.
+    """
+    at = desk.of(ctx)
+    found = [
+        Finding("stack", "ok", f"{at.stack.name} in {at.stack.where}"),
+        *checks.findings(examine(at.stack)),
+    ]
+    shown = Table.grid(padding=(0, 1))
+    for one in found:
+        mark, style = _MARKS[one.level]
+        said = Text(one.said, overflow="fold")
+        if one.remedy:
+            said.append(f"\n→ {one.remedy}", "bold" if one.level == "bad" else "")
+        shown.add_row(Text(mark, style), Text(one.check, no_wrap=True), said)
+    at.screen.show([asdict(one) for one in found], shown)
+    if any(one.level == "bad" for one in found):
+        raise typer.Exit(1)
+
+
+def user(
+    ctx: typer.Context,
+    user_id: Annotated[str, typer.Argument(help="Exactly as the application names the user.")],
+) -> None:
+    """Tell the whole story of a user: accounts, instances, what is missing, errors."""
+    at = desk.of(ctx)
+    facts, instances = at.stack.table.user(user_id)
+    if not facts.accounts and not instances:
+        raise Trouble(
+            f"nothing is known of {user_id}",
+            "check the id; provisioner backfill SERVER reads all accounts at Composio",
+        )
+    servers = {one.id: one for one in at.stack.catalog.known().servers}
+    # Also what is stored of a server that nobody enrols any more, or whose accounts are gone.
+    told = users.status(user_id, facts, instances, servers.values())
+    seen = {one["server_id"] for one in told["servers"]}
+    rest = [servers.get(one) or Server(one, frozenset()) for one in instances if one not in seen]
+    told["servers"] += [users.server_status(one, facts, instances[one.id]) for one in rest]
+    at.screen.show(told, _accounts(told["accounts"]), *map(_instance, told["servers"]))
+
+
+def list_(
+    ctx: typer.Context,
+    *,
+    wanted: Annotated[
+        list[Status] | None, typer.Option("--status", help="Only these; may be repeated.")
+    ] = None,
+    server: Annotated[str | None, typer.Option(help="Only of this MCP server.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Show no more than these; 0 for all.")] = 50,
+) -> None:
+    """List users with their instances; without --status, all that are not ready."""
+    at = desk.of(ctx)
+    found = [
+        one
+        for one in survey.entries(at.stack, wanted or _TROUBLED)
+        if server in {None, one.server_id}
+    ]
+    some = found[: limit or None]
+    said = f"{len(some)} of {len(found)}" if len(some) < len(found) else f"{len(found)} in all"
+    at.screen.show(
+        {"total": len(found), "instances": [asdict(one) for one in some]},
+        *([listed(some)] if some else []),
+        said,
+    )
+
+
+def watch(
+    ctx: typer.Context,
+    *,
+    interval: Annotated[float, typer.Option(min=1, help="Seconds between two readings.")] = 5,
+    times: Annotated[int | None, typer.Option(min=1, help="End after so many readings.")] = None,
+) -> None:
+    """Show how many are in each status, the queues, and who is in trouble, until Ctrl-C.
+
+    Each reading scans the table: with very many users, let the interval be longer.
+    """
+    at = desk.of(ctx)
+    still = at.screen.as_json or not at.screen.out.is_terminal
+    with Live(console=at.screen.out, auto_refresh=False, transient=False) as live:
+        for number in itertools.count(1):
+            now, found = _now(at.stack), survey.entries(at.stack, Status)
+            shown = _picture(now, found)
+            if still:
+                at.screen.show({**now, "statuses": _counted(found)}, shown)
+            else:
+                live.update(shown, refresh=True)
+            if number == times:
+                break
+            time.sleep(interval)
+
+
+def listed(found: Iterable[survey.Entry]) -> Table:
+    """Return the entries as a table."""
+    shown = table("user", "MCP server", "status", "tries", "due or settled, UTC", "why")
+    for one in found:
+        missing = f"missing {', '.join(sorted(one.missing))}" if one.missing else ""
+        at = f"due {when(one.due_at)[11:]}" if one.due_at else when(one.settled_at)[5:16]
+        shown.add_row(
+            one.user_id,
+            one.server_id,
+            status(one.status),
+            str(one.attempts or ""),
+            at,
+            missing if one.status is Status.WAITING else one.error or "",
+        )
+    return shown
+
+
+def _counted(found: Iterable[survey.Entry]) -> dict[str, int]:
+    counts = Counter(one.status for one in found)
+    return {one.value: counts[one] for one in Status}
+
+
+def _now(stack: Stack) -> dict[str, Any]:
+    at = swept_at(stack)
+    return {
+        "at": int(time.time()),
+        "queue": stack.queue.depth(),
+        "dead_letters": waiting(stack, "DeadLetterQueueUrl"),
+        "swept_ago": None if at is None else max(0, int(time.time()) - at),
+    }
+
+
+def _picture(now: dict[str, Any], found: list[survey.Entry]) -> RenderableType:
+    counts = table(*(one.value for one in Status), "queue", "dead letters", "last sweep")
+    ago = "never" if now["swept_ago"] is None else f"{now['swept_ago']} s ago"
+    numbers = [str(number) for number in _counted(found).values()]
+    counts.add_row(*numbers, str(now["queue"]), str(now["dead_letters"]), ago)
+    worst = sorted(
+        found, key=lambda one: _TROUBLED.index(one.status) if one.status in _TROUBLED else 9
+    )
+    some = [one for one in worst if one.status is not Status.READY][:10]
+    return Group(Text(f"{when(now['at'])} UTC"), counts, listed(some) if some else "")
+
+
+def _accounts(accounts: Iterable[dict[str, Any]]) -> Table:
+    shown = table("connected account", "auth config", "status", "updated at")
+    for one in accounts:
+        said = f"{one['status']}, disabled" if one["is_disabled"] else one["status"]
+        shown.add_row(one["id"], one["auth_config_id"], said, one["updated_at"][:19])
+    return shown
+
+
+def _instance(told: dict[str, Any]) -> RenderableType:
+    lines = Table.grid(padding=(0, 1))
+    error = told["last_error"] or {}
+    parts = {
+        "status": status(told["status"]),
+        "missing": ", ".join(told["missing"]),
+        "tries": str(told["attempts"] or ""),
+        "due at": when(told["next_attempt_at"]),
+        "instance": (told["instance"] or {}).get("id", ""),
+        "error": " ".join(
+            str(error[key]) for key in ("status", "slug", "message") if error.get(key)
+        ),
+        "error at": when(error.get("at")),
+        "Composio says": error.get("suggested_fix") or "",
+        "request id": error.get("request_id") or "",
+    }
+    for name, value in parts.items():
+        if value:
+            lines.add_row(f"  {name}", value)
+    return Group(Text(f"MCP server {told['server_id']}", "bold"), lines)

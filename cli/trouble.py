@@ -1,0 +1,103 @@
+"""What an operator is told instead of a traceback: what went wrong, and what to do about it."""
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own, which is no OSError
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+
+from handler.credentials import SecretUnusable
+from handler.instances import Problem
+from handler.transport import Unavailable
+
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+_WRONG_KEY = {
+    "AuthFailure",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_NO_CREDENTIALS = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    CredentialRetrievalError,
+    SSOError,
+    TokenRetrievalError,
+)
+_LOG_IN = "log in again (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
+
+
+class Trouble(Exception):
+    """A command cannot go on; `remedy` is what the operator can do about it."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+EXPECTED = (Trouble, BotoCoreError, ClientError, Unavailable, SecretUnusable)
+"""What goes wrong without being a mistake of this program."""
+
+
+def explained(error: Exception) -> Trouble:
+    """Return any of `EXPECTED` as trouble."""
+    match error:
+        case Trouble():
+            return error
+        case ClientError():
+            return _of_aws(error)
+        case Unavailable():
+            return _of_composio(error.problem)
+        case SecretUnusable():
+            return Trouble(str(error), "provisioner doctor says what is wrong with it")
+        case _ if isinstance(error, _NO_CREDENTIALS):
+            return Trouble("there are no usable AWS credentials", _LOG_IN)
+        case NoRegionError():
+            return Trouble("no AWS region is set", "set AWS_REGION")
+        case ProfileNotFound():
+            return Trouble(
+                str(error), "set AWS_PROFILE to one that `aws configure list-profiles` has"
+            )
+        case ConnectionError() | HTTPClientError():
+            return Trouble(
+                f"AWS does not answer: {type(error).__name__}",
+                "check the network and AWS_REGION; for a local stack: make serve",
+            )
+        case _:
+            return Trouble(str(error), "check the AWS configuration")
+
+
+def _of_aws(error: ClientError) -> Trouble:
+    code = error.response["Error"]["Code"]
+    message = error.response["Error"].get("Message") or code
+    if code in _EXPIRED:
+        return Trouble("the AWS credentials have expired", _LOG_IN)
+    if code in _WRONG_KEY:
+        return Trouble("AWS does not know these credentials", _LOG_IN)
+    if code.startswith("AccessDenied") or code == "AuthorizationError":
+        return Trouble(
+            f"no permission for {error.operation_name}: {message}",
+            "ask for it, or use another profile (docs/provisioner.md lists the permissions)",
+        )
+    return Trouble(f"{error.operation_name}: {message}", f"AWS calls it {code}")
+
+
+def _of_composio(problem: Problem) -> Trouble:
+    if problem.status == 401:
+        return Trouble(
+            "Composio rejects the API key",
+            "put a valid one into the secret (README, Deploy, step 1)",
+        )
+    said = f"Composio: {problem.message}"
+    if problem.status == 403:
+        return Trouble(said, "give the API key this permission; webhooks need `webhooks`")
+    return Trouble(said, problem.suggested_fix or "try again; https://status.composio.dev")

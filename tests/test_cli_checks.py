@@ -1,0 +1,123 @@
+"""What `doctor` makes of facts: what is wrong is found, and nothing else is."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cli.checks import findings
+from cli.facts import Facts, Finding
+from cli.subscription import Subscription, lacking
+from handler.instances import Server
+
+URL = "https://api.invalid/live/webhooks/composio"
+EXPIRED, ACTIVE = "composio.connected_account.expired", "composio.connected_account.active"
+SERVER = Server("srv_demo", frozenset({"ac_gmail", "ac_slack"}))
+COMES_HERE = Subscription(
+    id="ws_1", webhook_url=URL, version="V3", enabled_events=[EXPIRED, ACTIVE], secret="whsec_1"
+)
+SOUND = Facts(
+    webhook_url=URL,
+    has_api_key=True,
+    webhook_secrets=("whsec_1",),
+    composio="",
+    key_rejected=False,
+    servers={"srv_demo": SERVER},
+    auth_configs=frozenset({"ac_gmail", "ac_slack"}),
+    subscription=COMES_HERE,
+    offered=(EXPIRED, ACTIVE),
+    queued=3,
+    worker_takes=True,
+    dead=0,
+    schedule=True,
+    swept_ago=59,
+    clocks={"AWS": 1.0, "Composio": -1.0},
+    deprecated={},
+)
+
+
+def told(**changes: Any) -> list[Finding]:
+    return [one for one in findings(replace(SOUND, **changes)) if one.level != "ok"]
+
+
+def test_nothing_is_said_against_what_is_sound() -> None:
+    assert told() == []
+    assert {one.remedy for one in findings(SOUND)} == {""}
+
+
+@pytest.mark.parametrize(
+    ("changes", "check", "level", "remedy"),
+    [
+        ({"has_api_key": False}, "secret", "bad", "fill the secret"),
+        ({"has_api_key": "not of the form"}, "secret", "bad", "fill the secret"),
+        ({"composio": "HTTP 401", "key_rejected": True}, "Composio", "bad", "make a new key"),
+        ({"composio": "no answer: ConnectError"}, "Composio", "bad", "ComposioBaseUrl"),
+        ({"servers": "Composio: forbidden"}, "MCP servers", "bad", "mcp_servers: write"),
+        (
+            {"servers": {"srv_demo": replace(SERVER, gone=True)}},
+            "MCP servers",
+            "bad",
+            "out of McpServerIds",
+        ),
+        ({"servers": {}}, "MCP servers", "note", "add auth configs"),
+        ({"auth_configs": frozenset({"ac_gmail"})}, "auth configs", "bad", "off the MCP server"),
+        ({"auth_configs": "Composio: forbidden"}, "auth configs", "note", "auth_configs: read"),
+        ({"offered": (EXPIRED,)}, "event types", "note", "CallbackUrl"),
+        ({"offered": "Composio: forbidden"}, "event types", "note", "webhooks: read"),
+        ({"subscription": None}, "webhook", "bad", "provisioner connect-webhook"),
+        ({"subscription": "Composio: forbidden"}, "webhook", "bad", "webhooks: write"),
+        ({"webhook_url": "https://else.invalid"}, "webhook", "bad", "connect-webhook (it asks"),
+        ({"offered": (EXPIRED, ACTIVE, ACTIVE + "s")}, "webhook", "bad", "connect-webhook"),
+        ({"webhook_secrets": ("whsec_2",)}, "signing", "bad", "provisioner connect-webhook"),
+        (
+            {"subscription": COMES_HERE.model_copy(update={"secret": ""})},
+            "signing",
+            "note",
+            "provisioner send",
+        ),
+        ({"worker_takes": False}, "queue", "bad", "update-event-source-mapping"),
+        ({"queued": 1000}, "queue", "note", "WorkerConcurrency"),
+        ({"queued": "no permission"}, "queue", "bad", "the stack's events"),
+        ({"dead": 1}, "dead letters", "bad", "provisioner redrive"),
+        ({"dead": "no permission"}, "dead letters", "bad", "the stack's events"),
+        ({"schedule": False}, "sweep", "bad", "enable-rule"),
+        ({"schedule": "no permission"}, "sweep", "bad", "the stack's events"),
+        ({"swept_ago": 301}, "sweep", "bad", "worker's log"),
+        ({"swept_ago": None}, "sweep", "note", "wait two minutes"),
+        ({"clocks": {"Composio": 61.0}}, "clocks", "bad", "NTP"),
+        ({"deprecated": "no answer"}, "deprecation", "note", "run it again"),
+        ({"deprecated": {"/mcp": "sunset soon"}}, "deprecation", "bad", "newer release"),
+    ],
+)
+def test_each_fault_is_found_alone_and_with_its_remedy(
+    changes: dict[str, Any], check: str, level: str, remedy: str
+) -> None:
+    (found,) = told(**changes)
+
+    assert (found.check, found.level) == (check, level)
+    assert remedy in found.remedy
+
+
+def test_without_a_webhook_secret_both_sides_say_how_to_get_one() -> None:
+    assert {one.check for one in told(webhook_secrets=())} == {"secret", "signing"}
+    assert {one.remedy for one in told(webhook_secrets=())} == {"provisioner connect-webhook"}
+
+
+def test_what_composio_would_have_to_say_is_not_judged_while_it_says_nothing() -> None:
+    changes = {"composio": "no answer", "servers": "no answer", "subscription": "no answer"}
+
+    assert [one.check for one in told(**changes)] == ["Composio"]
+
+
+def test_no_secret_is_in_what_is_found() -> None:
+    assert "whsec" not in repr(list(findings(SOUND)))
+    assert "whsec" not in repr(COMES_HERE)
+
+
+def test_a_subscription_keeps_the_events_that_it_has() -> None:
+    older = COMES_HERE.model_copy(update={"enabled_events": ["composio.trigger.message"]})
+
+    assert lacking(older, URL, [EXPIRED]) == {
+        "enabled_events": [EXPIRED, "composio.trigger.message"]
+    }
+    assert lacking(COMES_HERE, URL, [EXPIRED]) == {}
