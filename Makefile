@@ -22,7 +22,7 @@ LIST_cli := cli/requirements.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve provisioner test test-fast prove pictures check format build lock clean
+.PHONY: help demo serve provisioner test test-fast prove model pictures check format build lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ prove: tools-dev+fuzz ## Explore far more histories than `make test` does, and s
 
 pictures: tools-dev ## Take the pictures of docs/ afresh, in a real browser
 	@PICTURES=docs .tools/dev/bin/python -m pytest -k picture tests/test_browser.py $(ARGS)
+
+model: tools-dev ## Compute the tables and the plot of docs/cost-and-scale.md afresh
+	@PYTHONPATH=src .tools/dev/bin/python -m bench.page
 
 check: tools-dev+sam+checkov ## Check format, lint, types and the template
 	@.tools/dev/bin/ruff format --check --quiet .

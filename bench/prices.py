@@ -1,0 +1,101 @@
+"""What AWS asks for, and how much of it each thing takes that happens: a model of the bill."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from handler.telemetry import Metric
+
+AS_OF = "2026-11-23, us-east-1, arm64, without free tiers"
+MEMORY_GB = 1.0
+
+
+@dataclass(frozen=True)
+class Item:
+    """A price in US dollars for one unit, and the page of aws.amazon.com that says it."""
+
+    price: float
+    page: str
+
+
+ITEMS = {
+    "API Gateway, REST request": Item(3.50e-6, "api-gateway/pricing"),
+    "Lambda request": Item(0.20e-6, "lambda/pricing"),
+    "Lambda GB-second": Item(13.3334e-6, "lambda/pricing"),
+    "DynamoDB write unit": Item(0.625e-6, "dynamodb/pricing/on-demand"),
+    "DynamoDB read unit": Item(0.125e-6, "dynamodb/pricing/on-demand"),
+    "SQS request": Item(0.40e-6, "sqs/pricing"),
+    "EventBridge custom event": Item(1.00e-6, "eventbridge/pricing"),
+    "CloudWatch Logs, GB": Item(0.50, "cloudwatch/pricing"),
+    "X-Ray trace": Item(5.00e-6, "cloudwatch/pricing"),
+    "CloudWatch custom metric, month": Item(0.30, "cloudwatch/pricing"),
+    "CloudWatch alarm, month": Item(0.10, "cloudwatch/pricing"),
+    "CloudWatch dashboard, month": Item(3.00, "cloudwatch/pricing"),
+    "Secrets Manager secret, month": Item(0.40, "secrets-manager/pricing"),
+}
+
+type Use = Mapping[str, float]
+
+
+def invocation(seconds: float, log_bytes: int = 1500) -> dict[str, float]:
+    """Return what one invocation takes; its time and what it logs are assumed."""
+    return {
+        "Lambda request": 1,
+        "Lambda GB-second": seconds * MEMORY_GB,
+        "CloudWatch Logs, GB": log_bytes / 1e9,
+        "X-Ray trace": 0.05,  # the default rule samples a twentieth
+    }
+
+
+def together(*uses: Use) -> dict[str, float]:
+    """Add up what several things take."""
+    return {name: sum(use.get(name, 0) for use in uses) for name in ITEMS}
+
+
+def cost(use: Use) -> float:
+    """Return US dollars."""
+    return sum(ITEMS[name].price * number for name, number in use.items())
+
+
+# Write units are those of the round trips, which tests count: a row of less than 1 KB takes one,
+# the sparse index one more where the row enters it or leaves it. A condition that fails pays too.
+DOOR: Use = {"API Gateway, REST request": 1}
+NOT_COMPLETE = together(DOOR, invocation(0.03), {"DynamoDB write unit": 1})
+REPEATED = together(DOOR, invocation(0.04), {"DynamoDB write unit": 2})
+COMPLETING = together(DOOR, invocation(0.5), {"DynamoDB write unit": 5})
+ANNOUNCED = together(invocation(0.03), {"EventBridge custom event": 1})
+ON_THE_BUS: Use = {"EventBridge custom event": 1, "SQS request": 3}
+# Each minute for a quarter of an hour: two writes that fail, a hundredth of a page read.
+LOOKED_BACK_AT = together({"DynamoDB write unit": 2 * 15, "Lambda GB-second": 0.02 * 15})
+USER = together(NOT_COMPLETE, COMPLETING, ANNOUNCED, LOOKED_BACK_AT, LOOKED_BACK_AT)
+
+EVENTS: dict[str, Use] = {
+    "event, not complete": NOT_COMPLETE,
+    "event that completes: instance created": COMPLETING,
+    "repeated event, after `ready`": REPEATED,
+    "event by the bus, not complete": together(
+        ON_THE_BUS, invocation(0.03), {"DynamoDB write unit": 1}
+    ),
+    "outcome announced": ANNOUNCED,
+    "account looked back at by the sweep for 15 minutes": LOOKED_BACK_AT,
+}
+
+MINUTES_A_MONTH = 30 * 24 * 60
+
+
+def standing(alarms: int) -> dict[str, Use]:
+    """Return what a stack takes in a month in which nothing happens, by part."""
+    sweeps = together(
+        invocation(0.6, 2500),
+        {"EventBridge custom event": 0, "SQS request": 4, "DynamoDB read unit": 4},
+        {"DynamoDB write unit": 2},
+    )
+    # Long polling: Lambda asks with five pollers, each waiting up to 20 s.
+    polls = {"SQS request": 5 * 3 * MINUTES_A_MONTH}
+    return {
+        "sweep each minute": {name: number * MINUTES_A_MONTH for name, number in sweeps.items()},
+        "queue polled": polls,
+        "custom metrics, if all were emitted": {"CloudWatch custom metric, month": len(Metric) + 1},
+        "alarms": {"CloudWatch alarm, month": alarms},
+        "dashboard": {"CloudWatch dashboard, month": 1},
+        "secret": {"Secrets Manager secret, month": 1},
+    }
