@@ -71,12 +71,8 @@ def rendered(page: str, outcomes: dict[Scenario, Outcome]) -> str:
         "looking-back": looking_back_table(),
     }
     for name, table in tables.items():
-        page, changed = re.subn(
-            rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
-            rf"\g<1>{table}\g<2>",
-            page,
-            flags=re.DOTALL,
-        )
+        place = rf"(?s)(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        page, changed = re.subn(place, rf"\g<1>{table}\g<2>", page)
         if changed != 1:
             raise SystemExit(f"{PAGE} has no place for {name}")
     return page
