@@ -73,7 +73,7 @@ class Package(zipfile.ZipFile):
 
     _one_at_a_time = threading.Lock()
 
-    def extractall(self, path: Any = None, *_: object) -> None:
+    def extractall(self, path: Any = None, *_: object) -> None:  # noqa: ANN401
         """Make the folder a link to what is unpacked, and unpack it if it is not."""
         files = repr([(each.filename, each.CRC) for each in self.infolist()])
         name = f"package-{hashlib.sha256(files.encode()).hexdigest()}"
