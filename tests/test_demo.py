@@ -15,7 +15,7 @@ from local.scene import Scene
 from local.timeline import Timeline
 from tests.checkout import checkout, left_in, started
 
-SECONDS = 150
+SECONDS = 300
 
 LINES = [
     "sam       built in",

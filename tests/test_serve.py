@@ -22,7 +22,7 @@ from local.stack import Stack, read
 from local.standin import Elsewhere, Wrong, listen
 from tests.checkout import checkout, left_in, started
 
-SECONDS = 150
+SECONDS = 300
 KEY = "ak_elsewhere"
 READY_STATUS = '"status": "ready"'
 
@@ -117,7 +117,7 @@ def titled(said: str, start: str) -> list[str]:
 
 def shows(folder: Path, command: str, text: str) -> str:
     """Paste the command until it shows this text."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120  # time for a sweep of the schedule
     while text not in (shown := pasted(folder, command)):
         assert time.monotonic() < deadline, shown
         time.sleep(0.5)
