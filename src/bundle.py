@@ -5,6 +5,8 @@ Only the standard library, and the Python version that the functions run on: it 
 """
 
 import compileall
+import fcntl
+import hashlib
 import json
 import os
 import py_compile
@@ -139,12 +141,8 @@ def compile_all(package: Path) -> None:
         raise SystemExit("a module does not compile")
 
 
-def main(package: Path) -> None:
-    """Make the package.
-
-    Args:
-        package: The folder for it; what is in it already stays.
-    """
+def make(package: Path) -> None:
+    """Make the package in a folder, which is made if need be."""
     platforms: list[str | None] = [*LAMBDA_PLATFORMS]
     if os.environ.get(ALSO_THIS_MACHINE):
         platforms.append(None)
@@ -164,6 +162,31 @@ def main(package: Path) -> None:
         os.utime(path, (MODIFIED, MODIFIED))
     size = sum(path.stat().st_size for path in files) / 1e6
     print(f"package: {len(files)} files, {size:.1f} MB")  # noqa: T201 -- a command prints
+
+
+def fingerprint() -> str:
+    """Tell apart what is made of other sources, or for other machines."""
+    text = [sys.version, os.environ.get(ALSO_THIS_MACHINE, "")]
+    for path in sorted([*SOURCE.glob("*.*"), *SOURCE.glob("handler/*.py")]):
+        text += [str(path), path.read_text()]
+    return hashlib.sha256(repr(text).encode()).hexdigest()
+
+
+def main(package: Path) -> None:
+    """Make the package, once for all functions: sam builds each by itself, some at once.
+
+    Args:
+        package: The folder for it; what is in it already stays. The first one made is kept
+            beside it, and the others are links to that.
+    """
+    made = package.parent / f".package-{fingerprint()}"
+    with (package.parent / ".package.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            with tempfile.TemporaryDirectory(prefix=".", dir=package.parent) as scratch:
+                make(Path(scratch, "package"))
+                Path(scratch, "package").rename(made)
+    shutil.copytree(made, package, copy_function=os.link, dirs_exist_ok=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from hypothesis import settings
 from handler.telemetry import Metric, logger, metrics
 from tests.deployed_fixtures import (
     aside,
+    crowd,
     deployed,
     finishing,
     house,
@@ -27,6 +28,7 @@ from tests.told import told
 
 __all__ = [
     "aside",
+    "crowd",
     "deployed",
     "finishing",
     "house",

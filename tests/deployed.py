@@ -1,8 +1,5 @@
 """The application as it runs on the emulator, with a simulated Composio, and verbs to try it."""
 
-import base64
-import hashlib
-import hmac
 import itertools
 import json
 import time
@@ -17,10 +14,12 @@ from handler.rows import from_item
 from local.simulator.client import Simulator
 from local.simulator.project import DEFAULT_API_KEY
 from local.stack import Stack, fill_secret
+from tests.delivery import signed
 
 SERVER, GMAIL, SLACK = "srv_demo", "ac_gmail", "ac_slack"
 BOTH = (GMAIL, SLACK)
-PATIENCE_SECONDS = 40
+INSTANCE = f"INSTANCE#{SERVER}"
+PATIENCE_SECONDS = 60
 ALIAS = "live"
 _numbers = itertools.count(1)
 
@@ -30,9 +29,9 @@ def someone(name: str) -> str:
     return f"{name}-{next(_numbers)}"
 
 
-def until[T](true: Callable[[], T], what: str) -> T:
-    """Poll until it is true and return it."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def until[T](true: Callable[[], T], what: str, *, patience: float = 0) -> T:
+    """Poll until it is true and return it; `patience` are seconds more than usual."""
+    deadline = time.monotonic() + PATIENCE_SECONDS + patience
     while not (found := true()):
         assert time.monotonic() < deadline, f"in vain: {what}"
         time.sleep(0.05)
@@ -44,20 +43,6 @@ def event(account: Mapping[str, Any], **changes: Any) -> bytes:
     kind = f"composio.connected_account.{account['status'].lower()}"
     content = {"id": "msg_1", "type": kind, "metadata": {}, "data": {**account, **changes}}
     return json.dumps({**content, "timestamp": "2026-01-01T00:00:00.000000Z"}).encode()
-
-
-def signed(body: bytes, *secrets: str, webhook_id: str = "", at: int = 0) -> dict[str, str]:
-    """Return the headers of a delivery, signed as Composio's documentation says."""
-    webhook_id = webhook_id or f"msg_{next(_numbers)}"
-    stamp = str(at or int(time.time()))
-    message = f"{webhook_id}.{stamp}.".encode() + body
-    macs = [hmac.new(secret.encode(), message, hashlib.sha256).digest() for secret in secrets]
-    return {
-        "content-type": "application/json",
-        "webhook-id": webhook_id,
-        "webhook-timestamp": stamp,
-        "webhook-signature": " ".join(f"v1,{base64.b64encode(mac).decode()}" for mac in macs),
-    }
 
 
 @dataclass(frozen=True)
@@ -113,15 +98,14 @@ class Deployed:
         """Return an account as the API shows it."""
         url = f"{self.composio.url}/api/v3/connected_accounts/{account_id}"
         answer = self._http.get(url, headers={"x-api-key": self.api_key}).raise_for_status()
-        found: dict[str, Any] = answer.json()
-        return found
+        return dict(answer.json())
 
     def connect(self, user_id: str, *auth_config_ids: str, **more: Any) -> Answer:
         """Let the user connect these accounts, one after the other, and say so each time."""
         answers = [self.send(event(self.account(user_id, one, **more))) for one in auth_config_ids]
         return answers[-1]
 
-    def item(self, user_id: str, sk: str = f"INSTANCE#{SERVER}") -> str:
+    def item(self, user_id: str, sk: str = INSTANCE) -> str:
         """Return a row of a user byte for byte, in DynamoDB's JSON; `{}` where there is none."""
         key = {"pk": {"S": f"USER#{user_id}"}, "sk": {"S": sk}}
         found = self.dynamodb.get_item(
@@ -129,7 +113,7 @@ class Deployed:
         ).get("Item", {})
         return json.dumps(found, sort_keys=True)
 
-    def row(self, user_id: str, sk: str = f"INSTANCE#{SERVER}") -> dict[str, Any]:
+    def row(self, user_id: str, sk: str = INSTANCE) -> dict[str, Any]:
         """Return a row of a user; empty where there is none."""
         return from_item(json.loads(self.item(user_id, sk)))
 
@@ -158,9 +142,12 @@ class Deployed:
 
     def log(self, since: float = 0) -> str:
         """Return every line that the function has logged since this Unix time."""
-        pages = self.logs.get_paginator("filter_log_events").paginate(
-            logGroupName=self.stack.webhook_log_group_name, startTime=int(since * 1000)
-        )
+        return self.lines(self.stack.webhook_log_group_name, since)
+
+    def lines(self, log_group: str, since: float) -> str:
+        """Return every line of a log group since this Unix time."""
+        read, start = self.logs.get_paginator("filter_log_events"), int(since * 1000)
+        pages = read.paginate(logGroupName=log_group, startTime=start)
         return "\n".join(line["message"] for page in pages for line in page["events"])
 
     def put_secret(self, *webhook_secrets: str, api_key: str = "") -> None:

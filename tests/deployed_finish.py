@@ -1,7 +1,6 @@
 """The side of the deployed application that nobody waits for, and verbs to try it."""
 
 import contextlib
-import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -10,12 +9,12 @@ from typing import Any
 
 import boto3
 
+from handler.rows import from_item
 from local import messages
 from local.simulator.client import Simulator
 from local.stack import Stack
-from tests.deployed import ALIAS, BOTH, PATIENCE_SECONDS, Deployed, event
-
-LISTENER = "listener"
+from tests.deployed import ALIAS, BOTH, INSTANCE, PATIENCE_SECONDS, Deployed, event
+from tests.deployed_ear import Ear
 
 
 class Finishing(Deployed):
@@ -25,12 +24,13 @@ class Finishing(Deployed):
         super().__init__(stack, composio)
         self.sqs = boto3.client("sqs", **stack.connection)
         self.events = boto3.client("events", **stack.connection)
-        self._ear = ""
+        self.ear = Ear(stack)
 
     def close(self) -> None:
         """Close the connections."""
         self.sqs.close()
         self.events.close()
+        self.ear.close()
         super().close()
 
     def put(self, details: Iterable[bytes], source: str = "my-application") -> None:
@@ -69,37 +69,40 @@ class Finishing(Deployed):
         """Send the schedule's message."""
         self.queue(messages.SWEEP)
 
-    def sweeps_run(self) -> int:
-        """Count the sweeps that the worker's metrics tell of."""
-        told = re.findall(r'"SweepRun":\[([^]]+)\]', self.worker_log())
+    def sweeps_run(self, since: float) -> int:
+        """Count the sweeps that the worker's metrics have told of since this Unix time."""
+        told = re.findall(r'"SweepRun":\[([^]]+)\]', self.worker_log(since))
         return sum(len(each.split(",")) for each in told)
 
-    def worker_log(self) -> str:
-        """Return every line that the worker has logged."""
-        return self._log(self.stack.worker_log_group_name)
+    def worker_log(self, since: float) -> str:
+        """Return every line that the worker has logged since this Unix time."""
+        return self.lines(self.stack.worker_log_group_name, since)
 
-    def announcer_log(self) -> str:
-        """Return every line that the announcer has logged."""
-        return self._log(self.stack.announcer_log_group_name)
-
-    def _log(self, group: str) -> str:
-        pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-        return "\n".join(line["message"] for page in pages for line in page["events"])
+    def announcer_log(self, since: float) -> str:
+        """Return every line that the announcer has logged since this Unix time."""
+        return self.lines(self.stack.announcer_log_group_name, since)
 
     def sweep_until[T](self, true: Callable[[], T], what: str, patience: float = 0) -> T:
         """Run a sweep every other second until it is true."""
-        deadline = time.monotonic() + PATIENCE_SECONDS + patience
+        sweep_at = time.monotonic()
+        deadline = sweep_at + PATIENCE_SECONDS + patience
         while not (found := true()):
             assert time.monotonic() < deadline, f"in vain: {what}"
-            self.sweep()
-            time.sleep(2)
+            if time.monotonic() >= sweep_at:
+                self.sweep()
+                sweep_at += 2
+            time.sleep(0.3)
         return found
 
     def stand_still(self) -> None:
         """Let time stand still: from here on a sweep is run where a test says so."""
-        for rule in self.events.list_rules(NamePrefix=f"{self.stack.stack_name}-")["Rules"]:
-            self.events.disable_rule(Name=rule["Name"])
+        self.events.disable_rule(Name=self.schedule()["Name"])
         self.settle()  # a tick that was on its way reads all of Composio's accounts
+
+    def schedule(self) -> Any:
+        """Return the rule that has the sweep run."""
+        (rule,) = self.events.list_rules(NamePrefix=f"{self.stack.stack_name}-SweepRule")["Rules"]
+        return rule
 
     def settle(self) -> None:
         """Wait until the worker has nothing in hand; forget what would only come back later."""
@@ -107,11 +110,15 @@ class Finishing(Deployed):
         while not self.idle() and time.monotonic() < deadline:
             time.sleep(0.05)
         if not self.idle():
-            self.sqs.purge_queue(QueueUrl=self.stack.queue_url)
+            self.forget()
+
+    def forget(self) -> None:
+        """Take out of the queue what waits there, also what would only come back later."""
+        self.sqs.purge_queue(QueueUrl=self.stack.queue_url)
 
     def idle(self) -> bool:
         """Whether no message waits or is worked on."""
-        return messages.look(self.stack)["queue"] == {"waiting": 0, "in_work": 0}
+        return self.count(self.stack.queue_url) == 0
 
     def count(self, url: str) -> int:
         """Count all messages of a queue."""
@@ -123,13 +130,24 @@ class Finishing(Deployed):
 
     def dead(self) -> int:
         """Count the messages in the dead-letter queue."""
-        return messages.look(self.stack)["dead_letter_queue"]["waiting"]
+        return self.count(self.stack.dead_letter_queue_url)
+
+    def instances(self, users: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the row of each user's instance, empty where there is none."""
+        table, rows = self.stack.table_name, {user: dict[str, Any]() for user in users}
+        for batch in batched(rows, 100, strict=False):
+            keys = [{"pk": {"S": f"USER#{user}"}, "sk": {"S": INSTANCE}} for user in batch]
+            found = self.dynamodb.batch_get_item(
+                RequestItems={table: {"Keys": keys, "ConsistentRead": True}}
+            )
+            assert not found["UnprocessedKeys"]
+            for item in found["Responses"][table]:
+                rows[item["pk"]["S"].removeprefix("USER#")] = from_item(item)
+        return rows
 
     def statuses(self, users: Iterable[str]) -> dict[str, str]:
         """Return the status of each user's instance, "" where there is none."""
-        found = {pk: json.loads(item) for (pk, sk), item in self.scan().items() if "#" in sk}
-        rows = {user: found.get(f"USER#{user}", {}) for user in users}
-        return {user: row.get("status", {}).get("S", "") for user, row in rows.items()}
+        return {user: str(row.get("status", "")) for user, row in self.instances(users).items()}
 
     def all_ready(self, users: list[str]) -> bool:
         """Whether the instance of each of them is ready."""
@@ -144,32 +162,20 @@ class Finishing(Deployed):
         finally:
             self._take_messages(yes=True)
 
-    def listen(self, pattern: str) -> None:
-        """From here on hear what the pattern takes of the bus."""
-        self._ear = self.sqs.create_queue(QueueName=f"{LISTENER}-{time.time_ns()}")["QueueUrl"]
-        answer = self.sqs.get_queue_attributes(QueueUrl=self._ear, AttributeNames=["QueueArn"])
-        where = self.stack.bus_name
-        self.events.put_rule(Name=LISTENER, EventBusName=where, EventPattern=pattern)
-        arn = answer["Attributes"]["QueueArn"]
-        self.events.put_targets(
-            Rule=LISTENER, EventBusName=where, Targets=[{"Id": "queue", "Arn": arn}]
-        )
-
-    def heard(self) -> list[dict[str, Any]]:
-        """Return the events that were heard since it was last asked."""
-        found = []
-        while told := self.sqs.receive_message(
-            QueueUrl=self._ear, MaxNumberOfMessages=10, WaitTimeSeconds=0
-        ).get("Messages"):
-            for message in told:
-                found.append(json.loads(message["Body"]))
-                receipt = message["ReceiptHandle"]
-                self.sqs.delete_message(QueueUrl=self._ear, ReceiptHandle=receipt)
-        return found
-
     def _take_messages(self, *, yes: bool) -> None:
         name = self.stack.worker_function_name
         (source,) = self.functions.list_event_source_mappings(FunctionName=f"{name}:{ALIAS}")[
             "EventSourceMappings"
         ]
         self.functions.update_event_source_mapping(UUID=source["UUID"], Enabled=yes)
+
+
+def make_due(finishing: Finishing, user: str) -> None:
+    """Let it be time to look at the user's instance again."""
+    finishing.dynamodb.update_item(
+        TableName=finishing.stack.table_name,
+        Key={"pk": {"S": f"USER#{user}"}, "sk": {"S": INSTANCE}},
+        UpdateExpression="SET due_at = :past",
+        ConditionExpression="attribute_exists(due_at)",
+        ExpressionAttributeValues={":past": {"N": "1"}},
+    )

@@ -29,8 +29,13 @@ class House:
 
 
 @contextlib.contextmanager
-def deployed_to(house: House, name: str, mcp_server_ids: str = "*") -> Iterator[Finishing]:
-    """Create a stack, for as long as the context lasts."""
+def deployed_to(
+    house: House, name: str, mcp_server_ids: str = "*", *, still: bool = True
+) -> Iterator[Finishing]:
+    """Create a stack, for as long as the context lasts; time stands still there.
+
+    Else its sweep, each minute, would find whoever a test has just let connect at Composio.
+    """
     parameters = Parameters(
         composio_url=house.composio.url,
         composio_api_key=DEFAULT_API_KEY,
@@ -40,6 +45,8 @@ def deployed_to(house: House, name: str, mcp_server_ids: str = "*") -> Iterator[
     stack = create(house.endpoint_url, house.build_dir, parameters)
     application = Finishing(stack, house.composio)
     with contextlib.closing(application):
+        if still:
+            application.stand_still()
         application.connect(someone("first"), GMAIL)  # from here on the catalog is known
         yield application
 
@@ -61,7 +68,6 @@ def house() -> Iterator[House]:
 def standing(house: House) -> Iterator[Deployed]:
     """Deploy once for the session."""
     with deployed_to(house, "one") as one:
-        one.stand_still()
         yield one
 
 
@@ -69,7 +75,6 @@ def standing(house: House) -> Iterator[Deployed]:
 def standing_aside(house: House) -> Iterator[Deployed]:
     """Deploy once more, for the tests that take away what the application needs."""
     with deployed_to(house, "two") as two:
-        two.stand_still()
         yield two
 
 
@@ -105,6 +110,19 @@ def standing_finishing(house: House) -> Iterator[Finishing]:
         deployed_to(replace(house, composio=composio), "three") as three,
     ):
         yield three
+
+
+@pytest.fixture(scope="session")
+def crowd(house: House) -> Iterator[Finishing]:
+    """Deploy once more, with a Composio of its own, where time goes on.
+
+    For whoever wants many execution environments at once: they stay, and nobody else needs them.
+    """
+    with (
+        running("--seed", "demo") as composio,
+        deployed_to(replace(house, composio=composio), "crowd", still=False) as crowd,
+    ):
+        yield crowd
 
 
 @pytest.fixture

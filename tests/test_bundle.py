@@ -88,3 +88,25 @@ def test_our_services_are_found_in_every_region_as_before(tmp_path: Path) -> Non
             assert found == before.construct_endpoint(service, region)
     left = {name for one in trimmed["partitions"] for name in one["services"]}
     assert left == bundle.SERVICES
+
+
+def test_functions_share_what_was_made_of_the_same_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = lay(tmp_path / "src", "bundle.py", "requirements.txt", "handler/webhook.py")
+    monkeypatch.setattr(bundle, "SOURCE", sources)
+    made: list[str] = []
+
+    def make(package: Path) -> None:
+        made.append((sources / "requirements.txt").read_text())
+        lay(package, "handler/webhook.py")
+
+    monkeypatch.setattr(bundle, "make", make)
+    (tmp_path / "build").mkdir()
+    for name in ("One", "Other"):
+        bundle.main(tmp_path / "build" / name)
+        assert (tmp_path / "build" / name / "handler" / "webhook.py").exists()
+    assert made == ["requirements.txt"]
+    (sources / "requirements.txt").write_text("a newer version")
+    bundle.main(tmp_path / "build" / "Third")
+    assert made == ["requirements.txt", "a newer version"]

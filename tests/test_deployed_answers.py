@@ -10,7 +10,7 @@ import pytest
 
 from tests.deployed import BOTH, GMAIL, SERVER, SLACK, Deployed, event, someone
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 def fault(deployed: Deployed, user: str, **more: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.deployed import GMAIL, SLACK, Deployed, someone
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 MISSING = "Connected. Something is still missing"
 READY = "You are all set"

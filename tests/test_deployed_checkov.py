@@ -9,7 +9,7 @@ import pytest
 from tests.deployed_fixtures import House
 from tests.test_template import RESOURCES
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 CHECKOV = Path(".tools/checkov/bin/checkov")
 

@@ -13,7 +13,7 @@ from botocore.credentials import Credentials
 
 from tests.deployed import BOTH, GMAIL, SERVER, SLACK, Deployed, someone
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 ROOT = Credentials("test", "test")
 DOORS = [("GET", ""), ("POST", "/refresh")]

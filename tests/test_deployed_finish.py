@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -11,57 +12,66 @@ import pytest
 from tests.deployed import BOTH, someone, until
 from tests.deployed_finish import Finishing
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 USERS = 200
 
 
-def creates(finishing: Finishing, user: str) -> list[dict[str, Any]]:
-    return finishing.composio.ledger(method="POST", path="*/instances", user_id=user)
+ASKED_SECONDS = 17
+"""Longer than the first back-off can be."""
 
 
 def unix(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
 
 
-def test_two_hundred_users_who_complete_during_an_outage_are_ready_after_it(
+def creates(finishing: Finishing) -> dict[str, list[dict[str, Any]]]:
+    """Return the create calls, by user."""
+    found = defaultdict[str, list[dict[str, Any]]](list)
+    for call in finishing.composio.ledger(method="POST", path="*/instances"):
+        found[call["user_id"]].append(call)
+    return found
+
+
+def test_users_who_complete_during_an_outage_or_are_throttled_are_ready_when_it_is_time(
     finishing: Finishing,
 ) -> None:
-    users = [someone("outage") for _ in range(USERS)]
+    """Two hundred during an outage, and right after it one whom Composio asks to wait."""
+    users, throttled = [someone("outage") for _ in range(USERS)], someone("throttled")
     finishing.composio.add_fault(method="POST", path="*/instances", status=503, times=None)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda user: finishing.connect(user, *BOTH), users))
-    assert {answer.instance[0] for answer in answers} == {"retrying"}
-    due = {user: int(finishing.row(user)["due_at"]) for user in users}
+        answers = list(pool.map(finishing.send, finishing.complete(*users)))
+    assert {answer.instance[0] for answer in answers} == {"waiting", "retrying"}
+    rows = finishing.instances(users)
+    assert {row["status"] for row in rows.values()} == {"retrying"}
+    due = {user: int(row["due_at"]) for user, row in rows.items()}
 
     finishing.composio.clear_faults()
     up_at = time.time()
-    # The schedule may have had some tried a second time meanwhile: then 30 s more.
-    longest = max(0.0, max(due.values()) - up_at) + 30
-    finishing.sweep_until(lambda: finishing.all_ready(users), "all are ready", longest)
+    finishing.composio.add_fault(
+        method="POST",
+        path="*/instances",
+        user_id=throttled,
+        body="bare",
+        retry_after=ASKED_SECONDS,
+    )
+    assert finishing.connect(throttled, *BOTH).instance == ("retrying", [])
+    everybody = [*users, throttled]
+    finishing.sweep_until(lambda: finishing.all_ready(everybody), "all are ready", ASKED_SECONDS)
 
+    calls = creates(finishing)
+    for post in finishing.composio.instance_posts():
+        assert (post["created"], post["max_in_flight"]) == (1, 1)
     for user in users:
-        posts = finishing.posts(user)
-        assert (posts["created"], posts["max_in_flight"]) == (1, 1)
         # As soon as the back-off allowed, and the first call after it was enough.
-        (last,) = [one for one in creates(finishing, user) if unix(one["started_at"]) > up_at]
+        (last,) = [one for one in calls[user] if unix(one["started_at"]) > up_at]
         assert unix(last["started_at"]) >= due[user]
+    first, second = calls[throttled]
+    assert (first["status"], second["status"]) == (429, 201)
+    asked_until = unix(first["ended_at"]) + ASKED_SECONDS
+    assert unix(second["started_at"]) >= asked_until - 1  # whole seconds
     until(finishing.idle, "the queue is empty")
     assert finishing.dead() == 0
-
-
-def test_composio_is_not_called_again_before_its_retry_after_has_passed(
-    finishing: Finishing,
-) -> None:
-    user, asked = someone("throttled"), 17  # longer than the first back-off can be
-    finishing.composio.add_fault(
-        method="POST", path="*/instances", user_id=user, body="bare", retry_after=asked
-    )
-    assert finishing.connect(user, *BOTH).instance == ("retrying", [])
-    finishing.sweep_until(lambda: finishing.all_ready([user]), "ready", asked)
-    first, second = creates(finishing, user)
-    assert (first["status"], second["status"]) == (429, 201)
-    assert unix(second["started_at"]) - unix(first["ended_at"]) >= asked - 1  # whole seconds
 
 
 def test_poison_lands_in_the_dead_letter_queue_and_blocks_nobody(finishing: Finishing) -> None:
@@ -110,16 +120,3 @@ def test_accounts_whose_events_were_never_sent_are_found_within_two_sweeps(
     assert finishing.all_ready([user])
     assert finishing.posts(user)["created"] == 1
     assert finishing.record(user)["id"] == finishing.row(user)["record"]["id"]
-
-
-def test_schedule_has_the_sweep_run_each_minute_without_anybody(finishing: Finishing) -> None:
-    (rule,) = finishing.events.list_rules(NamePrefix=f"{finishing.stack.stack_name}-SweepRule")[
-        "Rules"
-    ]
-    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 minute)", "ENABLED")
-    finishing.settle()
-    before = finishing.sweeps_run()
-    deadline = time.monotonic() + 90
-    while finishing.sweeps_run() == before:
-        assert time.monotonic() < deadline, "the schedule has no sweep run"
-        time.sleep(0.5)

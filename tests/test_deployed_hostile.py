@@ -17,9 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.deployed import GMAIL, Deployed, event, signed, someone, until
+from tests.delivery import signed
+from tests.deployed import GMAIL, Deployed, event, someone, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 MARK = "a-mark-of-the-body"
 """Stands in the bodies, and never in the log."""

@@ -11,7 +11,7 @@ from tests.deployed import Deployed
 from tests.hostile import CANARY, Generator
 from tests.told import Told
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 REQUESTS = 600
 

@@ -5,7 +5,7 @@ import pytest
 from tests.deployed import BOTH, Deployed, event, someone
 from tests.deployed_role import actions, begin_anew, policy, without
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 NEEDED = {
     "dynamodb:UpdateItem": 503,

@@ -29,7 +29,7 @@ with warnings.catch_warnings():
         status_code_conformance,
     )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 CHECKS = [
     not_a_server_error,

@@ -8,7 +8,7 @@ import pytest
 
 from tests.deployed import BOTH, GMAIL, Deployed, event, someone, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 def test_both_webhook_secrets_are_accepted_while_both_are_listed_and_then_only_the_new_one(

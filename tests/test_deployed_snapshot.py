@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.deployed import GMAIL, SERVER, SLACK, Deployed, event, signed, someone
+from tests.delivery import signed
+from tests.deployed import GMAIL, SERVER, SLACK, Deployed, event, someone
 
 pytestmark = pytest.mark.slow
 

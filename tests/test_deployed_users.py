@@ -4,7 +4,7 @@ import pytest
 
 from tests.deployed import BOTH, SERVER, Deployed, someone
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 ODD = [
     "#",

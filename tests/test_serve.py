@@ -7,19 +7,22 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import httpx
 import pytest
 
 from local.serve import READY, elsewhere
 from local.simulator.client import Simulator
 from local.simulator.process import running
-from local.standin import Elsewhere, Wrong
+from local.stack import Stack, read
+from local.standin import Elsewhere, Wrong, listen
 from tests.checkout import checkout, left_in, started
 
-SECONDS = 150
+SECONDS = 300
 KEY = "ak_elsewhere"
 READY_STATUS = '"status": "ready"'
 
@@ -29,6 +32,38 @@ def folder(tmp_path: Path) -> Path:
     return checkout(tmp_path / "a project")
 
 
+@dataclass(frozen=True)
+class Served:
+    """What `make serve` said in this folder, and what it runs."""
+
+    folder: Path
+    said: str
+    stack: Stack
+    simulator: Simulator
+
+
+@pytest.fixture(scope="module")
+def running_there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = checkout(tmp_path_factory.mktemp("served") / "a project")
+    with serving(folder) as said:
+        stack = read(folder / ".local" / "stack.json")
+        with contextlib.closing(Simulator(stack.composio_url)) as simulator:
+            yield Served(folder, said, stack, simulator)
+
+
+@pytest.fixture
+def served(running_there: Served) -> Served:
+    """Serve, with nobody known."""
+    stack = running_there.stack
+    with contextlib.closing(boto3.client("dynamodb", **stack.connection)) as table:
+        for item in table.scan(TableName=stack.table_name)["Items"]:
+            key = {"pk": item["pk"], "sk": item["sk"]}
+            table.delete_item(TableName=stack.table_name, Key=key)
+    running_there.simulator.reset()
+    listen(running_there.simulator, stack)
+    return running_there
+
+
 @contextlib.contextmanager
 def serving(
     folder: Path, *variables: str, ended_by: signal.Signals = signal.SIGTERM
@@ -36,11 +71,7 @@ def serving(
     """Run `make serve` and yield what it said until it was ready; it must end cleanly."""
     with started(folder, "make", "serve", *variables) as serve:
         assert serve.stdout
-        said = ""
-        for line in serve.stdout:
-            said += line
-            if line.rstrip() == READY:
-                break
+        said = "".join(until_said(serve.stdout, READY))
         try:
             assert serve.poll() is None, said
             yield said
@@ -53,6 +84,14 @@ def serving(
     assert "nothing is left running" in rest
     assert "Traceback" not in rest
     assert left_in(folder) == []
+
+
+def until_said(lines: Iterable[str], end: str) -> Iterator[str]:
+    """Yield the lines up to the one that ends so."""
+    for line in lines:
+        yield line
+        if line.rstrip().endswith(end):
+            return
 
 
 def pasted(folder: Path, command: str) -> str:
@@ -78,7 +117,7 @@ def titled(said: str, start: str) -> list[str]:
 
 def shows(folder: Path, command: str, text: str) -> str:
     """Paste the command until it shows this text."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120  # time for a sweep of the schedule
     while text not in (shown := pasted(folder, command)):
         assert time.monotonic() < deadline, shown
         time.sleep(0.5)
@@ -87,58 +126,51 @@ def shows(folder: Path, command: str, text: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS)
-def test_what_is_printed_works_as_pasted(folder: Path) -> None:
-    with serving(folder) as said:
-        (link, sign, table, ledger, at_once) = (
-            titled(said, start) for start in ("connect an", "send", "read", "see", "connect both")
-        )
-        for command in link:
-            consent = json.loads(pasted(folder, command))["redirect_url"]
-            assert httpx.get(consent).is_success
-            yes = {"decision": "allow"}
-            assert httpx.post(consent, data=yes, follow_redirects=True, timeout=60).is_success
-        assert "srv_demo" in shows(folder, table[0], READY_STATUS)
-        assert json.loads(pasted(folder, sign[0])) == {
-            "servers": [{"server_id": "srv_demo", "status": "ready", "missing": []}]
-        }
-        assert len(json.loads(pasted(folder, at_once[0]))["webhook_ids"]) == 2
-        (posts,) = json.loads(pasted(folder, ledger[0]))["instance_posts"]
-        assert posts["created"] == 1
-        ask, refresh = (
-            next(lines for title, lines in commands(said).items() if title.startswith(start))
-            for start in ("ask", "read this user's")
-        )
-        for command in ask + refresh:
-            assert json.loads(pasted(folder, command))["servers"][0]["status"] == "ready"
-        note = folder / ".local" / "stack.json"
-        assert note.stat().st_mode & 0o077 == 0
-        assert {"api_url", "callback_url", "aws_endpoint_url", "composio_url"} < json.loads(
-            note.read_text()
-        ).keys()
+def test_what_is_printed_works_as_pasted(served: Served) -> None:
+    folder, said = served.folder, served.said
+    (link, sign, table, ledger, at_once) = (
+        titled(said, start) for start in ("connect an", "send", "read", "see", "connect both")
+    )
+    for command in link:
+        consent = json.loads(pasted(folder, command))["redirect_url"]
+        assert httpx.get(consent).is_success
+        yes = {"decision": "allow"}
+        assert httpx.post(consent, data=yes, follow_redirects=True, timeout=60).is_success
+    assert "srv_demo" in shows(folder, table[0], READY_STATUS)
+    assert json.loads(pasted(folder, sign[0])) == {
+        "servers": [{"server_id": "srv_demo", "status": "ready", "missing": []}]
+    }
+    assert len(json.loads(pasted(folder, at_once[0]))["webhook_ids"]) == 2
+    (posts,) = json.loads(pasted(folder, ledger[0]))["instance_posts"]
+    assert posts["created"] == 1
+    ask, refresh = (
+        next(lines for title, lines in commands(said).items() if title.startswith(start))
+        for start in ("ask", "read this user's")
+    )
+    for command in ask + refresh:
+        assert json.loads(pasted(folder, command))["servers"][0]["status"] == "ready"
+    note = folder / ".local" / "stack.json"
+    assert note.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS)
-def test_what_is_printed_reaches_the_bus_the_sweep_and_the_queues(folder: Path) -> None:
-    with serving(folder) as said:
-        note = json.loads((folder / ".local" / "stack.json").read_text())
-        assert {"bus_name", "queue_url", "dead_letter_queue_url"} < note.keys()
-        simulator = Simulator(note["composio_url"])
-        simulator.switch(webhooks=False)
-        for auth_config_id in ("ac_gmail", "ac_slack"):
-            simulator.add_account("user_1", auth_config_id)
-        simulator.close()
-        (table,), (sweep,), (put,), (look,) = (
-            titled(said, start) for start in ("read", "run a sweep", "put an event", "look at")
-        )
-        pasted(folder, sweep)
-        shows(folder, table, READY_STATUS)
-        assert "ca_gmail1" not in pasted(folder, table)
-        pasted(folder, put)
-        shows(folder, table, "ca_gmail1")
-        empty = json.dumps({"waiting": 0, "in_work": 0}, indent=2)
-        shows(folder, look, '"queue": ' + empty.replace("\n", "\n  "))
-        assert json.loads(pasted(folder, look)).keys() == {"queue", "dead_letter_queue"}
+def test_what_is_printed_reaches_the_bus_the_sweep_and_the_queues(served: Served) -> None:
+    folder, said = served.folder, served.said
+    served.simulator.switch(webhooks=False)
+    for auth_config_id in ("ac_gmail", "ac_slack"):
+        served.simulator.add_account("user_1", auth_config_id)
+    (table,), (sweep,), (put,), (look,) = (
+        titled(said, start) for start in ("read", "run a sweep", "put an event", "look at")
+    )
+    pasted(folder, sweep)
+    shows(folder, table, READY_STATUS)
+    assert "ca_gmail1" not in pasted(folder, table)
+    pasted(folder, put)
+    shows(folder, table, "ca_gmail1")
+    empty = json.dumps({"waiting": 0, "in_work": 0}, indent=2)
+    shows(folder, look, '"queue": ' + empty.replace("\n", "\n  "))
+    assert json.loads(pasted(folder, look)).keys() == {"queue", "dead_letter_queue"}
 
 
 @pytest.mark.slow
@@ -167,13 +199,17 @@ def test_another_server_takes_the_simulators_place(folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS)
-@pytest.mark.parametrize("seconds", [1.5, 4, 8])
-def test_ending_it_amid_the_start_leaves_nothing(folder: Path, seconds: float) -> None:
+@pytest.mark.parametrize("begun", ["build ...", "deploy ..."])
+def test_ending_it_amid_the_start_leaves_nothing(folder: Path, begun: str) -> None:
     with started(folder, "make", "serve") as serve:
-        time.sleep(seconds)
+        assert serve.stdout
+        said = "".join(until_said(serve.stdout, begun))
+        time.sleep(1)  # well under way
         serve.terminate()
-        said, _ = serve.communicate(timeout=30)
-    assert "Traceback" not in said
+        rest, _ = serve.communicate(timeout=30)
+    assert begun in said
+    assert READY not in rest
+    assert "Traceback" not in rest
     assert left_in(folder) == []
 
 

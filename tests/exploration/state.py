@@ -3,7 +3,7 @@
 Every field is replaced, never changed in place: a snapshot is a shallow copy.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -126,7 +126,11 @@ class State:
         """Whether the user has all that the server requires."""
         return not self.lacking(user, server)
 
-    def acknowledge(self, fact: Fact) -> None:
-        """Somebody was told that the fact is safe; of no use are those that no server requires."""
-        if any(fact.auth in needs for needs in self.servers.values()):
+    def acknowledge(self, fact: Fact, known: Collection[str]) -> None:
+        """Somebody was told that the fact is safe; of no use are those that no server requires.
+
+        Nor, yet, those that no server was `known` to require when it was told of: whoever learns
+        that one does has all accounts read at Composio.
+        """
+        if fact.auth in known and any(fact.auth in needs for needs in self.servers.values()):
             self.told |= {(fact.user, fact.id, fact.updated_at)}

@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from typing import Any, NamedTuple, cast
@@ -107,7 +107,7 @@ class System:
 
     def deliver(self, fact: Fact, name: str = "webhook") -> bool:
         """Send an event to the synchronous door; whether it was acknowledged."""
-        at = self.environment(name)
+        at, known = self.environment(name), self.known()
         at.ends = self.state.now + WEBHOOK_SECONDS
         try:
             answer = at.webhook.answer(self._signed(fact), seconds=WEBHOOK_SECONDS)
@@ -117,7 +117,7 @@ class System:
         answered = self.choose(Point(name, "answer", "its answer")) is None
         acknowledged = answered and answer["statusCode"] == 200
         if acknowledged:
-            self.state.acknowledge(fact)
+            self.state.acknowledge(fact, known)
             self.check_told()
         return acknowledged
 
@@ -158,7 +158,7 @@ class System:
         messages = self._receive(batch)
         if not messages:
             return
-        at = self.environment(name)
+        at, known = self.environment(name), self.known()
         at.ends = self.state.now + WORKER_SECONDS
         records = [_record(one) for one in messages]
         try:
@@ -169,7 +169,7 @@ class System:
         failed = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
         for message in messages:
             if message.id not in failed:
-                self._delete(name, message)
+                self._delete(name, message, known)
 
     def _receive(self, batch: int) -> list[Message]:
         state = self.state
@@ -184,18 +184,25 @@ class System:
         )
         return [one for one in state.messages if one.id in taken]
 
-    def _delete(self, name: str, message: Message) -> None:
+    def _delete(self, name: str, message: Message, known: Collection[str]) -> None:
         if self.choose(Point(name, "delete", f"delete of {message.body[:40]}")):
             return
         state = self.state
         state.messages = tuple(one for one in state.messages if one.id != message.id)
         if message.fact:
-            state.acknowledge(message.fact)
+            state.acknowledge(message.fact, known)
             self.check_told()
 
     def check_told(self) -> None:
         """Judge what has been acknowledged so far."""
         check_told(self.state.told, self.rows())
+
+    def known(self) -> set[str]:
+        """Return the auth configs that the table's catalog requires; of none, Composio's own."""
+        catalog = self.db._table.rows.partitions.get(rows.CATALOG, {}).values()
+        servers = [rows.from_item(cast("Any", item)) for item in catalog]
+        needs = [one["required"] for one in servers if "required" in one]
+        return set().union(*(needs or self.state.servers.values()))
 
     def rows(self) -> Rows:
         """Return the table."""
