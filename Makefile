@@ -6,6 +6,8 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
 
 # Not the caller's: an environment that is active elsewhere is not where ours go.
 unexport VIRTUAL_ENV
+# Python's, where nothing compiled is kept, costs seconds at each start of all that is here.
+unexport PYTHONDONTWRITEBYTECODE
 # `sam` must neither ask for credentials nor phone home.
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
@@ -40,7 +42,8 @@ test: tools-dev+local+sam+emulator+checkov+fuzz ## Run all tests, also those aga
 	@.tools/dev/bin/python -m pytest $(ARGS)
 
 test-fast: tools-dev ## Run the tests that need no deployed stack
-	@.tools/dev/bin/python -m pytest -m 'not slow and not prove' $(ARGS)
+	@.tools/dev/bin/python -m pytest -m 'not slow and not prove' \
+		-p no:schemathesis --ignore-glob='tests/test_deployed*' $(ARGS)
 
 prove: tools-dev+fuzz ## Explore far more histories than `make test` does, and spoil the handler
 	@PROVE=1 .tools/dev/bin/python -m pytest -m prove $(ARGS)

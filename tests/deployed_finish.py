@@ -171,11 +171,12 @@ class Finishing(Deployed):
 
 
 def make_due(finishing: Finishing, user: str) -> None:
-    """Let it be time to look at the user's instance again."""
-    finishing.dynamodb.update_item(
-        TableName=finishing.stack.table_name,
-        Key={"pk": {"S": f"USER#{user}"}, "sk": {"S": INSTANCE}},
-        UpdateExpression="SET due_at = :past",
-        ConditionExpression="attribute_exists(due_at)",
-        ExpressionAttributeValues={":past": {"N": "1"}},
-    )
+    """Let it be time to look at the user's instance again, unless that has happened already."""
+    with contextlib.suppress(finishing.dynamodb.exceptions.ConditionalCheckFailedException):
+        finishing.dynamodb.update_item(
+            TableName=finishing.stack.table_name,
+            Key={"pk": {"S": f"USER#{user}"}, "sk": {"S": INSTANCE}},
+            UpdateExpression="SET due_at = :past",
+            ConditionExpression="attribute_exists(due_at)",
+            ExpressionAttributeValues={":past": {"N": "1"}},
+        )

@@ -95,8 +95,7 @@ def test_without_one_action_an_event_on_the_bus_makes_no_instance_and_with_it_ag
         assert finishing.posts(user)["created"] == 0
         finishing.forget()  # what failed comes back only after a while
     begin_anew(finishing, worker)
-    if finishing.row(user):
-        make_due(finishing, user)
+    make_due(finishing, user)
     finishing.put(events)
     until(lambda: finishing.all_ready([user]), "ready")
 
