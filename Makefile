@@ -51,14 +51,10 @@ prove: tools-dev+fuzz ## Explore far more histories than `make test` does, and s
 pictures: tools-dev ## Take the pictures of docs/ afresh, in a real browser
 	@PICTURES=docs .tools/dev/bin/python -m pytest -k picture tests/test_browser.py $(ARGS)
 
-<<<<<<< HEAD
 model: tools-dev ## Compute the tables and the plot of docs/cost-and-scale.md afresh
 	@PYTHONPATH=src .tools/dev/bin/python -m bench.page
 
-check: tools-dev+sam+checkov ## Check format, lint, types and the template
-=======
 check: tools-dev+sam ## Check format, lint, types and the template
->>>>>>> suite
 	@.tools/dev/bin/ruff format --check --quiet .
 	@.tools/dev/bin/ruff check --quiet .
 	@.tools/dev/bin/mypy
