@@ -24,7 +24,7 @@ LIST_cli := cli/requirements.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve provisioner test test-fast prove model pictures check format build lock clean
+.PHONY: help demo serve provisioner test test-fast prove bench model pictures check format build lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,10 @@ test-fast: tools-dev ## Run the tests that need no deployed stack
 
 prove: tools-dev+fuzz ## Explore far more histories than `make test` does, and spoil the handler
 	@PROVE=1 .tools/dev/bin/python -m pytest -m prove $(ARGS)
+
+bench: tools-dev+local+sam ## Measure starts and events beside the floor and what one would otherwise write
+	@UV="$(UV)" PYTHONPATH=src .tools/dev/bin/python -m bench $(ARGS)
+	@PYTHONPATH=src .tools/dev/bin/python -m bench.figures
 
 pictures: tools-dev ## Take the pictures of docs/ afresh, in a real browser
 	@PICTURES=docs .tools/dev/bin/python -m pytest -k picture tests/test_browser.py $(ARGS)
@@ -113,4 +117,6 @@ lock: | $(UV) ## Lock the newest versions of everything, by hash
 	$(COMPILE) --group pyproject.toml:checkov -o $(LIST_checkov)
 	$(COMPILE) pyproject.toml --extra cli --group build -c $(LIST_dev) -o $(LIST_cli)
 	$(COMPILE) pyproject.toml --group fuzz -c src/requirements.txt -o $(LIST_fuzz)
+	$(COMPILE) --group pyproject.toml:peer-powertools -c src/requirements.txt -o bench/peers/requirements-powertools.txt
+	$(COMPILE) --group pyproject.toml:peer-composio -c src/requirements.txt -o bench/peers/requirements-composio.txt
 	$(COMPILE) --group pyproject.toml:uv -o local/requirements-uv.txt

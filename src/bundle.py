@@ -122,8 +122,12 @@ def add_natives(package: Path, installed: Path) -> None:
         shutil.copyfile(path, target)
 
 
-def compile_all(package: Path) -> None:
+def compile_all(package: Path, workers: int = 0) -> None:
     """Compile every module, in a way that holds on Lambda and does not tell where it was built.
+
+    Args:
+        package: The package's folder.
+        workers: How many processes; 0 is one for each processor.
 
     Raises:
         SystemExit: A module does not compile.
@@ -131,7 +135,7 @@ def compile_all(package: Path) -> None:
     done = compileall.compile_dir(
         package,
         quiet=1,
-        workers=0,
+        workers=workers,
         stripdir=str(package),
         prependdir="/var/task",
         # A zip may change a file's time, and a time that differs would make the code stale.

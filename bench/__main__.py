@@ -1,0 +1,112 @@
+"""`make bench`: measures all, prints it, and writes it to `bench/results/`."""
+
+import argparse
+import json
+import platform
+import subprocess
+import tempfile
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench import growth, load, measure, packages, run, show
+from bench.running import VALGRIND, Subject
+from bench.scene import Scene, scene
+from local.deployment import build
+from local.emulator import run_folder
+
+RESULTS = Path(__file__).with_name("results")
+
+
+def main() -> None:
+    """Run the bench."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds of each start")
+    parser.add_argument("--events", type=int, default=20, help="warm events of each kind")
+    options = parser.parse_args()
+    with run_folder("bench") as folder, scene() as stage:
+        ours = build(folder) / "WebhookFunction"
+        result = measured(stage, ours, folder, options.rounds, options.events)
+    RESULTS.mkdir(exist_ok=True)
+    # What was not counted must not take the place of what was.
+    path = RESULTS / f"{result['date']}{'' if VALGRIND else '-uncounted'}.json"
+    path.write_text(json.dumps(rounded(result), indent=1, sort_keys=True) + "\n")
+    show.show(json.loads(path.read_text()))
+    print(f"written: bench/results/{path.name}")
+
+
+def measured(stage: Scene, ours: Path, folder: Path, rounds: int, events: int) -> run.Result:
+    """Return all results."""
+    began = time.monotonic()
+
+    def say(what: str) -> None:
+        print(f"{time.monotonic() - began:5.0f} s  {what}", flush=True)
+
+    say("packages")
+    cast = run.cast(ours, Path(tempfile.mkdtemp(dir=folder)), say)
+    result: run.Result = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine()}
+    named = (cast.floor, *cast.subjects)
+    result["package_mb"] = {one.name: packages.megabytes(one.packages[-1]) for one in named}
+    result["versions"] = {
+        name: packages.version(ours, name)
+        for name in ("aws_lambda_powertools", "boto3", "httpx", "pydantic")
+    }
+    say("starts")
+    result["modules"] = {one.name: len(measure.modules(stage, one)) for one in named}
+    result["starts"] = _starts(stage, named, rounds)
+    result["starts_without_bytecode"] = _starts(stage, cast.bare, max(1, rounds // 3))
+    say("events")
+    result["first_event_cpu_ms"] = run.first(stage, cast, max(1, rounds // 3))
+    result["events"] = run.events(stage, cast, events + 1)
+    say("growth")
+    result["growth"] = {
+        axis: [asdict(row) for row in rows]
+        for axis, rows in growth.grown(stage, cast.subjects[0]).items()
+    }
+    say("duplicates, parallel deliveries, lost answers")
+    result["races"] = run.correctness(stage, cast)
+    say("load")
+    result["load"] = load.measured()
+    if VALGRIND:
+        result["instructions"] = run.instructions(stage, cast, events, say)
+        result["ratios"] = run.ratios(result["instructions"])
+    else:
+        say("NO VALGRIND HERE: instructions are not counted, medians of processor time are all")
+    return result
+
+
+def _starts(stage: Scene, subjects: tuple[Subject, ...], rounds: int) -> run.Result:
+    return {name: asdict(one) for name, one in measure.starts(stage, subjects, rounds).items()}
+
+
+def rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return the results with no more figures than they are good for."""
+    match value:
+        case float():
+            return round(value, 3)
+        case dict():
+            return {str(name): rounded(one) for name, one in value.items()}
+        case list() | tuple():
+            return [rounded(one) for one in value]
+    return value
+
+
+def machine() -> dict[str, str]:
+    """Return what the figures depend on."""
+    said = (
+        subprocess.run([VALGRIND, "--version"], capture_output=True, text=True, check=True).stdout
+        if VALGRIND
+        else ""
+    )
+    return {
+        "processor": platform.machine(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "valgrind": said.strip() or "none: no instructions were counted",
+    }
+
+
+if __name__ == "__main__":
+    main()

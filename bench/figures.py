@@ -1,0 +1,129 @@
+"""The committed results as the tables of `docs/bench.md`: `python -m bench.figures` writes them."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.targets import RATIOS
+
+PAGE = Path("docs/bench.md")
+RESULTS = Path(__file__).with_name("results")
+
+type Result = dict[str, Any]
+
+
+def newest() -> Result:
+    """Return the newest of the results in which instructions were counted: date is their name."""
+    found: Result = json.loads(max(RESULTS.glob("????-??-??.json")).read_text())
+    return found
+
+
+def tables(result: Result) -> dict[str, Iterable[str]]:
+    """Return the lines of each table by the name of its place."""
+    return {
+        "starts": starts(result),
+        "events": events(result),
+        "races": races(result),
+        "ratios": ratios(result),
+        "growth": growth(result),
+        "load": load(result),
+    }
+
+
+def starts(result: Result) -> Iterator[str]:
+    """Yield what starts cost."""
+    machine, counts = result["machine"], result["instructions"]
+    bare = result["starts_without_bytecode"]
+    about = f"{result['date']}, Python {machine['python']}, {machine['processor']}"
+    yield (
+        f"| {about} | package MB | Mi | CPU ms | memory MB | modules "
+        "| Mi without bytecode | CPU ms without |"
+    )
+    yield "|---|" + "--:|" * 7
+    for name, one in result["starts"].items():
+        found = counts[name]
+        cells = [
+            f"{result['package_mb'][name]:.1f}",
+            f"{found['start'] if isinstance(found, dict) else found:,.0f}",
+            f"{one['cpu_ms']:,.0f}",
+            f"{one['memory_mb']:.0f}",
+            str(result["modules"][name]),
+            f"{counts[f'{name} bare']:,.0f}" if name in bare else "",
+            f"{bare[name]['cpu_ms']:,.0f}" if name in bare else "",
+        ]
+        yield _row(name, *cells)
+
+
+def events(result: Result) -> Iterator[str]:
+    """Yield what warm events cost."""
+    yield "| | event | Mi | CPU ms | DynamoDB calls | read units | write units | Composio calls |"
+    yield "|---|---|" + "--:|" * 6
+    for name, kinds in result["events"].items():
+        for kind, one in kinds.items():
+            cells = [
+                f"{result['instructions'][name]['warm'][kind]:.2f}",
+                f"{one['cpu_ms']:.1f}",
+                *(f"{one[each]:g}" for each in ("dynamodb", "reads", "writes", "composio")),
+            ]
+            yield _row(name, kind, *cells)
+
+
+def races(result: Result) -> Iterator[str]:
+    """Yield what comes of duplicates and the like."""
+    yield _row("calls; at once; lost", *next(iter(result["races"].values())))
+    yield "|---|" + "---|" * len(next(iter(result["races"].values())))
+    for name, cases in result["races"].items():
+        said = (
+            f"{one['posts_per_user']:g}; {one['called_at_once']}; {one['lost']}"
+            for one in cases.values()
+        )
+        yield _row(name, *said)
+
+
+def ratios(result: Result) -> Iterator[str]:
+    """Yield the ratios beside their limits."""
+    yield "| ratio of instructions | measured | target | held |"
+    yield "|---|--:|--:|--:|"
+    for name, limit in RATIOS.items():
+        measured = result["ratios"][name]
+        yield _row(name, f"{measured:.2f}", f"{limit.target:.2f}", f"{limit.gate:.2f}")
+
+
+def growth(result: Result) -> Iterator[str]:
+    """Yield what an event costs as things grow."""
+    yield "| | size | Mi | DynamoDB calls | read units | write units |"
+    yield "|---|" + "--:|" * 5
+    for axis, rows in result["growth"].items():
+        for row in rows:
+            cells = [f"{row['instructions']:.2f}", str(row["trips"][0])]
+            yield _row(axis, f"{row['size']:,}", *cells, f"{row['reads']:g}", f"{row['writes']:g}")
+
+
+def load(result: Result) -> Iterator[str]:
+    """Yield the events a second."""
+    clients = next(iter(result["load"].values()))
+    yield _row("", *clients)
+    yield "|---|" + "--:|" * len(clients)
+    for name, rates in result["load"].items():
+        yield _row(name, *(f"{rate:.0f}" for rate in rates.values()))
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def rendered(page: str, result: Result) -> str:
+    """Return the page with its tables made anew, each between its two comments."""
+    for name, lines in tables(result).items():
+        table = "".join(f"{line}\n" for line in lines)
+        place = rf"(?s)(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        page, changed = re.subn(place, rf"\g<1>{table}\g<2>", page)
+        if changed != 1:
+            raise SystemExit(f"{PAGE} has no place for {name}")
+    return page
+
+
+if __name__ == "__main__":
+    PAGE.write_text(rendered(PAGE.read_text(), newest()))

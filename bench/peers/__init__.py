@@ -1,0 +1,1 @@
+"""What is measured beside this project, each as its author would ship it."""

@@ -1,0 +1,162 @@
+"""One run of the bench: every subject beside every other, on one machine, at one time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench import measure, packages, races, story
+from bench.running import Subject
+from bench.scene import Happened, Scene
+from local.simulator.project import DEFAULT_API_KEY
+
+PEERS = Path(__file__).with_name("peers").resolve()
+type Result = dict[str, Any]
+type Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who is measured; `bare` are the same packages as plain `sam build` leaves them."""
+
+    floor: Subject
+    empty: Subject
+    subjects: tuple[Subject, ...]
+    bare: tuple[Subject, ...]
+
+
+def cast(ours: Path, folder: Path, say: Progress) -> Cast:
+    """Make all packages below the folder; a peer that cannot be had is said and left out."""
+    floor = packages.floor(folder / "floor")
+    subjects = [
+        Subject("webhook", "handler.webhook", (ours,)),
+        Subject("worker", "handler.worker", (ours,), queued=True),
+        Subject("bare", "bare", (PEERS, floor)),
+    ]
+    for name, module in (("powertools", "powertools"), ("composio", "composio_sdk")):
+        try:
+            made = packages.peer(folder / name, PEERS / f"requirements-{name}.txt")
+        except OSError as problem:
+            say(f"{name} is left out: {problem}")
+        else:
+            subjects.append(Subject(name, module, (PEERS, made)))
+    return Cast(
+        Subject("floor", "floor", (PEERS, floor)),
+        Subject("empty", "empty", (PEERS, floor)),
+        tuple(subjects),
+        tuple(_bare(one, folder) for one in subjects if not one.queued),
+    )
+
+
+def _bare(subject: Subject, folder: Path) -> Subject:
+    package = packages.without_bytecode(subject.packages[-1], folder / f"{subject.name}-bare")
+    return Subject(subject.name, subject.module, (*subject.packages[:-1], package))
+
+
+def events(scene: Scene, cast_: Cast, number: int) -> Result:
+    """Return what a warm event of each kind comes to: processor time, round trips, units."""
+    found = {}
+    for one in cast_.subjects:
+        happened = measure.events(scene, one, number)
+        found[one.name] = {kind: _warm(all_[1:]) for kind, all_ in happened.items()}
+    return found
+
+
+def _warm(happened: Sequence[Happened]) -> Result:
+    last = happened[-1]
+    return {
+        "cpu_ms": median(one.cpu_seconds for one in happened) * 1e3,
+        "dynamodb": last.trips[0],
+        "composio": last.trips[2],
+        "reads": last.reads,
+        "writes": last.writes,
+    }
+
+
+def first(scene: Scene, cast_: Cast, rounds: int) -> Result:
+    """Return the processor milliseconds of a completing event that is an environment's first."""
+    found: dict[str, list[float]] = {one.name: [] for one in cast_.subjects}
+    for _ in range(rounds):
+        for one in cast_.subjects:
+            scene.begin(one, 1)
+            with scene.start(one) as function:
+                event = story.event("completing", "completing0", queued=one.queued)
+                found[one.name].append(function.send(event)[0] * 1e3)
+    return {name: median(all_) for name, all_ in found.items()}
+
+
+def instructions(scene: Scene, cast_: Cast, number: int, say: Progress) -> Result:
+    """Return what valgrind counts, in millions of instructions."""
+    empty = measure.counted(scene, cast_.empty, number)
+    overhead = empty.warm["completing"]
+    found: Result = {"empty": asdict(empty)}
+    for one in cast_.subjects:
+        say(f"counting {one.name}")
+        found[one.name] = asdict(measure.counted(scene, one, number, overhead))
+    webhook = cast_.subjects[0]
+    for kind, name in (("incomplete", "update_item"), ("completing", "bare calls")):
+        say(f"counting {name}")
+        batches = _calls(scene, webhook, kind, number + 2)
+        scene.begin(webhook, number + 2)
+        found[name] = measure.replayed(scene, cast_.floor, batches, overhead)
+    say("counting starts")
+    starts = (
+        cast_.floor,
+        *(Subject(f"{one.name} bare", one.module, one.packages) for one in cast_.bare),
+    )
+    return found | measure.start_instructions(scene, starts)
+
+
+def _calls(scene: Scene, subject: Subject, kind: str, number: int) -> list[list[object]]:
+    """Return what the subject sends at each of so many events, to be sent again as it was."""
+    happened = measure.events(scene, subject, number)[kind]
+    url = f"{scene.composio.url}/api/v3/mcp/servers/{story.SERVER}/instances"
+    return [
+        [
+            *(
+                {"operation": call.operation, "request": call.request}
+                for call in one.aws
+                if call.service == "DynamoDB" and call.operation == "update_item"
+            ),
+            *(
+                {"url": url, "key": DEFAULT_API_KEY, "body": {"user_id": user}}
+                for _ in one.composio
+            ),
+        ]
+        for user, one in zip(story.people(kind, number), happened, strict=True)
+    ]
+
+
+def correctness(scene: Scene, cast_: Cast) -> Result:
+    """Return what comes of duplicates and the like, for each subject that is a webhook."""
+    return {
+        one.name: {case: asdict(came) for case, came in races.races(scene, one).items()}
+        for one in cast_.subjects
+        if not one.queued
+    }
+
+
+def ratios(counts: Result) -> dict[str, float]:
+    """Return the ratios that `targets` limits, as far as they were counted."""
+    us, floor, peer = counts["webhook"], counts["floor"], counts.get("powertools")
+    update, warm = counts["update_item"], counts["webhook"]["warm"]
+    found = {
+        "webhook: start / floor": us["start"] / floor,
+        "worker: start / floor": counts["worker"]["start"] / floor,
+        "webhook: start / without bytecode": us["start"] / counts["webhook bare"],
+        "webhook: rejected / update_item": warm["rejected"] / update,
+        "webhook: repeated / update_item": warm["repeated"] / update,
+        "webhook: completing / its bare calls": warm["completing"] / counts["bare calls"],
+        "webhook: first completing event's deferred work / floor": (
+            us["first"] - warm["completing"]
+        )
+        / floor,
+    }
+    if peer:
+        found["webhook: start / powertools, as sam builds it"] = (
+            us["start"] / counts["powertools bare"]
+        )
+        found["webhook: start / powertools with bytecode"] = us["start"] / peer["start"]
+        found["webhook: completing / powertools"] = warm["completing"] / peer["warm"]["completing"]
+    return found

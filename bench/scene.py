@@ -1,0 +1,122 @@
+"""AWS and Composio on loopback, and the people to whom the events happen."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bench import story
+from bench.running import Function, Subject, aws_environment, running
+from bench.stub import TABLE, Aws, Call, serving
+from local.simulator.client import Simulator
+from local.simulator.process import running as simulator
+from local.simulator.project import DEFAULT_API_KEY
+
+
+@dataclass(frozen=True)
+class Happened:
+    """What one event came to: its answer, processor seconds, calls to AWS and to Composio."""
+
+    answer: Any
+    cpu_seconds: float
+    aws: tuple[Call, ...]
+    composio: tuple[dict[str, Any], ...]
+
+    @property
+    def reads(self) -> float:
+        """Read capacity units."""
+        return sum(call.reads for call in self.aws)
+
+    @property
+    def writes(self) -> float:
+        """Write capacity units."""
+        return sum(call.writes for call in self.aws)
+
+    @property
+    def trips(self) -> tuple[int, int, int]:
+        """Round trips to DynamoDB, to the rest of AWS and to Composio."""
+        table = sum(call.service == "DynamoDB" for call in self.aws)
+        return table, len(self.aws) - table, len(self.composio)
+
+
+class Scene:
+    """One AWS and one Composio for all that is measured beside each other."""
+
+    def __init__(self, aws: Aws, composio: Simulator) -> None:
+        self.aws = aws
+        self.composio = composio
+
+    def environment(self, subject: Subject) -> dict[str, str]:
+        """Return the whole environment of a function, ours and the peers' settings in one."""
+        return aws_environment(self.aws.url, subject.packages[-1]) | {
+            "TABLE_NAME": TABLE,
+            "SECRET_ID": "secret",
+            "QUEUE_URL": f"{self.aws.url}/queue",
+            "BUS_NAME": "bus",
+            "COMPOSIO_BASE_URL": self.composio.url,
+            "MCP_SERVER_IDS": story.SERVER,
+            # For the peers, who are told and so need not ask.
+            "REQUIRED_AUTH_CONFIG_IDS": f"{story.GMAIL},{story.SLACK}",
+            "WEBHOOK_SECRET": story.WEBHOOK_SECRET,
+            "COMPOSIO_API_KEY": DEFAULT_API_KEY,
+            "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:9",
+            "_X_AMZN_TRACE_ID": "Root=1-00000000-000000000000000000000000;Sampled=0",
+        }
+
+    @contextlib.contextmanager
+    def start(
+        self, subject: Subject, *, counted: bool = False, modules: bool = False
+    ) -> Iterator[Function]:
+        """Start a new execution environment of the function."""
+        environment = self.environment(subject)
+        with running(subject, environment, counted=counted, modules=modules) as function:
+            yield function
+
+    def begin(self, subject: Subject, number: int) -> None:
+        """Begin anew: an empty table, and so many users for each kind with what they did before.
+
+        It is the function itself that takes those events, so the table holds what it would.
+        """
+        self.aws.reset()
+        self.composio.reset()
+        users = [(kind, user) for kind in story.KINDS for user in story.people(kind, number)]
+        with self.start(subject) as function:
+            # From the first one on the catalog is known.
+            self._connect(function, subject, story.GMAIL, [("incomplete", "first"), *users])
+            self._connect(function, subject, story.SLACK, users)
+        self.aws.take()
+        self.composio.clear_ledger()
+
+    def _connect(
+        self,
+        function: Function,
+        subject: Subject,
+        auth_config_id: str,
+        users: list[tuple[str, str]],
+    ) -> None:
+        concerned = [(kind, user) for kind, user in users if auth_config_id in story.HAVE[kind]]
+        story.enroll(self.composio, auth_config_id, [user for _, user in concerned])
+        for kind, user in concerned:
+            if auth_config_id in story.TOLD[kind] or user == "first":
+                content = story.envelope(user, auth_config_id)
+                event = story.batch(content) if subject.queued else story.delivery(content)
+                function.send(event)
+
+    def happen(self, function: Function, event: object) -> Happened:
+        """Send an event, and say what it came to."""
+        seconds, answer = function.send(event)
+        calls = self.composio.ledger()
+        self.composio.clear_ledger()
+        return Happened(answer, seconds, tuple(self.aws.take()), tuple(calls))
+
+
+@contextlib.contextmanager
+def scene() -> Iterator[Scene]:
+    """Start AWS and Composio."""
+    secret = {
+        "composio_api_key": DEFAULT_API_KEY,
+        "webhook_secrets": [story.WEBHOOK_SECRET],
+    }
+    with serving(json.dumps(secret)) as aws, simulator("--seed", "demo") as composio:
+        yield Scene(aws, composio)
