@@ -13,7 +13,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-_PARTS = ("Makefile", "template.yaml", "samconfig.toml", "pyproject.toml", ".python-version")
+_PARTS = (
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "template.yaml",
+    "samconfig.toml",
+    "pyproject.toml",
+    ".python-version",
+)
 _FOLDERS = ("src", "local", "events")
 # The settings of the make that runs the tests, and of whoever works with Composio here.
 _NOT_PASSED_ON = ("MAKE", "MFLAGS", "COMPOSIO_", "MCP_")
