@@ -51,7 +51,7 @@ def measured(stage: Scene, ours: Path, folder: Path, rounds: int, events: int) -
     result["package_mb"] = {one.name: packages.megabytes(one.packages[-1]) for one in named}
     result["versions"] = {
         name: packages.version(ours, name)
-        for name in ("aws_lambda_powertools", "boto3", "httpx", "pydantic")
+        for name in ("aws_lambda_powertools", "botocore", "httpx", "pydantic")
     }
     say("starts")
     result["modules"] = {one.name: len(measure.modules(stage, one)) for one in named}
