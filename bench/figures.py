@@ -1,11 +1,11 @@
 """The committed results as the tables of `docs/bench.md`: `python -m bench.figures` writes them."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.places import filled
 from bench.targets import RATIOS
 
 PAGE = Path("docs/bench.md")
@@ -115,14 +115,9 @@ def _row(*cells: str) -> str:
 
 
 def rendered(page: str, result: Result) -> str:
-    """Return the page with its tables made anew, each between its two comments."""
-    for name, lines in tables(result).items():
-        table = "".join(f"{line}\n" for line in lines)
-        place = rf"(?s)(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-        page, changed = re.subn(place, rf"\g<1>{table}\g<2>", page)
-        if changed != 1:
-            raise SystemExit(f"{PAGE} has no place for {name}")
-    return page
+    """Return the page with its tables made anew."""
+    texts = {name: "".join(f"{line}\n" for line in lines) for name, lines in tables(result).items()}
+    return filled(page, texts)
 
 
 if __name__ == "__main__":

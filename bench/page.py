@@ -1,10 +1,10 @@
 """Writes the figures into docs/cost-and-scale.md and draws its plot: `python -m bench.page`."""
 
-import re
 import sys
 from pathlib import Path
 
 from bench import prices
+from bench.places import filled
 from bench.plot import drawn
 from bench.simulation import SCENARIOS, UNIT, Outcome, Scenario, looking_back, simulate
 
@@ -63,19 +63,14 @@ def looking_back_table() -> str:
 
 
 def rendered(page: str, outcomes: dict[Scenario, Outcome]) -> str:
-    """Return the page with its tables made anew, each between its two comments."""
+    """Return the page with its tables made anew."""
     tables = {
         "prices": price_table(),
         "month": month_table(),
         "scale": scale_table(outcomes),
         "looking-back": looking_back_table(),
     }
-    for name, table in tables.items():
-        place = rf"(?s)(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-        page, changed = re.subn(place, rf"\g<1>{table}\g<2>", page)
-        if changed != 1:
-            raise SystemExit(f"{PAGE} has no place for {name}")
-    return page
+    return filled(page, tables)
 
 
 def plotted(outcomes: dict[Scenario, Outcome]) -> str:

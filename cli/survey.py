@@ -69,7 +69,7 @@ def of_row(row: Mapping[str, Any]) -> Entry:
         missing=instance.missing,
         attempts=instance.attempts,
         due_at=instance.due_at,
-        settled_at=int(row["settled_at"]) if "settled_at" in row else None,
+        settled_at=row.get("settled_at"),
         error=(instance.last_error or {}).get("message"),
     )
 

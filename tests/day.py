@@ -20,8 +20,9 @@ from handler.announcer import Announcer
 from handler.events import Account
 from handler.telemetry import logger
 from local.sign import signed
+from tests.invocation import Context
 from tests.test_announcer import FakeBus, records
-from tests.test_webhook import SAMPLES, Context
+from tests.test_webhook import SAMPLES
 from tests.world import GMAIL, SECRET, SLACK, World, account, as_composio_has_it, refusal
 
 CONTEXT = cast("LambdaContext", Context())

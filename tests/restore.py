@@ -10,28 +10,13 @@ import os
 import random
 import stat
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import snapshot_restore_py
 
 from handler import bootstrap, webhook
-
-
-@dataclass(frozen=True)
-class Context:
-    """What Lambda gives along with an event."""
-
-    aws_request_id: str
-    function_name: str = "webhook"
-    function_version: str = "1"
-    memory_limit_in_mb: int = 1024
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:000000000000:function:webhook:1"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the time that is left."""
-        return 25_000
+from tests.invocation import Context
 
 
 def sockets() -> int:
@@ -45,13 +30,14 @@ def sockets() -> int:
     return found
 
 
-def restore(event: dict[str, Any]) -> dict[str, Any]:
-    """Take the event in a child."""
+def restore(event: dict[str, Any], luck: Any) -> dict[str, Any]:
+    """Take the event in a child, which has the state of `random` that the snapshot had."""
+    random.setstate(luck)  # Python seeds anew after a fork, but no restore is one to it
     for function, args, kwargs in snapshot_restore_py.get_after_restore():
         function(*args, **kwargs)
-    luck = random.random()  # noqa: S311 -- it is what the delays are made with
-    answer = webhook.lambda_handler(event, Context("restored"))
-    return {"answer": json.loads(answer["body"]), "luck": luck}
+    drawn = random.random()  # noqa: S311 -- it is what the delays are made with
+    answer = webhook.lambda_handler(event, Context())
+    return {"answer": json.loads(answer["body"]), "luck": drawn}
 
 
 def main() -> None:
@@ -64,10 +50,11 @@ def main() -> None:
         "sockets": sockets() - before,
         "secret": bootstrap.credentials()._secret is not None,
     }
+    luck = random.getstate()
     for event in json.load(sys.stdin):
         if not (child := os.fork()):
             with Path(sys.argv[1]).open("a") as told:
-                told.write(json.dumps({**snapshot, **restore(event)}) + "\n")
+                told.write(json.dumps({**snapshot, **restore(event, luck)}) + "\n")
             os._exit(0)
         os.waitpid(child, 0)
 

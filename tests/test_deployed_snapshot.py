@@ -1,39 +1,27 @@
 """SnapStart: what is in the snapshot, and that whoever is restored from it is somebody else."""
 
-import base64
 import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.delivery import signed
+from local.sign import signed
 from tests.deployed import GMAIL, SERVER, SLACK, Deployed, event, someone
 
 pytestmark = pytest.mark.slow
+SAMPLE = json.loads(Path("events/connected.json").read_text())
 
 
 def proxied(deployed: Deployed, user: str) -> dict[str, Any]:
     """Return the request that tells of the user's last account, as API Gateway hands it over."""
     deployed.connect(user, GMAIL)
-    body = event(deployed.account(user, SLACK))
-    headers = signed(body, deployed.secrets[0])
-    return {
-        "resource": "/webhooks/composio",
-        "path": "/webhooks/composio",
-        "httpMethod": "POST",
-        "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "pathParameters": None,
-        "requestContext": {"requestId": "restored", "identity": {"sourceIp": "127.0.0.1"}},
-        "body": base64.b64encode(body).decode(),
-        "isBase64Encoded": True,
-    }
+    body = event(deployed.account(user, SLACK)).decode()
+    return signed({**SAMPLE, "body": body}, secret=deployed.secrets[0], now=int(time.time()))
 
 
 def restored(deployed: Deployed, told: Path, *users: str) -> list[dict[str, Any]]:

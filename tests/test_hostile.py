@@ -18,6 +18,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from handler import webhook
 from handler.telemetry import logger, metrics
 from tests.hostile import CANARY, VICTIM, Generator, Hostile
+from tests.invocation import Context
 from tests.told import Told
 from tests.world import API_KEY, GMAIL, SECRET, World, account, as_composio_has_it
 
@@ -51,18 +52,6 @@ class Lines(logging.StreamHandler[io.StringIO]):
         self.stream.truncate()
         self.records = 0
         return text
-
-
-class Context:
-    """What Lambda says of an invocation."""
-
-    function_name = "webhook"
-    memory_limit_in_mb = 1024
-    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:webhook"
-    aws_request_id = "00000000-0000-4000-8000-000000000000"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 25_000
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import base64
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from botocore.exceptions import ClientError
 from handler import webhook
 from handler.requests import LARGEST_BODY
 from handler.telemetry import NAMESPACE, Metric, logger, metrics
+from tests.invocation import Context
 from tests.world import GMAIL, NOW, SECRET, SERVER, SLACK, World, account, as_composio_has_it
 
 SAMPLES = {
@@ -21,19 +21,6 @@ SAMPLES = {
     for path in Path("events").glob("*.json")
     if path.stem != "bus"
 }
-
-
-@dataclass
-class Context:
-    """What Lambda says of an invocation."""
-
-    function_name: str = "webhook"
-    memory_limit_in_mb: int = 1024
-    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:webhook"
-    aws_request_id: str = "00000000-0000-4000-8000-000000000000"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 25_000
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ class Bookmarks:
 
     def due(self, limit: int) -> list[tuple[str, str, int]]:
         """Return (user, MCP server, Unix time due) of at most so many, the earliest first."""
-        return [(*rows.instance_ids(row), int(row["due_at"])) for row in self._store.due(limit)]
+        return [(*rows.instance_ids(row), row["due_at"]) for row in self._store.due(limit)]
 
     def catalog(self) -> Shelf:
         """Return the known servers."""
@@ -36,7 +36,7 @@ class Bookmarks:
         backfills = set()
         for row in self._store.partition(rows.CATALOG):
             if row["sk"] == rows.SYNCED_KEY["sk"]:
-                synced_at = int(row["synced_at"])
+                synced_at = row["synced_at"]
             else:
                 servers[row["server_id"]] = rows.server_from_row(row)
                 backfills |= {row["server_id"]} if "backfill" in row else set()
@@ -100,7 +100,7 @@ class Bookmarks:
             "attribute_not_exists(#lease_until) OR #lease_until <= :now",
             {":until": now + lease, ":now": now, ":start": start},
         )
-        return int(row["read_until"]) if taken else None
+        return row["read_until"] if taken else None
 
     def keep_recent(self, *, now: int, lease: int) -> None:
         """Hold the reading of recent accounts for longer: it is handed on."""
