@@ -103,11 +103,11 @@ def growth(result: Result) -> Iterator[str]:
 
 def load(result: Result) -> Iterator[str]:
     """Yield the events a second."""
-    clients = next(iter(result["load"].values()))
+    clients = sorted(next(iter(result["load"].values())), key=int)
     yield _row("", *clients)
     yield "|---|" + "--:|" * len(clients)
     for name, rates in result["load"].items():
-        yield _row(name, *(f"{rate:.0f}" for rate in rates.values()))
+        yield _row(name, *(f"{rates[one]:.0f}" for one in clients))
 
 
 def _row(*cells: str) -> str:

@@ -102,12 +102,12 @@ def _growth(result: Result) -> Table:
 
 
 def _load(result: Result) -> Table:
-    clients = next(iter(result["load"].values()))
+    clients = sorted(next(iter(result["load"].values())), key=int)
     table = Table(title="Events a second on the emulator, by clients")
     for name in ("", *clients):
         table.add_column(name, justify="right" if name else "left")
     for name, rates in result["load"].items():
-        table.add_row(name, *(f"{rate:.0f}" for rate in rates.values()))
+        table.add_row(name, *(f"{rates[one]:.0f}" for one in clients))
     return table
 
 

@@ -25,7 +25,7 @@ RATIOS = {
     "webhook: start / floor": Limit(1.20, 1.20),
     "worker: start / floor": Limit(1.30, 1.22),
     "webhook: start / without bytecode": Limit(0.35, 0.35),
-    "webhook: rejected / update_item": Limit(0.20, 0.28),
+    "webhook: rejected / update_item": Limit(0.20, 0.20),
     "webhook: repeated / update_item": Limit(1.20, 2.60),
     "webhook: completing / its bare calls": Limit(1.12, 1.25),
     "webhook: first completing event's deferred work / floor": Limit(0.25, 0.25),
