@@ -97,7 +97,7 @@ def _rows(scene: Scene, pk: str) -> list[dict[str, Any]]:
 
 
 def _crowd(scene: Scene, size: int) -> None:
-    rows = _rows(scene, "USER#repeated0")
+    rows = _rows(scene, "USER#elsewhere0")
     for number in range(size):
         for row in rows:
             scene.aws.dynamodb.put_item(

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 
 from bench import story
@@ -53,15 +54,19 @@ def modules(scene: Scene, subject: Subject) -> list[str]:
 
 def events(scene: Scene, subject: Subject, number: int) -> dict[str, list[Happened]]:
     """Let so many events of each kind happen in one environment; of all, the first is cold."""
+    found: dict[str, list[Happened]] = {}
     scene.begin(subject, number)
     with scene.start(subject) as function:
-        return {
-            kind: [
-                scene.happen(function, story.event(kind, user, queued=subject.queued))
-                for user in story.people(kind, number)
-            ]
-            for kind in story.kinds(queued=subject.queued)
-        }
+
+        def happen(kind: str, user: str) -> Happened:
+            return scene.happen(function, story.event(kind, user, queued=subject.queued))
+
+        for kind in story.kinds(queued=subject.queued):
+            for user in story.people(kind, number):
+                if earlier := story.before(kind):
+                    happen(earlier, user)
+                found.setdefault(kind, []).append(happen(kind, user))
+    return found
 
 
 def instructions(scene: Scene, subject: Subject, *events: object) -> float:
@@ -93,7 +98,12 @@ def counted(scene: Scene, subject: Subject, number: int, overhead: float = 0.0) 
     users = {kind: iter(story.people(kind, (len(kinds) + 2) * (number + 1))) for kind in kinds}
 
     def some(kind: str, count: int) -> list[object]:
-        return [story.event(kind, next(users[kind]), queued=subject.queued) for _ in range(count)]
+        return [
+            story.event(one, user, queued=subject.queued)
+            for user in islice(users[kind], count)
+            for one in (story.before(kind), kind)
+            if one
+        ]
 
     def one_of_each() -> list[object]:
         return [event for kind in kinds for event in some(kind, 1)]
@@ -101,9 +111,11 @@ def counted(scene: Scene, subject: Subject, number: int, overhead: float = 0.0) 
     runs = [[], some("completing", 1), one_of_each()]
     runs += [one_of_each() + some(more, number) for more in kinds]
     start, first, prelude, *rest = _side_by_side(scene, subject, runs)
-    warm = {
-        kind: (count - prelude) / number - overhead for kind, count in zip(kinds, rest, strict=True)
-    }
+    warm: dict[str, float] = {}
+    for kind, count in zip(kinds, rest, strict=True):
+        earlier = story.before(kind)
+        lead = warm[earlier] + overhead if earlier else 0
+        warm[kind] = (count - prelude) / number - overhead - lead
     return Counted(start, first - start - overhead, warm)
 
 

@@ -60,12 +60,12 @@ def cost(use: Use) -> float:
 # the sparse index one more where the row enters it or leaves it. A condition that fails pays too.
 DOOR: Use = {"API Gateway, REST request": 1}
 NOT_COMPLETE = together(DOOR, invocation(0.03), {"DynamoDB write unit": 1})
-REPEATED = together(DOOR, invocation(0.04), {"DynamoDB write unit": 2})
+REPEATED = together(DOOR, invocation(0.03), {"DynamoDB write unit": 1})
 COMPLETING = together(DOOR, invocation(0.5), {"DynamoDB write unit": 5})
 ANNOUNCED = together(invocation(0.03), {"EventBridge custom event": 1})
 ON_THE_BUS: Use = {"EventBridge custom event": 1, "SQS request": 3}
-# Each minute for a quarter of an hour: two writes that fail, a hundredth of a page read.
-LOOKED_BACK_AT = together({"DynamoDB write unit": 2 * 15, "Lambda GB-second": 0.02 * 15})
+# Each minute for a quarter of an hour: the user's rows read, a hundredth of a page at Composio.
+LOOKED_BACK_AT = together({"DynamoDB read unit": 15, "Lambda GB-second": 0.01 * 15})
 USER = together(NOT_COMPLETE, COMPLETING, ANNOUNCED, LOOKED_BACK_AT, LOOKED_BACK_AT)
 
 EVENTS: dict[str, Use] = {

@@ -82,11 +82,11 @@ def arrivals(scenario: Scenario) -> Iterator[int]:
 def looking_back(units: float) -> tuple[float, float]:
     """Return how long the sweep's reading of recent accounts takes, and its calls a minute.
 
-    It reads again what is younger than its overlap, and each account costs two writes that fail;
+    It reads again what is younger than its overlap, and each account costs a read;
     so a pass takes the longer, the more there is, and the next one begins a minute later at most.
     """
     accounts = units * UNIT * ACCOUNTS_A_USER
-    share = accounts * 2 * DYNAMODB_SECONDS / 60
+    share = accounts * DYNAMODB_SECONDS / 60
     if share >= 1:
         return math.inf, accounts / 100
     minutes = max(1.0, OVERLAP_SECONDS / 60 * share / (1 - share))

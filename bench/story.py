@@ -13,17 +13,25 @@ from local.simulator.client import Simulator
 EVENTS = Path(__file__).resolve().parent.parent / "events"
 SERVER, GMAIL, SLACK = "srv_demo", "ac_gmail", "ac_slack"
 WEBHOOK_SECRET = "whsec_invented_for_the_bench"  # noqa: S105 - invented
-KINDS = ("rejected", "incomplete", "completing", "repeated")
-"""A forged signature; the first of two accounts; the second one; the second one once more."""
+KINDS = ("rejected", "incomplete", "completing", "repeated", "elsewhere")
+"""A forged signature; the first of two accounts; the second one; the second one once more, to the
+environment that took it, or to another one, or later."""
 HAVE = {
     "rejected": (GMAIL, SLACK),
     "incomplete": (GMAIL,),
     "completing": (GMAIL, SLACK),
     "repeated": (GMAIL, SLACK),
+    "elsewhere": (GMAIL, SLACK),
 }
 """What the user has at Composio by the time of the event."""
-TOLD = {"rejected": (), "incomplete": (), "completing": (GMAIL,), "repeated": (GMAIL, SLACK)}
-"""What the function has been told before."""
+TOLD = {
+    "rejected": (),
+    "incomplete": (),
+    "completing": (GMAIL,),
+    "repeated": (GMAIL,),
+    "elsewhere": (GMAIL, SLACK),
+}
+"""What another environment of the function has been told before."""
 
 _PROXY = json.loads((EVENTS / "connected.json").read_text())
 _BUS = json.loads((EVENTS / "bus.json").read_text())
@@ -81,6 +89,11 @@ def event(kind: str, user: str, *, queued: bool) -> dict[str, Any]:
     """Return the event of the kind, as the door gets it."""
     content = envelope(user, GMAIL if kind == "incomplete" else SLACK)
     return batch(content) if queued else delivery(content, forged=kind == "rejected")
+
+
+def before(kind: str) -> str | None:
+    """Return the kind of event that the same environment must have taken of the user before."""
+    return "completing" if kind == "repeated" else None
 
 
 def kinds(*, queued: bool) -> list[str]:

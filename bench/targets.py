@@ -26,8 +26,8 @@ RATIOS = {
     "worker: start / floor": Limit(1.30, 1.22),
     "webhook: start / without bytecode": Limit(0.35, 0.35),
     "webhook: rejected / update_item": Limit(0.20, 0.20),
-    "webhook: repeated / update_item": Limit(1.20, 2.60),
-    "webhook: completing / its bare calls": Limit(1.12, 1.25),
+    "webhook: repeated / update_item": Limit(1.20, 1.20),
+    "webhook: completing / its bare calls": Limit(1.12, 1.12),
     "webhook: first completing event's deferred work / floor": Limit(0.25, 0.25),
     "webhook: start / powertools, as sam builds it": Limit(0.35, 0.30),
     "webhook: start / powertools with bytecode": Limit(1.0, 0.92),
@@ -39,7 +39,8 @@ TRIPS = {
     "rejected": (0, 0, 0),
     "incomplete": (1, 0, 0),
     "completing": (3, 0, 1),
-    "repeated": (2, 0, 0),
+    "repeated": (1, 0, 0),
+    "elsewhere": (2, 0, 0),
 }
 
 # Units of capacity (read, written) of a warm event, exactly: items under 1 KB.
@@ -47,7 +48,8 @@ UNITS = {
     "rejected": (0, 0),
     "incomplete": (0, 1),
     "completing": (0, 5),
-    "repeated": (0, 2),
+    "repeated": (0, 1),
+    "elsewhere": (0, 2),
 }
 
 # None of these is needed before the first event, or at all.

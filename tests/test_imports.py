@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "transport": {"answers", "credentials", "instances", "telemetry"},
     "composio": {"answers", "events", "instances", "telemetry", "transport"},
     "catalog": {"bookmarks", "composio", "decisions", "instances", "telemetry", "transport"},
-    "creation": {"composio", "decisions", "instances", "table", "transport"},
+    "creation": {"composio", "decisions", "instances", "table", "telemetry", "transport"},
     "provisioning": {
         "catalog", "composio", "creation", "decisions", "events", "instances", "table",
         "telemetry",
@@ -51,8 +51,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "clients": set(),
     "bootstrap": {
-        "bookmarks", "catalog", "clients", "composio", "credentials", "dynamodb", "provisioning",
-        "settings", "sweep", "table", "tasks", "telemetry", "transport",
+        "bookmarks", "catalog", "clients", "composio", "creation", "credentials", "dynamodb",
+        "provisioning", "settings", "sweep", "table", "tasks", "telemetry", "transport",
     },
     "snapshot": {"bootstrap", "clients", "telemetry"},
     "webhook": {

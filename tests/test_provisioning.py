@@ -6,6 +6,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from handler.creation import MEMORY_SECONDS
 from handler.decisions import LEASE_SECONDS
 from handler.events import AccountEvent
 from handler.instances import Status
@@ -55,15 +56,36 @@ def test_last_account_makes_the_instance_and_stores_its_record(world: World) -> 
     assert "due_at" not in row
 
 
-def test_round_trips_are_one_and_three_and_two(world: World) -> None:
+def test_round_trips_are_one_and_three_and_one(world: World) -> None:
     world.see(account(GMAIL))
     assert world.trips() == (["UpdateItem"], 0)
 
     world.see(account(SLACK))
     assert world.trips() == (["UpdateItem"] * 3, 1)
 
-    world.see(account(SLACK))
-    assert world.trips() == (["UpdateItem"] * 2, 0)
+    assert world.see(account(SLACK)) == {SERVER: "ready"}
+    assert world.trips() == (["UpdateItem"], 0)
+
+    world.now += MEMORY_SECONDS
+    assert world.see(account(SLACK)) == {SERVER: "ready"}
+    assert world.trips() == (["Query", "UpdateItem", "UpdateItem"], 0)
+
+
+def test_only_what_is_ready_is_remembered(world: World) -> None:
+    world.upstream.script.extend([refusal(400, "no")] * 2)
+    world.see(account(GMAIL))
+    assert world.see(account(SLACK)) == {SERVER: "failed"}
+
+    assert world.see(account(SLACK, at=1)) == {SERVER: "failed"}
+    assert world.see(account(SLACK, at=2)) == {SERVER: "ready"}
+
+
+def test_what_is_remembered_of_one_user_is_not_of_another(world: World) -> None:
+    for user in ("user_1", "user_2"):
+        world.see(account(GMAIL, user=user))
+        assert world.see(account(SLACK, user=user)) == {SERVER: "ready"}
+
+    assert world.upstream.creates == 2
 
 
 def test_time_to_ready_is_from_the_newest_required_account(world: World, figured: Figured) -> None:

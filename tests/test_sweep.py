@@ -47,6 +47,19 @@ def test_account_that_turns_active_late_is_found_in_the_overlap(world: World) ->
     assert world.row()["status"] == "ready"
 
 
+def test_account_that_is_known_costs_no_write(world: World) -> None:
+    connect(world, GMAIL, SLACK)
+    connect(world, GMAIL, user="user_2")
+    world.tick()
+    world.now += 60
+    world.trips()
+
+    world.tick()
+
+    written = [call for name, call in world.db.calls if name == "UpdateItem"]
+    assert [call["Key"]["pk"]["S"] for call in written if "USER" in str(call["Key"])] == []
+
+
 def test_old_accounts_are_left_alone(world: World) -> None:
     for _ in range(20):
         world.now += 60

@@ -16,6 +16,7 @@ from handler.bookmarks import Bookmarks
 from handler.callback import Callback
 from handler.catalog import Catalog
 from handler.composio import Composio
+from handler.creation import Creation
 from handler.credentials import Credentials
 from handler.deliveries import Deliveries
 from handler.dynamodb import Store
@@ -238,14 +239,14 @@ class World:
         self.table, self.bookmarks = Table(store), Bookmarks(store)
         composio = Composio(Transport(lambda: http, self.credentials, clock=lambda: self.now))
         self.catalog = Catalog(self.bookmarks, composio, self.enrolled, clock=lambda: self.now)
-        self.provisioning = Provisioning(
+        creation = Creation(
             self.table,
             composio,
-            self.catalog,
             clock=lambda: self.now,
             jitter=lambda: 1.0,
             token=lambda: f"token-{next(self._tokens)}",
         )
+        self.provisioning = Provisioning(self.table, composio, self.catalog, creation)
         self.callback = Callback(
             composio,
             self.provisioning,

@@ -7,6 +7,7 @@ from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog
 from handler.clients import client
 from handler.composio import Composio
+from handler.creation import Creation
 from handler.credentials import Credentials
 from handler.dynamodb import Store
 from handler.provisioning import Provisioning
@@ -38,7 +39,8 @@ def credentials() -> Credentials:
 def provisioning() -> Provisioning:
     """Return the way of a fact, with the real table and the real Composio at its sides."""
     name = str if settings().log_user_ids == "plain" else hashed
-    return Provisioning(table(), composio(), catalog(), name=name)
+    creation = Creation(table(), composio())
+    return Provisioning(table(), composio(), catalog(), creation, name=name)
 
 
 @cache

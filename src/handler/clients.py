@@ -15,6 +15,9 @@ _CONFIG = Config(
     read_timeout=3,
     retries={"mode": "standard", "total_max_attempts": 3},
     tcp_keepalive=True,
+    # These two are a quarter of what a call costs. What is sent is held to AWS's model by tests.
+    parameter_validation=False,
+    user_agent=f"Botocore/{botocore.__version__} mcp-provisioner",
 )
 
 

@@ -1,32 +1,23 @@
-"""The way of one fact: record -> decide -> claim -> create -> settle.
+"""The way of one fact: record -> decide -> claim -> create -> settle; the last three in `creation`.
 
 The claim is the write-ahead log: from there on the instance is due, and is finished by whoever
 comes next, whatever happens to this invocation. Before it, a failure is the caller's to repeat.
 """
 
-import random
-import time
-import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from handler.catalog import Catalog, View
 from handler.composio import Composio
-from handler.creation import Creation
-from handler.decisions import LEASE_SECONDS, missing
+from handler.creation import Creation, Outcome
+from handler.decisions import missing
 from handler.events import Account, AccountEvent, Ignored
-from handler.instances import Instance, Server, Settlement, Status
+from handler.instances import Server, Status
 from handler.table import Facts, Table
-from handler.telemetry import Metric, count, hashed, logger, took
+from handler.telemetry import Metric, count, hashed, logger
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one (user, server)."""
-
-    server_id: str
-    status: Status
-    missing: frozenset[str] = frozenset()
+ENDED = frozenset({Status.READY, Status.FAILED})
+"""Without news, no claim can be had on these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +29,9 @@ class Seen:
 
 
 class Provisioning:
-    """Takes facts to their end.
+    """Takes facts to their end; deadlines are Unix times to be back at.
 
-    `clock` is Unix seconds, `jitter` in [0, 1), `token` unique, `name` what logs call a user.
+    `name` returns what logs call a user.
     """
 
     def __init__(
@@ -48,22 +39,18 @@ class Provisioning:
         table: Table,
         composio: Composio,
         catalog: Catalog,
+        creation: Creation,
         *,
-        clock: Callable[[], float] = time.time,
-        jitter: Callable[[], float] = random.random,
-        token: Callable[[], str] = lambda: uuid.uuid4().hex,
         name: Callable[[str], str] = hashed,
     ) -> None:
         self._table = table
         self._composio = composio
         self._catalog = catalog
-        self._creation = Creation(table, composio, clock=clock, jitter=jitter)
-        self._clock = clock
-        self._token = token
+        self._creation = creation
         self._name = name
 
     def take(self, event: AccountEvent | Ignored, *, deadline: float) -> Seen:
-        """Take an event to its end; `deadline` is the Unix time to be back at.
+        """Take an event to its end.
 
         Raises:
             Unavailable: The event lacks a deciding field, and Composio cannot be asked for it.
@@ -78,17 +65,8 @@ class Provisioning:
             logger.info("event taken", statuses=statuses)
         return seen
 
-    def _take(self, event: AccountEvent | Ignored, deadline: float) -> Seen:
-        if isinstance(event, Ignored):
-            return Seen(ignored=event.reason)
-        logger.append_keys(account_id=event.account_id)
-        account = event.account or self._look_up(event.account_id, deadline)
-        if account is None:
-            return Seen(ignored="Composio does not say whose connected account it is")
-        return self.see(account, deadline=deadline)
-
     def see(self, account: Account, *, deadline: float) -> Seen:
-        """Take a fact to its end; `deadline` is the Unix time to be back at."""
+        """Take a fact to its end."""
         view = self._catalog.known()
         if view.fresh and not view.requiring(account.auth_config_id):
             return Seen(ignored="no enrolled MCP server requires the auth config")
@@ -97,23 +75,15 @@ class Provisioning:
         count(Metric.ACCOUNT_RECORDED if facts.fresh else Metric.ACCOUNT_STALE)
         if not view.fresh:
             view = self._sync(view, deadline)
+        servers = view.requiring(account.auth_config_id)
         return Seen(
-            tuple(
-                self._provision(account.user_id, server, facts, deadline)
-                for server in view.requiring(account.auth_config_id)
-            )
+            tuple(self._provision(account.user_id, one, facts, deadline) for one in servers)
         )
 
-    def _sync(self, view: View, deadline: float) -> View:
-        try:
-            return self._catalog.sync(deadline=deadline)
-        except Exception:  # noqa: BLE001 - what the catalog lacks is back-filled when it is known
-            logger.exception("the catalog is left as it was")
-            return view
-
-    def _look_up(self, account_id: str, deadline: float) -> Account | None:
-        found = self._composio.get_account(account_id, deadline=deadline)
-        return found.fact() if found else None
+    def look(self, account: Account, *, deadline: float) -> None:
+        """Take a fact that is probably known: it is decided again, without a write if it is."""
+        if not self._concluded(account):
+            self.see(account, deadline=deadline)
 
     def finish(self, user_id: str, server_id: str, *, deadline: float) -> Outcome | None:
         """Take up an instance that is due; None where there is none.
@@ -134,52 +104,39 @@ class Provisioning:
         if lacking and instance.status is Status.WAITING:
             self._table.rest(instance)
             return Outcome(server_id, Status.WAITING, lacking)
-        return self._claim(user_id, server, facts, deadline)
+        return self._creation.take(user_id, server, facts, deadline=deadline)
+
+    def _take(self, event: AccountEvent | Ignored, deadline: float) -> Seen:
+        if isinstance(event, Ignored):
+            return Seen(ignored=event.reason)
+        logger.append_keys(account_id=event.account_id)
+        account = event.account
+        if account is None:
+            found = self._composio.get_account(event.account_id, deadline=deadline)
+            account = found.fact() if found else None
+        if account is None:
+            return Seen(ignored="Composio does not say whose connected account it is")
+        return self.see(account, deadline=deadline)
 
     def _provision(self, user_id: str, server: Server, facts: Facts, deadline: float) -> Outcome:
-        lacking = missing(server.required, facts.active)
-        if lacking:
+        if lacking := missing(server.required, facts.active):
             return Outcome(server.id, Status.WAITING, lacking)
-        return self._claim(user_id, server, facts, deadline)
+        return self._creation.take(user_id, server, facts, deadline=deadline)
 
-    def _claim(self, user_id: str, server: Server, facts: Facts, deadline: float) -> Outcome:
-        token = self._token()
-        instance = self._table.claim(
-            user_id,
-            server,
-            token=token,
-            now=int(self._clock()),
-            lease=LEASE_SECONDS,
-            fresh=facts.fresh,
+    def _concluded(self, account: Account) -> bool:
+        view = self._catalog.known()
+        servers = view.requiring(account.auth_config_id)
+        if not (view.fresh and servers):
+            return False
+        facts, instances = self._table.user(account.user_id)
+        ended = {one.server_id for one in instances.values() if one.status in ENDED}
+        return account in facts.accounts and all(
+            one.id in ended or missing(one.required, facts.active) for one in servers
         )
-        if not instance.claimed_with(token):
-            return Outcome(server.id, instance.status, instance.missing)
+
+    def _sync(self, view: View, deadline: float) -> View:
         try:
-            settlement = self._creation.conclude(instance, server, facts, deadline=deadline)
-            now = int(self._clock())
-            settled = self._table.settle(user_id, server.id, settlement, token=token, now=now)
-        except Exception:  # noqa: BLE001 - the claim is stored: when its lease ends, it is due
-            logger.exception("the claim is left to the sweep", server_id=server.id)
-            return Outcome(server.id, Status.CREATING)
-        if not settled:
-            logger.warning("the claim was lost before it was settled", server_id=server.id)
-            return Outcome(server.id, Status.CREATING)
-        _tell(instance, settlement)
-        newest = facts.newest(server.required)
-        if settlement.status is Status.READY and newest is not None:
-            took(Metric.TIME_TO_READY, now - newest)
-        return Outcome(server.id, settlement.status, settlement.missing)
-
-
-def _tell(instance: Instance, settlement: Settlement) -> None:
-    count(Metric[f"INSTANCE_{settlement.status.name}"])
-    problem = settlement.problem
-    logger.info(
-        "instance settled",
-        server_id=instance.server_id,
-        status=settlement.status,
-        missing=sorted(settlement.missing),
-        attempts=instance.attempts,
-        due_in=settlement.due_in,
-        problem=asdict(problem) if problem else None,
-    )
+            return self._catalog.sync(deadline=deadline)
+        except Exception:  # noqa: BLE001 - what the catalog lacks is back-filled when it is known
+            logger.exception("the catalog is left as it was")
+            return view

@@ -149,7 +149,7 @@ class Sweep:
 
     def _take(self, account: ConnectedAccount, deadline: float) -> None:
         if fact := account.fact():
-            self._provisioning.see(fact, deadline=deadline)
+            self._provisioning.look(fact, deadline=deadline)
         else:
             count(Metric.EVENT_IGNORED)
 

@@ -15,6 +15,7 @@ from handler.bookmarks import Bookmarks
 from handler.callback import Callback
 from handler.catalog import Catalog
 from handler.composio import Composio
+from handler.creation import Creation
 from handler.credentials import Credentials
 from handler.deliveries import Deliveries
 from handler.dynamodb import Store
@@ -64,14 +65,8 @@ class Environment:
         bookmarks = Bookmarks(store)
         catalog = Catalog(bookmarks, composio, self.system.enrolled, clock=clock)
         table = Table(store)
-        provisioning = Provisioning(
-            table,
-            composio,
-            catalog,
-            clock=clock,
-            jitter=lambda: 1.0,
-            token=self._token,
-        )
+        creation = Creation(table, composio, clock=clock, jitter=lambda: 1.0, token=self._token)
+        provisioning = Provisioning(table, composio, catalog, creation)
         queue = Queue(cast("SQSClient", clients.Sqs(self)), "queue")
         sweep = Sweep(
             bookmarks, composio, catalog, provisioning, queue, clock=clock, token=self._token
@@ -83,7 +78,7 @@ class Environment:
             clock=clock,
         )
         self.worker = Worker(provisioning, sweep, queue, clock=clock)
-        self._remembering = (credentials, catalog)
+        self._remembering = (credentials, catalog, creation)
 
     def _token(self) -> str:
         tokens = self.state.tokens
@@ -98,9 +93,10 @@ class Environment:
             for one, initial in zip(self._remembering, self._initial, strict=True)
         )
 
-    def remember(self, memory: "Memory" = ({}, {})) -> None:
+    def remember(self, memory: "Memory | None" = None) -> None:
         """Have this in memory; nothing in a new environment."""
-        for one, initial, known in zip(self._remembering, self._initial, memory, strict=True):
+        each = memory or ({},) * len(self._initial)
+        for one, initial, known in zip(self._remembering, self._initial, each, strict=True):
             vars(one).update({**initial, **known})
 
     def call[T](

@@ -109,7 +109,7 @@ MUTANTS = (
     Mutant(
         "forget the claim on error",
         Promise.FINISHES,
-        "provisioning:Provisioning._claim",
+        "creation:Creation._take",
         'logger.exception("the claim is left to the sweep", server_id=server.id)',
         "self._table.settle(user_id, server.id, Settlement(Status.WAITING), token=token, now=0)",
         "old accounts",
@@ -156,7 +156,7 @@ MUTANTS = (
     Mutant(
         "a lease shorter than the time-out",
         Promise.ONE_CALL,
-        "provisioning:LEASE_SECONDS",
+        "creation:LEASE_SECONDS",
         "40",
         "20",
         "the last account, twice",
@@ -164,7 +164,7 @@ MUTANTS = (
     Mutant(
         "a lease shorter than a call",
         Promise.ONE_CALL,
-        "provisioning:LEASE_SECONDS",
+        "creation:LEASE_SECONDS",
         "40",
         "1",
     ),
@@ -188,10 +188,18 @@ MUTANTS = (
         "say 200 to a failed claim",
         Promise.FINISHES,
         "provisioning:Provisioning._provision",
-        "    return self._claim(user_id, server, facts, deadline)",
-        "    try:\n        return self._claim(user_id, server, facts, deadline)\n"
+        "    return self._creation.take(user_id, server, facts, deadline=deadline)",
+        "    try:\n        return self._creation.take(user_id, server, facts, deadline=deadline)\n"
         "    except Exception:\n        return Outcome(server.id, Status.CREATING)",
         "old accounts",
+    ),
+    Mutant(
+        "the sweep trusts that what is known was decided",
+        Promise.FINISHES,
+        "provisioning:Provisioning._concluded",
+        "one.id in ended or missing(one.required, facts.active)",
+        "bool(one)",
+        "one after the other",
     ),
     Mutant(
         "say 200 where nothing was recorded",

@@ -223,7 +223,7 @@ class System:
         self.state = copy(snapshot.state)
         self.db.restore(snapshot.table)
         for name, environment in self._environments.items():
-            environment.remember(snapshot.state.memories.get(name, ({}, {})))
+            environment.remember(snapshot.state.memories.get(name))
 
     def fingerprint(self, *, by_name: bool = False) -> int:
         """Return a number that is the same where everything that follows is the same.
