@@ -171,7 +171,7 @@ def make(package: Path) -> None:
 def fingerprint() -> str:
     """Tell apart what is made of other sources, or for other machines."""
     text = [sys.version, os.environ.get(ALSO_THIS_MACHINE, "")]
-    for path in sorted([*SOURCE.glob("*.*"), *SOURCE.glob("handler/*.py")]):
+    for path in sorted([*SOURCE.glob("*.*"), *SOURCE.glob("handler/*.*")]):
         text += [str(path), path.read_text()]
     return hashlib.sha256(repr(text).encode()).hexdigest()
 

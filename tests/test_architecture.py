@@ -1,12 +1,18 @@
 """The picture of the house is the house."""
 
+import inspect
+import json
 import re
+from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from handler import rows
 from tests.test_imports import ROOMS
+from tests.world import World
 
 ARCHITECTURE = Path("docs/architecture.md").read_text()
 IMPORTS = {
@@ -50,3 +56,37 @@ def test_table_is_the_one_that_the_code_describes() -> None:
     described = [line for line in (rows.__doc__ or "").splitlines() if line.startswith("|")]
 
     assert [line for line in section.splitlines() if line.startswith("|")] == described
+
+
+def on_the_way(effect: Callable[..., Any], seen: list[list[str]]) -> Callable[..., Any]:
+    """Note the rooms between the door and the effect, each time that it happens."""
+
+    def noted(*args: Any, **named: Any) -> Any:
+        files = [Path(frame.filename) for frame in inspect.stack(0)]
+        rooms = [file.stem for file in reversed(files) if file.parent.name == "handler"]
+        seen.append([room for room, _ in groupby(rooms)])
+        return effect(*args, **named)
+
+    return noted
+
+
+@pytest.mark.parametrize("door", ["webhook", "worker"])
+def test_event_goes_through_at_most_five_rooms_and_never_back(
+    door: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, ways = World(), list[list[str]]()
+    first = "connected-second" if door == "worker" else "connected"
+    world.deliver_signed(json.loads(Path(f"events/{first}.json").read_text()))
+    monkeypatch.setattr(world.db, "update_item", on_the_way(world.db.update_item, ways))
+    monkeypatch.setattr(world.upstream, "_create", on_the_way(world.upstream._create, ways))
+    if door == "worker":
+        world.sqs.put(Path("events/bus.json").read_text())
+        world.work()
+    else:
+        world.deliver_signed(json.loads(Path("events/connected-second.json").read_text()))
+
+    assert world.row()["status"] == "ready"
+    assert all(len(way) == len(set(way)) <= 5 and way[0] == door for way in ways)
+    section = ARCHITECTURE.split("## The picture")[1].split("##")[0]
+    for way in ways:
+        assert " → ".join(f"`{room}`" for room in ["door", *way[1:]]) in section

@@ -277,6 +277,11 @@ def test_page_that_has_nothing_to_wait_for_runs_nothing(content: str) -> None:
     assert "refresh" not in content
 
 
+def test_page_looks_again_at_the_same_pace_with_and_without_scripts() -> None:
+    assert f"let wait = {page.REFRESH_SECONDS};" in page.pending()
+    assert f'http-equiv="refresh" content="{page.REFRESH_SECONDS}"' in page.pending()
+
+
 def test_names_in_the_page_are_text() -> None:
     assert "&lt;b&gt;" in page.waiting(["<b>"], [])
     assert "<b>" not in page.waiting(["<b>"], [])

@@ -18,7 +18,6 @@ from handler.catalog import Catalog
 from handler.composio import Composio
 from handler.creation import Creation
 from handler.credentials import Credentials
-from handler.deliveries import Deliveries
 from handler.dynamodb import Store
 from handler.events import Account
 from handler.provisioning import Provisioning
@@ -257,7 +256,8 @@ class World:
             sleep=self.sleep,
         )
         self.webhook = Webhook(
-            Deliveries(self.credentials, self.provisioning, clock=lambda: self.now),
+            self.credentials,
+            self.provisioning,
             self.callback,
             Users(self.table, self.catalog, composio, self.provisioning),
             clock=lambda: self.now,

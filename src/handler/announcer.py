@@ -74,17 +74,17 @@ class Announcer:
         }
 
 
-@cache
-def _door() -> Announcer:
-    settings = Settings.from_environment(os.environ)
-    return Announcer(client("events"), settings.bus_name)
-
-
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], _: "LambdaContext") -> dict[str, Any]:
     """Announce one batch of the stream."""
     return _door().announce(event["Records"])
+
+
+@cache
+def _door() -> Announcer:
+    settings = Settings.from_environment(os.environ)
+    return Announcer(client("events"), settings.bus_name)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # the init phase: a wrong setting is told at start

@@ -68,11 +68,6 @@ def sweep() -> Sweep:
 
 
 @cache
-def _store() -> Store:
-    return Store(client("dynamodb"), settings().table_name)
-
-
-@cache
 def composio() -> Composio:
     """Return Composio's verbs."""
     return Composio(transport())
@@ -88,3 +83,8 @@ def transport() -> Transport:
 def catalog() -> Catalog:
     """Return the catalog."""
     return Catalog(bookmarks(), composio(), settings().enrolled)
+
+
+@cache
+def _store() -> Store:
+    return Store(client("dynamodb"), settings().table_name)

@@ -19,7 +19,10 @@ PAGE = 100
 
 
 class Composio:
-    """The API's verbs; every one takes `deadline`, the Unix time by which it has to return."""
+    """The API's verbs; every one takes `deadline`, the Unix time by which it has to return.
+
+    All but `create_instance` raise Unavailable where what they ask for cannot be read, to its end.
+    """
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -39,9 +42,6 @@ class Composio:
         """Return the record of the user's instance, or None where the list does not have it.
 
         `search` matches parts of ids, so each id is compared whole.
-
-        Raises:
-            Unavailable: The list could not be read.
         """
         path = f"/api/v3/mcp/servers/{segment(server_id)}/instances"
         for item in self._numbered_pages(path, deadline, "instances", search=user_id):
@@ -51,11 +51,7 @@ class Composio:
         return None
 
     def get_server(self, server_id: str, *, deadline: float) -> Server:
-        """Return an MCP server; `gone` where Composio does not know it.
-
-        Raises:
-            Unavailable: It could not be read.
-        """
+        """Return an MCP server; `gone` where Composio does not know it."""
         found = self._get_or_none(f"/api/v3/mcp/{segment(server_id)}", deadline)
         if found is None:
             return Server(server_id, frozenset(), gone=True)
@@ -63,39 +59,20 @@ class Composio:
         return replace(must_read(answers.McpServer, found).value(), id=server_id)
 
     def list_servers(self, *, deadline: float) -> dict[str, Server]:
-        """Return every MCP server of the project by id.
-
-        Raises:
-            Unavailable: The list could not be read to its end.
-        """
+        """Return every MCP server of the project by id."""
         listed = self._numbered_pages("/api/v3/mcp/servers", deadline, "items")
         servers = [must_read(answers.McpServer, item).value() for item in listed]
         return {server.id: server for server in servers}
 
     def get_account(self, account_id: str, *, deadline: float) -> ConnectedAccount | None:
-        """Return a connected account, or None where Composio does not know it.
-
-        Raises:
-            Unavailable: It could not be read.
-        """
-        try:
-            found = self._transport.get(
-                f"/api/v3/connected_accounts/{segment(account_id)}", deadline
-            )
-        except Unavailable as nothing:
-            if nothing.problem.status == 404:
-                return None
-            raise
-        return must_read(ConnectedAccount, found)
+        """Return a connected account, or None where Composio does not know it."""
+        found = self._get_or_none(f"/api/v3/connected_accounts/{segment(account_id)}", deadline)
+        return None if found is None else must_read(ConnectedAccount, found)
 
     def find_account(
         self, account_id: str, user_id: str, *, deadline: float
     ) -> ConnectedAccount | None:
-        """Return a connected account if it is this user's, or None.
-
-        Raises:
-            Unavailable: It could not be read.
-        """
+        """Return a connected account if it is this user's, or None."""
         if "," in user_id:
             found = self.get_account(account_id, deadline=deadline)
             return found if found and found.user_id == user_id else None
@@ -105,11 +82,7 @@ class Composio:
         return next((one for one in theirs if one.user_id in {None, user_id}), None)
 
     def toolkits(self, *, deadline: float) -> dict[str, str]:
-        """Return the toolkit's name of each auth config of the project.
-
-        Raises:
-            Unavailable: The list could not be read to its end.
-        """
+        """Return the toolkit's name of each auth config of the project."""
         names: dict[str, str] = {}
         query: dict[str, Any] = {"limit": PAGE}
         while True:
@@ -125,9 +98,6 @@ class Composio:
 
         Composio's own clients join `user_ids` with commas, so of a user id with a comma in it
         only those are yielded that name this user themselves.
-
-        Raises:
-            Unavailable: The list could not be read to its end.
         """
         cursor: str | None = ""
         while cursor is not None:
@@ -145,9 +115,6 @@ class Composio:
             cursor: "" for the first page.
             auth_config_ids: Only accounts of these; of all where there are none.
             deadline: The Unix time to be back at.
-
-        Raises:
-            Unavailable: The page could not be read.
         """
         query = {"auth_config_ids": ",".join(sorted(auth_config_ids))} if auth_config_ids else {}
         order = {"order_by": "created_at", "order_direction": "desc"}

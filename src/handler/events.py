@@ -138,10 +138,6 @@ class ConnectedAccount(_Lenient):
         )
 
 
-class _Envelope(_Lenient):
-    data: ConnectedAccount
-
-
 def parse(body: bytes | str) -> AccountEvent | Ignored:
     """Read one body.
 
@@ -183,6 +179,10 @@ def problems(error: ValidationError) -> str:
     return "; ".join(
         f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in found
     )
+
+
+class _Envelope(_Lenient):
+    data: ConnectedAccount
 
 
 def _account_event(content: dict[str, object]) -> AccountEvent:

@@ -9,39 +9,13 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from html import escape
+from pathlib import Path
 
 REFRESH_SECONDS = 3
+"""The same as in the script."""
 
-_STYLE = """
-:root{color-scheme:light dark;--ink:#171a1f;--soft:#545b66;--page:#f4f5f7;--card:#fff;
---line:#dfe3e8;--good:#0b6b3a;--bad:#a03010}
-@media(prefers-color-scheme:dark){:root{--ink:#eef0f2;--soft:#a9b1bb;--page:#101214;--card:#191c20;
---line:#30363d;--good:#6fd39b;--bad:#ff9d7a}}
-*{box-sizing:border-box}
-body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.25rem;
-background:var(--page);color:var(--ink);font:1.0625rem/1.55 system-ui,sans-serif}
-main{width:100%;max-width:28rem;padding:2rem;background:var(--card);border:1px solid var(--line);
-border-radius:1rem}
-h1{font-size:1.5rem;line-height:1.25;font-weight:650;letter-spacing:-.015em;margin:0 0 .5rem;
-text-wrap:balance}
-p{margin:0;color:var(--soft);text-wrap:pretty}
-.again{margin-top:1.25rem}
-ul{list-style:none;margin:1.25rem 0 0;padding:0;border-top:1px solid var(--line)}
-li{display:flex;align-items:center;gap:.625rem;padding:.6875rem 0;
-border-bottom:1px solid var(--line);overflow-wrap:anywhere}
-li span:last-child{margin-left:auto;color:var(--soft);white-space:nowrap}
-li.good span:last-child{color:var(--good)}
-svg{flex:none;width:1.25rem;height:1.25rem;fill:none;stroke:currentColor;stroke-width:1.75;
-stroke-linecap:round;stroke-linejoin:round;color:var(--soft)}
-.good>svg,svg.good{color:var(--good)}
-svg.bad{color:var(--bad)}
-div>svg{display:block;width:2.5rem;height:2.5rem;margin:0 0 1rem -.25rem;stroke-width:1.5}
-svg.turn{animation:turn 1.4s linear infinite}
-@keyframes turn{to{transform:rotate(1turn)}}
-@media(prefers-reduced-motion:reduce){svg.turn{animation:none}}
-a{color:inherit;text-underline-offset:.2em}
-a:focus-visible{outline:3px solid currentColor;outline-offset:3px;border-radius:2px}
-"""
+_STYLE = Path(__file__).with_suffix(".css").read_text()
+_SCRIPT = Path(__file__).with_suffix(".js").read_text()
 
 _RING = '<circle cx="12" cy="12" r="9"/>'
 _GOOD, _BAD, _OPEN = (
@@ -49,30 +23,6 @@ _GOOD, _BAD, _OPEN = (
     f'{_RING}<path d="M12 7.5v5.5m0 3.2v.1"/>',
     '<circle cx="12" cy="12" r="9" stroke-dasharray="3.2 2.45"/>',
 )
-
-# The link goes, and the script ends, with the first answer that has none. It looks less and
-# less often: a tab may stay open for days.
-_SCRIPT = f"""
-let wait={REFRESH_SECONDS}
-const one=(from,what)=>from.querySelector(what)
-const look=async()=>{{
-try{{
-const answer=await fetch(location.href,{{cache:"no-store"}})
-const next=new DOMParser().parseFromString(await answer.text(),"text/html")
-const said=one(next,"[role=status]"),shown=one(document,"[role=status]")
-if(said){{
-if(said.innerHTML!==shown.innerHTML){{
-document.title=next.title
-shown.replaceChildren(...said.childNodes)
-}}
-if(!one(next,"script")){{one(document,".again").remove();return}}
-}}
-}}catch{{}}
-wait=Math.min(wait*1.2,60)
-setTimeout(look,wait*1e3)
-}}
-setTimeout(look,wait*1e3)
-"""
 
 
 def _hash(inline: str) -> str:

@@ -1,11 +1,13 @@
 """The synchronous door: API Gateway comes in, an answer goes out.
 
-| route | room | who gets in |
-|---|---|---|
-| `POST /webhooks/composio` | `deliveries` | what Composio signed |
-| `GET /oauth/callback` | `callback` | anybody; the account is confirmed at Composio |
-| `GET /users/{user_id}` | `users` | IAM |
-| `POST /users/{user_id}/refresh` | `users` | IAM |
+| route | who gets in |
+|---|---|
+| `POST /webhooks/composio` | what Composio signed |
+| `GET /oauth/callback` | anybody; the account is confirmed at Composio (`callback`) |
+| `GET /users/{user_id}` | IAM (`users`) |
+| `POST /users/{user_id}/refresh` | IAM (`users`) |
+
+Every refusal is a `Refused` with its status; 503 says that nothing was stored: send it again.
 """
 
 import os
@@ -16,8 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from handler import bootstrap
 from handler.callback import Callback
-from handler.deliveries import Deliveries
-from handler.requests import Refused, Request, Response, refusal
+from handler.credentials import Credentials
+from handler.events import NotAnEnvelope, parse
+from handler.provisioning import Provisioning
+from handler.requests import NotText, Refused, Request, Response, refusal
+from handler.signature import NotAuthentic, verify
 from handler.telemetry import Metric, count, logger, metrics
 from handler.users import Users
 
@@ -29,23 +34,26 @@ SETTLE_SECONDS = 3
 
 
 class Webhook:
-    """Finds the room for a request; `clock` is Unix seconds."""
+    """Answers what Composio delivers, and finds the room for the rest; `clock` is Unix seconds."""
 
     def __init__(
         self,
-        deliveries: Deliveries,
+        credentials: Credentials,
+        provisioning: Provisioning,
         callback: Callback,
         users: Users,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._credentials = credentials
+        self._provisioning = provisioning
+        self._clock = clock
         self._rooms: dict[tuple[str, str], Callable[[Request, float], Response]] = {
-            ("POST", "/webhooks/composio"): deliveries.take,
+            ("POST", "/webhooks/composio"): self._deliver,
             ("GET", "/oauth/callback"): callback.come_back,
             ("GET", "/users/{user_id}"): users.show,
             ("POST", "/users/{user_id}/refresh"): users.refresh,
         }
-        self._clock = clock
 
     def answer(self, event: Mapping[str, Any], *, seconds: float) -> dict[str, Any]:
         """Return the proxy response to a proxy request (payload 1.0), within so many seconds."""
@@ -62,6 +70,50 @@ class Webhook:
             count(Metric.NOT_RECORDED)
             return refusal(Refused(503, "not recorded, send it again")).proxy()
 
+    def _deliver(self, request: Request, deadline: float) -> Response:
+        count(Metric.EVENT_RECEIVED)
+        body = self._authentic_body(request)
+        try:
+            event = parse(body)
+        except NotAnEnvelope as malformed:
+            logger.warning("event malformed", reason=str(malformed))
+            count(Metric.EVENT_MALFORMED)
+            raise Refused(400, str(malformed)) from None
+        seen = self._provisioning.take(event, deadline=deadline)
+        if seen.ignored:
+            return Response(200, {"ignored": seen.ignored})
+        servers = [
+            {"server_id": one.server_id, "status": one.status, "missing": sorted(one.missing)}
+            for one in seen.outcomes
+        ]
+        return Response(200, {"servers": servers})
+
+    def _authentic_body(self, request: Request) -> bytes:
+        try:
+            body = request.body()
+            logger.set_correlation_id(self._verify(request.headers, body)[:128])
+        except (NotAuthentic, NotText) as why:
+            logger.warning("delivery not authentic", reason=str(why))
+            count(Metric.AUTHENTICATION_FAILED)
+            raise Refused(401, "not authentic") from None
+        return body
+
+    def _verify(self, headers: Mapping[str, list[str]], body: bytes) -> str:
+        now = self._clock()
+        try:
+            return verify(headers, body, keys=self._credentials.webhook_keys(), now=now)
+        except NotAuthentic as why:
+            if not (why.wrong_key and self._credentials.refresh()):
+                raise
+        return verify(headers, body, keys=self._credentials.webhook_keys(), now=now)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    """Answer one request of API Gateway."""
+    return _door().answer(event, seconds=context.get_remaining_time_in_millis() / 1000)
+
 
 def _nothing_here(_: Request, __: float) -> Response:
     raise Refused(404, "there is nothing here")
@@ -73,17 +125,11 @@ def _door() -> Webhook:
     table, catalog = bootstrap.table(), bootstrap.catalog()
     return_url = bootstrap.settings().return_url
     return Webhook(
-        Deliveries(bootstrap.credentials(), provisioning),
+        bootstrap.credentials(),
+        provisioning,
         Callback(composio, provisioning, catalog, table, return_url),
         Users(table, catalog, composio, provisioning),
     )
-
-
-@logger.inject_lambda_context(clear_state=True)
-@metrics.log_metrics(capture_cold_start_metric=True)
-def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
-    """Answer one request of API Gateway."""
-    return _door().answer(event, seconds=context.get_remaining_time_in_millis() / 1000)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # the init phase: a wrong setting is told at start

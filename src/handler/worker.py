@@ -103,15 +103,15 @@ class Worker:
             logger.exception("the message could not be postponed")
 
 
-def _door() -> Worker:
-    return Worker(bootstrap.provisioning(), bootstrap.sweep(), bootstrap.queue())
-
-
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Work off one batch of the queue."""
     return _door().work(event["Records"], seconds=context.get_remaining_time_in_millis() / 1000)
+
+
+def _door() -> Worker:
+    return Worker(bootstrap.provisioning(), bootstrap.sweep(), bootstrap.queue())
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # the init phase: a wrong setting is told at start

@@ -17,7 +17,6 @@ from handler.catalog import Catalog
 from handler.composio import Composio
 from handler.creation import Creation
 from handler.credentials import Credentials
-from handler.deliveries import Deliveries
 from handler.dynamodb import Store
 from handler.provisioning import Provisioning
 from handler.sweep import Sweep
@@ -72,7 +71,8 @@ class Environment:
             bookmarks, composio, catalog, provisioning, queue, clock=clock, token=self._token
         )
         self.webhook = Webhook(
-            Deliveries(credentials, provisioning, clock=clock),
+            credentials,
+            provisioning,
             Callback(composio, provisioning, catalog, table, "", clock=clock),
             Users(table, catalog, composio, provisioning),
             clock=clock,
