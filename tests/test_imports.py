@@ -164,7 +164,7 @@ def _needed_at_import(
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.ClassDef):
-            waiting += node.body
+            waiting += [*node.body, *node.bases]
         elif isinstance(node, ast.FunctionDef) and node.name not in found:
             # Not called yet: only what stands in its head is looked up.
             waiting += [node.args, *node.decorator_list, *([node.returns] if node.returns else [])]
