@@ -42,7 +42,7 @@ def connect_webhook(ctx: typer.Context, *, yes: Yes = False) -> None:
         found = _changed(at, found, url, events)
     if found is None or not found.secret:
         raise Trouble(
-            "Composio does not show the signing secret of the subscription",
+            "Composio does not show the webhook secret of the subscription",
             "provisioner rotate-webhook-secret draws a new one",
         )
     added = found.secret not in kept.webhook_secrets
@@ -59,7 +59,7 @@ def rotate_webhook_secret(
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Have Composio draw a new signing secret, and accept it beside the old ones.
+    """Have Composio draw a new webhook secret, and accept it beside the old ones.
 
     What was signed with the old one before stays valid. Later, --end forgets the old ones.
     """
@@ -133,7 +133,7 @@ def _tell(
         f"{found.id} goes to {found.webhook_url}",
         f"events: {', '.join(sorted(found.enabled_events))}",
         f"changed: {', '.join(changed) or 'nothing'}",
-        "its signing secret is accepted" + (" from now on, beside the others" if added else ""),
+        "its webhook secret is accepted" + (" from now on, beside the others" if added else ""),
     )
 
 

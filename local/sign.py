@@ -20,7 +20,7 @@ def signed(event: dict[str, Any], *, secret: str, now: int) -> dict[str, Any]:
 
     Args:
         event: An API Gateway proxy event (payload 1.0) with a `webhook-id` header.
-        secret: The webhook signing secret.
+        secret: The webhook secret.
         now: Unix seconds.
     """
     headers = dict(event["headers"])
@@ -48,7 +48,7 @@ def main() -> None:
     """Print the signed event, or the command."""
     parser = argparse.ArgumentParser(prog="local.sign", description="Sign a sample event afresh.")
     parser.add_argument("sample", type=Path, help="a file of events/")
-    parser.add_argument("--secret", required=True, help="the webhook signing secret")
+    parser.add_argument("--secret", required=True, help="the webhook secret")
     parser.add_argument("--curl", metavar="URL", help="print a curl command for this URL instead")
     options = parser.parse_args()
     event = signed(

@@ -1,8 +1,12 @@
 """The picture of the house is the house."""
 
+import ast
 import inspect
+import io
 import json
 import re
+import tokenize
+import tomllib
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
@@ -11,6 +15,7 @@ from typing import Any
 import pytest
 
 from handler import rows
+from handler.settings import Settings
 from tests.test_imports import ROOMS
 from tests.world import World
 
@@ -90,3 +95,39 @@ def test_event_goes_through_at_most_five_rooms_and_never_back(
     section = ARCHITECTURE.split("## The picture")[1].split("##")[0]
     for way in ways:
         assert " → ".join(f"`{room}`" for room in ["door", *way[1:]]) in section
+
+
+def test_side_by_side_counts_what_is_there() -> None:
+    section = Path("docs/decisions.md").read_text().split("<!-- side by side -->")[1]
+    said = {
+        row[1].strip(): row[2].strip()
+        for line in section.splitlines()
+        if (row := line.split("|"))[3:]
+    }
+    texts = [path.read_text() for path in sorted(Path("src/handler").glob("*.py"))]
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+
+    assert said["files"] == str(len(texts))
+    assert said["lines"] == f"{sum(len(text.splitlines()) for text in texts):,}"
+    assert said["of them code"] == f"{sum(map(lines_of_code, texts)):,}"
+    assert said["lines of the longest file"] == str(max(len(text.splitlines()) for text in texts))
+    assert said["settings"] == str(len(Settings.model_fields))
+    assert said["dependencies at run time"] == str(len(project["dependencies"]))
+
+
+def lines_of_code(text: str) -> int:
+    """Return how many lines hold more than docstrings, comments and nothing."""
+    prose = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for line in range(node.lineno, (node.end_lineno or 0) + 1)
+    }
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    held = {
+        line
+        for token in tokens
+        if token.type in {tokenize.NAME, tokenize.OP, tokenize.NUMBER, tokenize.STRING}
+        for line in range(token.start[0], token.end[0] + 1)
+    }
+    return len(held - prose)

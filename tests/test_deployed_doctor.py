@@ -70,7 +70,7 @@ FAULTS: dict[str, tuple[Callable[[Operator], object], str, str]] = {
         "webhook",
         CONNECT,
     ),
-    "signing secret not accepted": (
+    "webhook secret not accepted": (
         lambda at: at.at.put_secret("whsec_older"),
         "signing",
         CONNECT,

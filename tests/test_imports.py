@@ -1,9 +1,12 @@
 """The house has one import direction: doors -> provisioning -> pure core, adapters at the side."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+import handler
 
 HANDLER = Path("src/handler")
 
@@ -174,3 +177,16 @@ def _needed_at_import(
             found |= new
             waiting += [made[name] for name in new]
     return found
+
+
+def test_exceptions_are_drawn_where_one_looks_first() -> None:
+    drawn = re.findall(r"─ (\w+) +(\w+) +\w", handler.__doc__ or "")
+    raised = {
+        (node.name, path.stem)
+        for path in HANDLER.glob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+        and {"Exception", "ValueError"} & {getattr(base, "id", "") for base in node.bases}
+    }
+
+    assert set(drawn) == raised

@@ -22,7 +22,7 @@ def sign(
     Standard Webhooks does instead, which a receiver has to reject.
 
     Args:
-        secrets: Signing secrets, opaque text; several during a rotation.
+        secrets: Webhook secrets, opaque text; several during a rotation.
         webhook_id: The `webhook-id` header, equal to the body's `id`.
         timestamp: Seconds since 1970 of this attempt.
         body: The raw body.

@@ -1,7 +1,20 @@
 """Creates a user's MCP server instance at Composio once every required account is connected.
 
-Doors (`webhook`) lead to `provisioning`, which asks the pure core (`decisions`, `events`,
-`signature`) what to do and does it through the adapters (`table`, `composio`, `credentials`).
+Doors (`webhook`, `worker`) lead to `provisioning` and `creation`, which ask the pure core
+(`decisions`, `events`, `signature`) what to do and do it through the adapters (`table`,
+`composio`, `credentials`). `announcer` tells what came of it.
+
+What is raised here, and what comes of it:
+
+    Exception
+    ├── SettingsError      settings      the start fails, and says all that is wrong
+    ├── Refused            requests      the request is answered with its status
+    ├── NotText            requests      401: what cannot be read is not signed
+    ├── NotAuthentic       signature     401, once the secret was looked at again
+    ├── SecretUnusable     credentials   as Unavailable, or 503
+    ├── Unavailable        transport     no usable answer of Composio: later
+    └── ValueError
+        └── NotAnEnvelope  events        400; a message of the queue comes back
 """
 
 import gc
