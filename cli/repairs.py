@@ -180,7 +180,7 @@ def begin_backfill(stack: Stack, server: Server) -> None:
 
     The catalog says so first: the sweep sends the message should this one be lost.
     """
-    stack.bookmarks.store_server(server, backfill=True)
+    stack.bookmarks.store_server(server, backfill_at=0)
     stack.queue.send([{"task": "backfill", "server_id": server.id}])
 
 

@@ -26,7 +26,7 @@ def bookmarks(db: FakeDynamoDB) -> Bookmarks:
 def test_catalog_is_read_whole_and_as_it_is_now(db: FakeDynamoDB, bookmarks: Bookmarks) -> None:
     servers = {one.id: one for one in (SERVER, Server("gone", frozenset(), gone=True))}
     for server in servers.values():
-        bookmarks.store_server(server, backfill=server is SERVER)
+        bookmarks.store_server(server, backfill_at=0 if server is SERVER else None)
     bookmarks.store_synced(7)
 
     assert bookmarks.catalog() == Shelf(servers, 7, frozenset({"srv"}))
@@ -36,7 +36,7 @@ def test_catalog_is_read_whole_and_as_it_is_now(db: FakeDynamoDB, bookmarks: Boo
 def test_catalog_spans_pages(db: FakeDynamoDB, bookmarks: Bookmarks) -> None:
     for number in range(40):
         configs = frozenset(f"ac_{number}_{one}_{'x' * 90}" for one in range(300))
-        bookmarks.store_server(Server(f"srv_{number}", configs, name="n"), backfill=False)
+        bookmarks.store_server(Server(f"srv_{number}", configs, name="n"))
 
     shelf = bookmarks.catalog()
 
@@ -45,7 +45,7 @@ def test_catalog_spans_pages(db: FakeDynamoDB, bookmarks: Bookmarks) -> None:
 
 
 def test_backfill_is_in_one_hand_until_its_lease_ends(bookmarks: Bookmarks) -> None:
-    bookmarks.store_server(SERVER, backfill=True)
+    bookmarks.store_server(SERVER, backfill_at=0)
 
     assert bookmarks.begin_backfill("srv", token="mine", now=100, lease=40) == ""
     assert bookmarks.begin_backfill("srv", token="mine", now=139, lease=40) is None
@@ -53,7 +53,7 @@ def test_backfill_is_in_one_hand_until_its_lease_ends(bookmarks: Bookmarks) -> N
 
 
 def test_backfill_goes_on_where_it_was_left(bookmarks: Bookmarks) -> None:
-    bookmarks.store_server(SERVER, backfill=True)
+    bookmarks.store_server(SERVER, backfill_at=0)
     bookmarks.begin_backfill("srv", token="mine", now=100, lease=40)
     bookmarks.leave_backfill("srv", "page 7", token="mine")
 
@@ -66,9 +66,9 @@ def test_backfill_goes_on_where_it_was_left(bookmarks: Bookmarks) -> None:
 def test_back_fill_that_began_before_a_change_does_not_end_the_one_that_follows_from_it(
     bookmarks: Bookmarks,
 ) -> None:
-    bookmarks.store_server(Server("srv", frozenset({"ac", "ad"})), backfill=True)
+    bookmarks.store_server(Server("srv", frozenset({"ac", "ad"})), backfill_at=0)
     bookmarks.begin_backfill("srv", token="before", now=100, lease=40)
-    bookmarks.store_server(Server("srv", frozenset({"ac"})), backfill=True)
+    bookmarks.store_server(Server("srv", frozenset({"ac"})), backfill_at=0)
 
     bookmarks.leave_backfill("srv", None, token="before")
 
@@ -76,8 +76,8 @@ def test_back_fill_that_began_before_a_change_does_not_end_the_one_that_follows_
 
 
 def test_change_that_needs_no_backfill_leaves_the_one_that_is_due(bookmarks: Bookmarks) -> None:
-    bookmarks.store_server(SERVER, backfill=True)
-    bookmarks.store_server(Server("srv", frozenset({"ac_a", "ac_b", "ac_c"})), backfill=False)
+    bookmarks.store_server(SERVER, backfill_at=0)
+    bookmarks.store_server(Server("srv", frozenset({"ac_a", "ac_b", "ac_c"})))
 
     assert bookmarks.catalog().backfills == {"srv"}
 

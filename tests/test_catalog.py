@@ -127,7 +127,7 @@ def test_what_one_environment_has_read_the_next_finds_in_the_table(world: World)
 def test_table_is_read_once_a_minute(world: World) -> None:
     catalog = world.catalog()
     catalog.known()
-    world.bookmarks.store_server(MAIL, backfill=False)
+    world.bookmarks.store_server(MAIL)
     world.bookmarks.store_synced(int(world.clock()))
     world.trips()
 
@@ -247,9 +247,7 @@ def test_deleted_server_is_gone_until_it_is_back(world: World) -> None:
 def test_memory_outlives_the_minute_only_through_the_table(world: World) -> None:
     catalog = world.catalog()
     catalog.sync(deadline=world.deadline)
-    world.bookmarks.store_server(
-        Server(MAIL.id, frozenset({"ac_chat"}), name="mail"), backfill=False
-    )
+    world.bookmarks.store_server(Server(MAIL.id, frozenset({"ac_chat"}), name="mail"))
 
     world.clock.forward(60)
 

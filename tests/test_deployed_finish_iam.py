@@ -1,5 +1,6 @@
 """The roles of worker and announcer are as wide as they have to be, and no wider."""
 
+import contextlib
 import json
 import time
 
@@ -54,7 +55,15 @@ def refused(finishing: Finishing, action: str, since: float) -> bool:
 
 
 def backfilled(finishing: Finishing) -> bool:
-    """Whether the server is known, and nobody is to be back-filled for it."""
+    """Whether the server is known, and nobody is to be back-filled for it; now, not in a minute."""
+    with contextlib.suppress(finishing.dynamodb.exceptions.ConditionalCheckFailedException):
+        finishing.dynamodb.update_item(
+            TableName=finishing.stack.table_name,
+            Key={"pk": {"S": "CATALOG"}, "sk": {"S": f"SERVER#{SERVER}"}},
+            UpdateExpression="SET backfill_until = :past",
+            ConditionExpression="backfill_token = :nobody",
+            ExpressionAttributeValues={":past": {"N": "1"}, ":nobody": {"S": ""}},
+        )
     server = finishing.scan().get(("CATALOG", f"SERVER#{SERVER}"), "backfill")
     return "backfill" not in server and finishing.idle()
 

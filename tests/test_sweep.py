@@ -3,7 +3,9 @@
 import httpx
 import pytest
 
+from handler.catalog import MEMORY_SECONDS
 from handler.decisions import LEASE_SECONDS
+from handler.instances import Server
 from handler.sweep import MOST_QUEUED, OVERLAP_SECONDS
 from handler.telemetry import metrics
 from tests.conftest import Figured
@@ -21,8 +23,9 @@ def connect(world: World, *auth_configs: str, user: str = "user_1", created: flo
 def world() -> World:
     """Every server is known, back-filled, and the sweep has run before."""
     world = World()
-    world.tick()
-    world.now += 60
+    for _ in range(2):
+        world.tick()
+        world.now += MEMORY_SECONDS
     world.upstream.requests.clear()
     return world
 
@@ -308,6 +311,8 @@ def test_new_server_has_its_users_back_filled_page_by_page() -> None:
     world.now += 600
 
     world.tick()
+    world.now += MEMORY_SECONDS
+    world.tick()
 
     assert {user for server, user in world.upstream.instances if server == "srv_new"} == set(users)
     assert world.bookmarks.catalog().backfills == frozenset()
@@ -320,6 +325,8 @@ def test_server_that_needs_less_completes_those_who_waited(world: World) -> None
     world.now += 600
 
     world.tick()
+    world.now += MEMORY_SECONDS
+    world.tick()
 
     assert world.row()["status"] == "ready"
 
@@ -328,7 +335,7 @@ def test_back_fill_that_died_goes_on_where_it_was(world: World) -> None:
     for number in range(10):
         connect(world, GMAIL, SLACK, user=f"user_{number}", created=NOW - 10**6)
     world.bookmarks.store_server(
-        world.catalog.server(SERVER, deadline=world.now + 20), backfill=True
+        world.catalog.server(SERVER, deadline=world.now + 20), backfill_at=0
     )
     world.upstream.page = 2
 
@@ -367,3 +374,38 @@ def test_each_part_survives_the_failure_of_another(
     world.sweep.run(deadline=world.now + 20)
 
     assert len(ran) == 2
+
+
+def test_event_that_an_old_memory_ignored_is_found_by_the_back_fill(world: World) -> None:
+    connect(world, GMAIL)
+    world.tick()
+    world.now += 400
+    remembering = world.provisioning
+    remembering.see(account(GMAIL, user="another"), deadline=world.now + 22)
+    world.start()
+    world.upstream.servers[SERVER] = [GMAIL, "ac_notion"]
+    world.tick()
+
+    world.now += MEMORY_SECONDS - 1
+    back = account("ac_notion", id="ca_old")
+    seen = remembering.see(back, deadline=world.now + 22)
+    world.upstream.accounts["ca_old"] = as_composio_has_it(back) | {"created_at": NOW - 9000}
+    for _ in range(3):
+        world.tick()
+        world.now += 60
+
+    assert seen.ignored
+    assert world.row()["status"] == "ready"
+
+
+def test_back_fill_that_an_operator_begins_goes_by_the_newest_catalog(world: World) -> None:
+    connect(world, "ac_notion", created=NOW - 9000)
+    world.catalog.known()
+    new = Server(SERVER, frozenset({"ac_notion"}))
+    world.upstream.servers[SERVER] = ["ac_notion"]
+    world.bookmarks.store_server(new, backfill_at=0)
+
+    world.sqs.put({"task": "backfill", "server_id": SERVER})
+    world.work()
+
+    assert world.row()["status"] == "ready"

@@ -42,18 +42,18 @@ class Bookmarks:
                 backfills |= {row["server_id"]} if "backfill" in row else set()
         return Shelf(servers, synced_at, frozenset(backfills))
 
-    def store_server(self, server: Server, *, backfill: bool) -> None:
-        """Store what an MCP server requires, and that its users are to be back-filled.
+    def store_server(self, server: Server, *, backfill_at: int | None = None) -> None:
+        """Store what an MCP server requires, and from when on its users are to be back-filled.
 
-        It is one write: a server that is new is never known without its back-fill.
+        It is one write: a server that is new is never known without its back-fill. The time is
+        in Unix seconds; whoever is at an older back-fill loses it.
         """
-        row = rows.server_to_row(server) | ({"backfill": ""} if backfill else {})
+        row = rows.server_to_row(server)
+        if backfill_at is not None:
+            row |= {"backfill": "", "backfill_until": backfill_at, "backfill_token": ""}
         self._store.update(
             rows.server_key(server.id),
-            "SET "
-            + ", ".join(f"#{name} = :{name}" for name in row)
-            # Whoever is at an older back-fill must not end this one.
-            + (" REMOVE #backfill_until, #backfill_token" if backfill else ""),
+            "SET " + ", ".join(f"#{name} = :{name}" for name in row),
             "",
             {f":{name}": value for name, value in row.items()},
         )
@@ -65,8 +65,8 @@ class Bookmarks:
     def begin_backfill(self, server_id: str, *, token: str, now: int, lease: int) -> str | None:
         """Take the back-fill of a server, and return the cursor to go on from ("" at first).
 
-        None where it is done already, or in other hands until its lease ends. `token` is one's
-        own: a change of the server, or whoever comes after the lease, takes it away.
+        None where it is done already, not due yet, or in other hands until its lease ends.
+        `token` is one's own: a change of the server, or who comes after the lease, takes it away.
         """
         row, taken = self._store.update(
             rows.server_key(server_id),

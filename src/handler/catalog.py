@@ -106,7 +106,9 @@ class Catalog:
             if server == before:
                 continue
             backfill = needs_backfill(before, server)
-            self._bookmarks.store_server(server, backfill=backfill)
+            # Until then others remember the server as it was, and ignore accounts by it.
+            at = int(self._clock()) + MEMORY_SECONDS if backfill else None
+            self._bookmarks.store_server(server, backfill_at=at)
             backfills |= {server.id} if backfill else set()
             if server.gone:
                 logger.error("an enrolled MCP server does not exist", server_id=server.id)

@@ -266,12 +266,12 @@ MUTANTS = (
         "the server needs more",
     ),
     Mutant(
-        "back-fill by an old catalog",
+        "back-fill before the others have forgotten",
         Promise.FINISHES,
-        "sweep:Sweep.backfill",
-        "self._catalog.forget()",
-        "pass",
-        "a server needs less",
+        "catalog:Catalog.sync",
+        "+ MEMORY_SECONDS",
+        "",
+        "the server needs more, and an old account is back",
     ),
     Mutant(
         "end another's back-fill",

@@ -240,6 +240,19 @@ def plans() -> list[Plan]:
                 *webhook(OLD, OLDER),
             ),
         ),
+        Plan(
+            "the server needs more, and an old account is back",
+            (
+                *connect(OLD),
+                Step(Do.WAIT, seconds=400),
+                *webhook(OLD),
+                Step(Do.REQUIRE, auths=(GMAIL, NOTION.auth)),
+                *TICK,
+                Step(Do.WORK),
+                *connect(NOTION),
+                *webhook(NOTION),
+            ),
+        ),
         Plan("old accounts", (*connect(OLD, OLDER), *webhook(OLD, OLDER))),
         Plan("old accounts, by the bus", (*connect(OLD, OLDER), *bus(OLD), *bus(OLDER))),
         Plan(
