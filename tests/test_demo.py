@@ -14,7 +14,7 @@ from local import story
 from local.scene import Scene
 from local.timeline import Timeline
 from tests.checkout import checkout, left_in, started
-from tests.test_recording import shown
+from tests.test_recording import PICTURE, shown
 
 SECONDS = 300
 
@@ -61,15 +61,23 @@ def test_two_demos_at_once_tell_their_story_end_well_and_leave_nothing(folder: P
         said = [each.communicate(timeout=SECONDS)[0] for each in (one, other)]
     assert (one.returncode, other.returncode) == (0, 0), "\n".join(said)
     for whole in said:
-        rest = whole
-        for line in LINES:
-            assert line in rest, whole
-            rest = rest.split(line, 1)[1]
+        told_in_order(whole)
         assert all(re.match(r" *\d+\.\d\d s  ", line) for line in whole.splitlines() if line)
         assert "\x1b" not in whole
     assert left_in(folder) == []
-    picture = masked(shown(Path("docs/demo.svg").read_text()))
+    picture = masked(shown(PICTURE.read_text()))
     assert picture in [masked(whole.splitlines()) for whole in said], "`make pictures` is due"
+
+
+def test_picture_of_the_demo_tells_the_same_story() -> None:
+    told_in_order("\n".join(shown(PICTURE.read_text())))
+
+
+def told_in_order(whole: str) -> None:
+    rest = whole
+    for line in LINES:
+        assert line in rest, whole
+        rest = rest.split(line, 1)[1]
 
 
 def masked(lines: list[str]) -> list[str]:
