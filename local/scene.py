@@ -151,8 +151,8 @@ class Scene:
         for row in rows(self.stack, user_id):
             if row["sk"] == "ACCOUNTS":
                 accounts = [each for name, each in row.items() if name.startswith("account#")]
-                held = ", ".join(f"{each['auth_config_id']} {each['status']}" for each in accounts)
-                self.timeline.say("table", f"{user_id} has {held}", _QUIET)
+                held = sorted(f"{each['auth_config_id']} {each['status']}" for each in accounts)
+                self.timeline.say("table", f"{user_id} has {', '.join(held)}", _QUIET)
             else:
                 instance = (row.get("record") or {}).get("id", "unknown")
                 server_id = row["sk"].removeprefix("INSTANCE#")

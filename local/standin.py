@@ -41,14 +41,14 @@ class StandIn:
     simulator: Simulator | None
 
 
-def command(play: Callable[[Timeline], int]) -> None:
+def command(play: Callable[[Timeline], int], on: Timeline | None = None) -> None:
     """Play something on a timeline as a command, and exit with the status that it returns.
 
     What goes wrong is said in one message; signals end it in order.
     """
     end_in_order_on_signals()
     try:
-        with Timeline() as timeline:
+        with on or Timeline() as timeline:
             status = play(timeline)
     except KeyboardInterrupt:
         status = _INTERRUPTED
