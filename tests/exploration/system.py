@@ -116,7 +116,8 @@ class System:
             return False
         answered = self.choose(Point(name, "answer", "its answer")) is None
         acknowledged = answered and answer["statusCode"] == 200
-        if acknowledged:
+        # Ignored by a memory that is behind the catalog, it is the back-fill's business.
+        if acknowledged and "ignored" not in json.loads(answer["body"]):
             self.state.acknowledge(fact, known)
             self.check_told()
         return acknowledged
