@@ -80,6 +80,15 @@ def test_only_what_is_ready_is_remembered(world: World) -> None:
     assert world.see(account(SLACK, at=2)) == {SERVER: "ready"}
 
 
+def test_user_erased_a_moment_ago_is_begun_anew(world: World) -> None:
+    empty = world.db.snapshot()
+    complete(world)
+    world.db.restore(empty)
+
+    assert complete(world) == {SERVER: "ready"}
+    assert world.row()["status"] == "ready"
+
+
 def test_what_is_remembered_of_one_user_is_not_of_another(world: World) -> None:
     for user in ("user_1", "user_2"):
         world.see(account(GMAIL, user=user))

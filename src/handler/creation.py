@@ -56,9 +56,10 @@ class Creation:
         Raises:
             Exception: DynamoDB did not take the claim.
         """
-        # No claim can be had on what is ready: for a minute, none is tried.
+        # No claim can be had on what is ready: for a minute, none is tried. With news one is: the
+        # user may have been erased in between.
         now, one = self._clock(), (user_id, server.id)
-        if now < self._ready.get(one, 0):
+        if not facts.fresh and now < self._ready.get(one, 0):
             return Outcome(server.id, Status.READY)
         outcome = self._take(user_id, server, facts, deadline)
         if outcome.status is Status.READY:
