@@ -1,6 +1,6 @@
 """The way of a fact, told as scenes."""
 
-from typing import Any
+from typing import Any, Never
 
 import httpx
 import pytest
@@ -87,6 +87,33 @@ def test_user_erased_a_moment_ago_is_begun_anew(world: World) -> None:
 
     assert complete(world) == {SERVER: "ready"}
     assert world.row()["status"] == "ready"
+
+
+@pytest.mark.parametrize("again", ["see", "look"])
+def test_user_erased_whose_claim_another_lost_is_finished(world: World, again: str) -> None:
+    """`look` is the sweep's: what it reads counts for more than what is remembered."""
+    empty = world.db.snapshot()
+    complete(world)
+    world.db.restore(empty)
+    remembering = world.provisioning
+    if again == "look":
+        world.start()
+        world.catalog.sync(deadline=world.now + 20)
+    world.see(account(GMAIL))
+    claim = world.table.claim
+    world.table.claim = lost  # type: ignore[method-assign]
+    with pytest.raises(ConnectionError):
+        world.see(account(SLACK))
+    world.table.claim = claim  # type: ignore[method-assign]
+
+    getattr(remembering, again)(account(SLACK), deadline=world.now + 20)
+
+    assert world.row()["status"] == "ready"
+
+
+def lost(*_: object, **__: object) -> Never:
+    """Die before the claim."""
+    raise ConnectionError
 
 
 def test_what_is_remembered_of_one_user_is_not_of_another(world: World) -> None:

@@ -56,16 +56,19 @@ class Creation:
         Raises:
             Exception: DynamoDB did not take the claim.
         """
-        # No claim can be had on what is ready: for a minute, none is tried. With news one is: the
-        # user may have been erased in between.
+        # No claim can be had on what is ready: for a minute, none is tried.
         now, one = self._clock(), (user_id, server.id)
-        if not facts.fresh and now < self._ready.get(one, 0):
+        if now < self._ready.get(one, 0):
             return Outcome(server.id, Status.READY)
         outcome = self._take(user_id, server, facts, deadline)
         if outcome.status is Status.READY:
             known = {other: until for other, until in self._ready.items() if now < until}
             self._ready = {**known, one: now + MEMORY_SECONDS}
         return outcome
+
+    def forget(self, user_id: str) -> None:
+        """Remember nothing of a user who may have been erased since."""
+        self._ready = {one: until for one, until in self._ready.items() if one[0] != user_id}
 
     def _take(self, user_id: str, server: Server, facts: Facts, deadline: float) -> Outcome:
         token = self._token()

@@ -73,6 +73,8 @@ class Provisioning:
         logger.append_keys(user_id=self._name(account.user_id))
         facts = self._table.record(account)
         count(Metric.ACCOUNT_RECORDED if facts.fresh else Metric.ACCOUNT_STALE)
+        if facts.fresh:
+            self._creation.forget(account.user_id)
         if not view.fresh:
             view = self._sync(view, deadline)
         servers = view.requiring(account.auth_config_id)
@@ -83,6 +85,7 @@ class Provisioning:
     def look(self, account: Account, *, deadline: float) -> None:
         """Take a fact that is probably known: it is decided again, without a write if it is."""
         if not self._concluded(account):
+            self._creation.forget(account.user_id)
             self.see(account, deadline=deadline)
 
     def finish(self, user_id: str, server_id: str, *, deadline: float) -> Outcome | None:
