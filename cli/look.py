@@ -20,10 +20,10 @@ from cli.screen import status, table, when
 from cli.stack import Stack
 from cli.trouble import Trouble
 from handler import users
-from handler.instances import Server, Status
+from handler.instances import STUCK, Server, Status
 
 _MARKS = {"ok": ("✓", "green"), "note": ("i", "yellow"), "bad": ("✗", "red")}
-_TROUBLED = (Status.FAILED, Status.RETRYING, Status.CREATING, Status.WAITING)
+_TROUBLED = (*STUCK, Status.RETRYING, Status.CREATING, Status.WAITING)
 
 
 def doctor(ctx: typer.Context) -> None:

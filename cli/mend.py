@@ -13,7 +13,7 @@ from cli.screen import table
 from cli.stack import Stack
 from cli.trouble import Trouble
 from handler import rows
-from handler.instances import Server, Status
+from handler.instances import STUCK, Server
 
 POLL_SECONDS = 0.5
 
@@ -40,7 +40,7 @@ def retry(
     keys = [
         (one.user_id, one.server_id)
         for one in _theirs(at.stack, user_id)
-        if server in {None, one.server_id} and (all_failed or one.status is Status.FAILED)
+        if server in {None, one.server_id} and (all_failed or one.status in STUCK)
     ]
     if user_id and not keys:
         statuses = {one.server_id: one.status.value for one in _theirs(at.stack, user_id)}
@@ -141,7 +141,7 @@ def forget(
 
 def _theirs(stack: Stack, user_id: str | None) -> list[survey.Entry]:
     if user_id is None:
-        return survey.entries(stack, {Status.FAILED})
+        return survey.entries(stack, STUCK)
     return [
         survey.of_row(row)
         for row in stack.store.partition(rows.accounts_key(user_id)["pk"])

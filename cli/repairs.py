@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.stack import THREADS, Stack, soon
 from handler import rows
-from handler.instances import Server, Status
+from handler.instances import STUCK, Server, Status
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -28,19 +28,21 @@ _DELETE_BATCH = 25
 
 
 def make_due(stack: Stack, key: Key, *, now: int) -> bool:
-    """Make a failed instance due now, its attempts counted anew; False if it is not failed.
+    """Make a stuck instance due now, its attempts counted anew; False if it is not stuck.
 
     It is the sweep's from here on, should the message to the worker never be sent.
     """
+    stuck = {f":{one}": one.value for one in STUCK}
     values = {
-        ":failed": Status.FAILED.value,
+        **stuck,
         ":retrying": Status.RETRYING.value,
         ":due": rows.DUE,
         ":now": now,
         ":zero": 0,
     }
     change = "SET #status = :retrying, #due = :due, #due_at = :now, #attempts = :zero"
-    _, changed = stack.store.update(rows.instance_key(*key), change, "#status = :failed", values)
+    condition = f"#status IN ({', '.join(stuck)})"
+    _, changed = stack.store.update(rows.instance_key(*key), change, condition, values)
     return changed
 
 

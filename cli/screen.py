@@ -13,12 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-STYLES = {
+from handler.instances import STUCK
+
+STYLES: dict[str, str] = {
     "ready": "green",
     "creating": "cyan",
     "waiting": "yellow",
     "retrying": "yellow",
-    "failed": "red",
+    **dict.fromkeys(STUCK, "red"),
 }
 
 

@@ -10,7 +10,7 @@ from cli import repairs, replay
 from cli.survey import of_row, waiting_of
 from cli.trouble import Trouble
 from handler import rows
-from handler.instances import Server, Status
+from handler.instances import STUCK, Server, Status
 from handler.rows import account_to_row, accounts_key
 from tests.office import stack_of
 from tests.world import GMAIL, SERVER, SLACK, World, account, refusal
@@ -54,8 +54,8 @@ def test_a_failed_instance_is_made_by_the_worker_and_by_one_call(
     assert (status(world, "user_1"), world.upstream.creates) == ("ready", creates + 1)
 
 
-@pytest.mark.parametrize("other", [one for one in Status if one is not Status.FAILED])
-def test_what_is_not_failed_is_left_alone(other: Status) -> None:
+@pytest.mark.parametrize("other", [one for one in Status if one not in STUCK])
+def test_what_is_not_stuck_is_left_alone(other: Status) -> None:
     world = World()
     row = {**rows.instance_key("user_1", SERVER), "status": other.value, "attempts": 1}
     world.db.put_item(TableName="table", Item=rows.to_item(row))

@@ -17,7 +17,7 @@ from handler.decisions import (
     delay,
     missing,
 )
-from handler.instances import Answer, Instance, Problem, Settlement, Status
+from handler.instances import STUCK, Answer, Instance, Problem, Settlement, Status
 
 RECORD = {"id": "rec_1", "instance_id": "user_1"}
 FOUND = {"id": "rec_2", "instance_id": "user_1"}
@@ -195,7 +195,7 @@ def test_conclusion_is_reached_with_each_need_met_at_most_once(
         step = conclude(given_now, evidence, attempts=attempts, jitter=jitter)
 
     assert isinstance(step, Settlement)
-    ends = step.status in {Status.READY, Status.FAILED}
+    ends = step.status in {Status.READY, *STUCK}
     assert ends is (step.due_in is None)
     assert ends or (step.due_in is not None and step.due_in >= 1)
     assert (step.status is Status.WAITING) is bool(step.missing)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli import subscription
+from handler.instances import Status
 from tests.deployed import BOTH, GMAIL, SERVER, SLACK, until
 from tests.deployed_cli import ACCOUNT_EVENT, Operator
 
@@ -124,8 +125,8 @@ def test_user_and_list_tell_who_is_where_and_why(operator: Operator) -> None:
     shown = operator.run("user", "user_1").stdout
     assert "422" in shown
     assert GMAIL in shown
-    assert operator.json("watch", "--times", "1")["statuses"] == {
-        "waiting": 1, "creating": 0, "ready": 1, "retrying": 1, "failed": 2
+    assert operator.json("watch", "--times", "1")["statuses"] == {str(one): 0 for one in Status} | {
+        "waiting": 1, "ready": 1, "retrying": 1, "failed": 2
     }  # fmt: skip
     assert "user_2" in operator.run("watch", "--times", "1").stdout
 

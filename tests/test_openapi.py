@@ -9,6 +9,7 @@ import httpx
 import pytest
 from openapi_spec_validator import validate
 
+from handler.instances import Status
 from local.sign import signed
 from tests.openapi import DOCUMENT, conforms, errors, resolved, routes
 from tests.test_template import FUNCTIONS
@@ -72,6 +73,10 @@ def test_document_template_and_handler_have_the_same_routes(world: World) -> Non
 
     assert routes() == {(one["Properties"]["Method"], one["Properties"]["Path"]) for one in events}
     assert routes() == set(world.webhook._rooms)
+
+
+def test_document_has_the_statuses_that_exist() -> None:
+    assert DOCUMENT["components"]["schemas"]["Status"]["enum"] == list(Status)
 
 
 def test_document_says_who_gets_in_as_the_template_does() -> None:

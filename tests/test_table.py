@@ -7,7 +7,7 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from handler.dynamodb import Store
-from handler.instances import Problem, Server, Settlement, Status
+from handler.instances import STUCK, Problem, Server, Settlement, Status
 from handler.table import Table
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.world import GMAIL, SLACK, account
@@ -66,8 +66,8 @@ def test_ready_is_for_good(table: Table) -> None:
     assert not settle(table, "a", Settlement(Status.FAILED))
 
 
-@pytest.mark.parametrize("status", [Status.WAITING, Status.FAILED])
-def test_waiting_and_failed_are_claimed_for_news(table: Table, status: Status) -> None:
+@pytest.mark.parametrize("status", [Status.WAITING, *STUCK])
+def test_waiting_and_stuck_are_claimed_for_news(table: Table, status: Status) -> None:
     claim(table, "a")
     settle(table, "a", Settlement(status, due_in=50 if status is Status.WAITING else None))
 

@@ -16,7 +16,7 @@ from handler.catalog import Catalog
 from handler.composio import Composio
 from handler.decisions import missing
 from handler.events import Account, usable
-from handler.instances import Problem, Status
+from handler.instances import STUCK, Problem, Status
 from handler.provisioning import Provisioning
 from handler.requests import Request, Response
 from handler.table import Table
@@ -147,7 +147,7 @@ class Callback:
         servers = self._catalog.known().requiring(account.auth_config_id)
         lacking = frozenset[str]().union(*(missing(one.required, facts.active) for one in servers))
         held = [instances[one.id].status for one in servers if one.id in instances]
-        if Status.FAILED in held:
+        if set(held) & set(STUCK):
             return page.stuck()
         if lacking:
             there = frozenset[str]().union(*(one.required for one in servers)) & facts.active

@@ -16,6 +16,10 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+STUCK = (Status.FAILED,)
+"""Ends that need a person; news of the user, or an operator, has them tried again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """An MCP server and the auth configs that it requires of a user."""

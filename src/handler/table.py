@@ -11,7 +11,7 @@ from typing import Any
 from handler import rows
 from handler.dynamodb import Store
 from handler.events import Account
-from handler.instances import Instance, Server, Settlement, Status
+from handler.instances import STUCK, Instance, Server, Settlement, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Table:
         """Claim the instance for one create call, and return the row as it then is.
 
         The claim is yours when the row says so: `instance.claimed_with(token)`. An instance
-        that is claimed, ready, or due later is left alone; a failed one, and one that waits
+        that is claimed, ready, or due later is left alone; a stuck one, and one that waits
         for a time, is claimed early for news only.
 
         Args:
@@ -103,7 +103,8 @@ class Table:
             lease: Seconds that the claim holds.
             fresh: The user's facts have just changed; attempts are then counted anew.
         """
-        news = "#status IN (:waiting, :failed)"
+        stuck = {f":{one}": one.value for one in STUCK}
+        news = f"#status IN (:waiting, {', '.join(stuck)})"
         no_news = "(#status = :waiting AND attribute_not_exists(#due_at))"
         count = ":one" if fresh else "if_not_exists(#attempts, :zero) + :one"
         values = {
@@ -121,7 +122,7 @@ class Table:
             "SET #status = :creating, #required = :required, #claim_token = :token,"
             f" #claimed_at = :now, #due = :due, #due_at = :due_at, #attempts = {count}",
             "attribute_not_exists(#pk) OR #due_at <= :now OR " + (news if fresh else no_news),
-            values | ({":failed": Status.FAILED.value} if fresh else {":zero": 0}),
+            values | (stuck if fresh else {":zero": 0}),
         )
         return rows.instance_from_row(rows.instance_key(user_id, server.id) | row)
 

@@ -285,8 +285,8 @@ MUTANTS = (
         "create again what is ready",
         Promise.ONE_OUTCOME,
         "table:Table.claim",
-        '"#status IN (:waiting, :failed)"',
-        '"#status <> :creating AND (#status <> :waiting OR #status <> :failed)"',
+        "#status IN (:waiting, {",
+        "#status <> :creating OR #status IN (:waiting, {",
         "expired and back, in order",
     ),
 )
