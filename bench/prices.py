@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from handler.telemetry import Metric
-
 AS_OF = "2026-11-23, us-east-1, arm64, without free tiers"
 MEMORY_GB = 1.0
+MOST_METRICS = 30
+"""Custom metrics that a stack can emit, cold starts included: a bound, which a test holds."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,9 @@ def standing(alarms: int) -> dict[str, Use]:
     return {
         "sweep each minute": {name: number * MINUTES_A_MONTH for name, number in sweeps.items()},
         "queue polled": polls,
-        "custom metrics, if all were emitted": {"CloudWatch custom metric, month": len(Metric) + 1},
+        f"custom metrics, {MOST_METRICS} at most": {
+            "CloudWatch custom metric, month": MOST_METRICS
+        },
         "alarms": {"CloudWatch alarm, month": alarms},
         "dashboard": {"CloudWatch dashboard, month": 1},
         "secret": {"Secrets Manager secret, month": 1},

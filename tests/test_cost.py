@@ -8,6 +8,7 @@ import yaml
 from bench import page, prices
 from bench.simulation import OUTAGE, SCENARIOS, UNIT, Outcome, Scenario, looking_back, simulate
 from handler.sweep import MOST_QUEUED
+from handler.telemetry import Metric
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +21,10 @@ def test_page_and_plot_are_what_the_model_computes(outcomes: dict[Scenario, Outc
 
     assert page.rendered(text, outcomes) == text, "make model"
     assert page.PLOT.read_text() == page.plotted(outcomes), "make model"
+
+
+def test_bill_has_room_for_every_metric() -> None:
+    assert len([*Metric, "ColdStart"]) <= prices.MOST_METRICS
 
 
 def test_everybody_ends_ready_and_nobody_twice(outcomes: dict[Scenario, Outcome]) -> None:

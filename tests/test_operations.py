@@ -10,7 +10,6 @@ import pytest
 
 from handler.instances import Status
 from handler.settings import Settings
-from handler.telemetry import Metric
 from tests.test_template import TEMPLATE, of_type
 
 OPERATIONS = Path("docs/operations.md").read_text()
@@ -95,11 +94,6 @@ def test_runbook_has_no_alarm_that_is_not_there() -> None:
 @pytest.mark.parametrize("status", Status)
 def test_runbook_says_what_to_do_about_each_status(status: Status) -> None:
     assert f"\n| `{status}` |" in section("Status of an instance")
-
-
-@pytest.mark.parametrize("metric", Metric)
-def test_runbook_says_when_to_worry_about_each_metric(metric: Metric) -> None:
-    assert f"`{metric}`" in section("What each figure tells")
 
 
 @pytest.mark.parametrize(
