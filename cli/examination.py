@@ -78,7 +78,7 @@ def _had(question: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it retu
 def _reach(stack: Stack) -> tuple[str, bool, httpx.Response | None]:
     """Return why Composio cannot be asked ("" if it can), whether for the key, and an answer."""
     try:
-        response = stack.transport.send("GET", _MCP, soon(), query={"limit": 1})
+        response = stack.transport.send("GET", _MCP, soon(), params={"limit": 1})
     except Unavailable as nothing:
         return nothing.problem.message, False, None
     if response.status_code == httpx.codes.UNAUTHORIZED:
@@ -102,7 +102,7 @@ def _deprecated(stack: Stack, first: httpx.Response | None) -> dict[str, str]:
     found = {} if first is None else {_MCP: first}
     for one in stack.catalog.known().servers[:1]:
         path = f"{_MCP}/{segment(one.id)}/instances"
-        found[path] = stack.transport.send("GET", path, soon(), query={"limit": 1})
+        found[path] = stack.transport.send("GET", path, soon(), params={"limit": 1})
     return {path: text for path, response in found.items() if (text := _outdated(response))}
 
 

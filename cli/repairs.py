@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
-from cli.stack import THREADS, Stack, soon
+from cli.stack import THREADS, Stack
 from handler import rows
+from handler.dynamodb import assign
 from handler.instances import STUCK, Server, Status
 
 if TYPE_CHECKING:
@@ -32,17 +33,10 @@ def make_due(stack: Stack, key: Key, *, now: int) -> bool:
 
     It is the sweep's from here on, should the message to the worker never be sent.
     """
-    stuck = {f":{one}": one.value for one in STUCK}
-    values = {
-        **stuck,
-        ":retrying": Status.RETRYING.value,
-        ":due": rows.DUE,
-        ":now": now,
-        ":zero": 0,
-    }
-    change = "SET #status = :retrying, #due = :due, #due_at = :now, #attempts = :zero"
-    condition = f"#status IN ({', '.join(stuck)})"
-    _, changed = stack.store.update(rows.instance_key(*key), change, condition, values)
+    due = {"status": Status.RETRYING.value, "due": rows.DUE, "due_at": now, "attempts": 0}
+    stuck = {one.value: one.value for one in STUCK}
+    condition = f"#status IN ({', '.join(f':{one}' for one in stuck)})"
+    _, changed = stack.store.update(rows.instance_key(*key), assign(due), condition, **due, **stuck)
     return changed
 
 
@@ -165,16 +159,11 @@ def forget(stack: Stack, user_id: str) -> int:
 
 def pages(stack: Stack, server: Server) -> tuple[list[str], int]:
     """Return the cursors of the pages that a back-fill reads, and the accounts on them."""
-    cursors, accounts, cursor = list[str](), 0, ""
-    while True:
-        page, following = stack.composio.active_accounts(
-            cursor, auth_config_ids=server.required, deadline=soon()
-        )
-        cursors.append(cursor)
-        accounts += len(page)
-        if following is None:
-            return cursors, accounts
-        cursor = following
+    found = stack.composio.active_accounts(
+        "", auth_config_ids=server.required, deadline=float("inf")
+    )
+    read = Counter(cursor for cursor, _ in found)
+    return list(read), read.total()
 
 
 def begin_backfill(stack: Stack, server: Server) -> None:

@@ -93,7 +93,7 @@ def rotate(transport: Transport, found: Subscription) -> str:
 
 
 def _send(transport: Transport, method: str, path: str, body: object) -> dict[str, Any]:
-    response = transport.send(method, path, soon(), body=body)
+    response = transport.send(method, path, soon(), json=body)
     content = answers.read_object(response.content) if response.is_success else None
     if content is None:
         said = answers.problem(response.status_code, response.headers, response.content)

@@ -58,7 +58,7 @@ def keep_paths_as_sent() -> None:
     gateway: Any = importlib.import_module("ministack.app")
     handle = gateway._handle_execute_api_request  # noqa: SLF001
 
-    async def handle_as_on_aws(host: str, path: str, *rest: Any, **more: Any) -> object:  # noqa: ANN401
+    async def handle_as_on_aws(host: str, path: str, *rest: Any, **more: Any) -> object:
         return await handle(host, more.get("raw_path") or path, *rest, **more)
 
     gateway._handle_execute_api_request = handle_as_on_aws  # noqa: SLF001

@@ -48,7 +48,7 @@ def main() -> None:
     snapshot = {
         "httpx": "httpx" in sys.modules,
         "sockets": sockets() - before,
-        "secret": bootstrap.credentials()._secret is not None,
+        "secret": bootstrap.rooms().credentials._secret is not None,
     }
     luck = random.getstate()
     for event in json.load(sys.stdin):

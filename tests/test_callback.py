@@ -162,7 +162,7 @@ def test_account_that_is_a_moment_late_is_waited_for(world: World) -> None:
         nap(seconds)
         has(world, GMAIL)
 
-    world.callback._sleep = becomes_active
+    world.callback.sleep = becomes_active
 
     assert title(come_back(world, account_id)) == "Connected. Something is still missing"
 

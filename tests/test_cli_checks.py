@@ -54,7 +54,7 @@ def test_nothing_is_said_against_what_is_sound() -> None:
         ({"composio": "no answer: ConnectError"}, "Composio", "bad", "ComposioBaseUrl"),
         ({"servers": "Composio: forbidden"}, "MCP servers", "bad", "mcp_servers: write"),
         (
-            {"servers": {"srv_demo": replace(SERVER, gone=True)}},
+            {"servers": {"srv_demo": SERVER._replace(gone=True)}},
             "MCP servers",
             "bad",
             "out of McpServerIds",

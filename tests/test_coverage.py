@@ -39,7 +39,7 @@ def test_every_room_is_measured(measured: dict[str, dict[str, Any]]) -> None:
 def test_every_line_and_branch_of_the_core_is_tested(measured: dict[str, dict[str, Any]]) -> None:
     lacking = {
         room: (measured[room]["missing_lines"], measured[room]["missing_branches"])
-        for room in CORE
+        for room in set[str]().union(*CORE)
         if measured[room]["summary"]["percent_covered"] < 100
     }
 
@@ -50,7 +50,9 @@ def test_nearly_every_line_and_branch_around_it_is_tested(
     measured: dict[str, dict[str, Any]],
 ) -> None:
     """What only a deployed stack runs (`bootstrap`, `snapshot`) counts here as not tested."""
-    around = [found["summary"] for room, found in measured.items() if room not in CORE]
+    around = [
+        found["summary"] for room, found in measured.items() if room not in set[str]().union(*CORE)
+    ]
     covered = sum(one["covered_lines"] + one["covered_branches"] for one in around)
     there = sum(one["num_statements"] + one["num_branches"] for one in around)
 

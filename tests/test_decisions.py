@@ -1,7 +1,6 @@
 """The table "Composio answers -> then", row by row."""
 
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -56,7 +55,7 @@ def waiting(due_in: int) -> Settlement:
 
 
 def said(retry_after: float | None) -> Problem:
-    return replace(SAID, retry_after=retry_after)
+    return SAID._replace(retry_after=retry_after)
 
 
 def answer(status: int | None, retry_after: float | None = None) -> Answer:
@@ -191,7 +190,7 @@ def test_conclusion_is_reached_with_each_need_met_at_most_once(
         if isinstance(step, Settlement):
             break
         assert step not in evidence.met
-        evidence = replace(evidence, met=evidence.met | {step}, **now_found)
+        evidence = evidence._replace(met=evidence.met | {step}, **now_found)
         step = conclude(given_now, evidence, attempts=attempts, jitter=jitter)
 
     assert isinstance(step, Settlement)

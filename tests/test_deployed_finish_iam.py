@@ -15,7 +15,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 FOR_EVENTS = {
     ("Table", "dynamodb:UpdateItem"),
-    ("Table", "dynamodb:PutItem"),
     ("Table", "dynamodb:Query"),
     ("Secret", "secretsmanager:GetSecretValue"),
 }

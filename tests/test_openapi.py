@@ -72,7 +72,7 @@ def test_document_template_and_handler_have_the_same_routes(world: World) -> Non
     events = FUNCTIONS["WebhookFunction"]["Events"].values()
 
     assert routes() == {(one["Properties"]["Method"], one["Properties"]["Path"]) for one in events}
-    assert routes() == set(world.webhook._rooms)
+    assert routes() == set(world.webhook.routes)
 
 
 def test_document_has_the_statuses_that_exist() -> None:

@@ -7,7 +7,7 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from handler.dynamodb import Store
-from handler.instances import STUCK, Problem, Server, Settlement, Status
+from handler.instances import STUCK, Instance, Problem, Server, Settlement, Status
 from handler.table import Table
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.world import GMAIL, SLACK, account
@@ -41,7 +41,8 @@ def claim(table: Table, token: str, *, now: int = 100, fresh: bool = False) -> b
 
 
 def settle(table: Table, token: str, settlement: Settlement = READY, now: int = 101) -> bool:
-    return table.settle("u", "srv", settlement, token=token, now=now)
+    claimed = Instance("u", "srv", Status.CREATING, attempts=1, claim_token=token)
+    return table.settle(claimed, settlement, now=now)
 
 
 def test_only_one_of_two_claims_holds(table: Table) -> None:

@@ -93,7 +93,6 @@ def test_environment_is_exactly_the_settings() -> None:
 def test_webhook_may_do_exactly_what_it_does() -> None:
     assert statements("WebhookRole") == [
         ("dynamodb:UpdateItem", TABLE),
-        ("dynamodb:PutItem", TABLE),
         ("dynamodb:Query", TABLE),
         ("secretsmanager:GetSecretValue", SECRET),
         *logs_and_traces("Webhook"),
@@ -105,7 +104,6 @@ def test_worker_may_do_exactly_what_it_does() -> None:
 
     assert statements("WorkerRole") == [
         ("dynamodb:UpdateItem", TABLE),
-        ("dynamodb:PutItem", TABLE),
         ("dynamodb:Query", TABLE),
         ("dynamodb:Query", {"Fn::Sub": "${Table.Arn}/index/due"}),
         ("secretsmanager:GetSecretValue", SECRET),

@@ -9,7 +9,6 @@ What is raised here, and what comes of it:
     Exception
     ├── SettingsError      settings      the start fails, and says all that is wrong
     ├── Refused            requests      the request is answered with its status
-    ├── NotText            requests      401: what cannot be read is not signed
     ├── NotAuthentic       signature     401, once the secret was looked at again
     ├── SecretUnusable     credentials   as Unavailable, or 503
     ├── Unavailable        transport     no usable answer of Composio: later

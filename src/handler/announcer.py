@@ -7,6 +7,7 @@ announced comes again from the stream. Who listens may hear an outcome twice, wi
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +26,12 @@ BATCH = 10
 """PutEvents takes no more; the event source hands over no more, either."""
 
 
+@dataclass(eq=False)
 class Announcer:
     """Puts outcomes on the bus `bus_name`, through a boto3 client."""
 
-    def __init__(self, client: "EventBridgeClient", bus_name: str) -> None:
-        self._client = client
-        self._bus_name = bus_name
+    client: "EventBridgeClient"
+    bus_name: str
 
     def announce(self, records: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the partial batch response to at most ten records of the stream."""
@@ -38,14 +39,13 @@ class Announcer:
         if not told:
             return {"batchItemFailures": []}
         entries: Any = [entry for _, entry in told]
-        answer = self._client.put_events(Entries=entries)
         # PutEvents says 200 even where it took nothing.
-        results = zip(told, answer["Entries"], strict=True)
+        results = zip(told, self.client.put_events(Entries=entries)["Entries"], strict=True)
         failed = [record for (record, _), result in results if "ErrorCode" in result]
         if failed:
             logger.error("outcomes not announced", number=len(failed))
-        for _ in range(len(told) - len(failed)):
-            count(Metric.OUTCOME_ANNOUNCED)
+        if taken := len(told) - len(failed):
+            count(Metric.OUTCOME_ANNOUNCED, taken)
         return {
             "batchItemFailures": [
                 {"itemIdentifier": record["dynamodb"]["SequenceNumber"]} for record in failed
@@ -70,7 +70,7 @@ class Announcer:
             "Source": SERVICE,
             "DetailType": DETAIL_TYPES[Status(row["status"])],
             "Detail": json.dumps(detail),
-            "EventBusName": self._bus_name,
+            "EventBusName": self.bus_name,
         }
 
 

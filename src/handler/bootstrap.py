@@ -2,6 +2,7 @@
 
 import os
 from functools import cache, partial
+from typing import NamedTuple
 
 from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog
@@ -12,79 +13,36 @@ from handler.credentials import Credentials
 from handler.dynamodb import Store
 from handler.provisioning import Provisioning
 from handler.settings import Settings
-from handler.sweep import Sweep
 from handler.table import Table
-from handler.tasks import Queue
 from handler.telemetry import hashed
 from handler.transport import Transport, connect
 
 
+class Rooms(NamedTuple):
+    """What both doors need."""
+
+    settings: Settings
+    credentials: Credentials
+    table: Table
+    bookmarks: Bookmarks
+    composio: Composio
+    catalog: Catalog
+    provisioning: Provisioning
+
+
 @cache
-def settings() -> Settings:
-    """Return the settings.
+def rooms() -> Rooms:
+    """Return the rooms, with the real table and the real Composio at their sides.
 
     Raises:
         SettingsError: The environment is not usable.
     """
-    return Settings.from_environment(os.environ)
-
-
-@cache
-def credentials() -> Credentials:
-    """Return the credentials."""
-    return Credentials(client("secretsmanager"), settings().secret_id)
-
-
-@cache
-def provisioning() -> Provisioning:
-    """Return the way of a fact, with the real table and the real Composio at its sides."""
-    name = str if settings().log_user_ids == "plain" else hashed
-    creation = Creation(table(), composio())
-    return Provisioning(table(), composio(), catalog(), creation, name=name)
-
-
-@cache
-def table() -> Table:
-    """Return the users' part of the table."""
-    return Table(_store())
-
-
-@cache
-def bookmarks() -> Bookmarks:
-    """Return the sweep's part of the table."""
-    return Bookmarks(_store())
-
-
-@cache
-def queue() -> Queue:
-    """Return the queue."""
-    return Queue(client("sqs"), settings().queue_url)
-
-
-@cache
-def sweep() -> Sweep:
-    """Return the sweep."""
-    return Sweep(bookmarks(), composio(), catalog(), provisioning(), queue())
-
-
-@cache
-def composio() -> Composio:
-    """Return Composio's verbs."""
-    return Composio(transport())
-
-
-@cache
-def transport() -> Transport:
-    """Return the way to Composio."""
-    return Transport(partial(connect, settings().composio_base_url), credentials())
-
-
-@cache
-def catalog() -> Catalog:
-    """Return the catalog."""
-    return Catalog(bookmarks(), composio(), settings().enrolled)
-
-
-@cache
-def _store() -> Store:
-    return Store(client("dynamodb"), settings().table_name)
+    settings = Settings.from_environment(os.environ)
+    credentials = Credentials(client("secretsmanager"), settings.secret_id)
+    store = Store(client("dynamodb"), settings.table_name)
+    table, bookmarks = Table(store), Bookmarks(store)
+    composio = Composio(Transport(partial(connect, settings.composio_base_url), credentials))
+    catalog = Catalog(bookmarks, composio, settings.enrolled)
+    name = str if settings.log_user_ids == "plain" else hashed
+    provisioning = Provisioning(table, composio, catalog, Creation(table, composio), name)
+    return Rooms(settings, credentials, table, bookmarks, composio, catalog, provisioning)

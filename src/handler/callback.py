@@ -8,7 +8,8 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from handler import page
@@ -39,38 +40,27 @@ PATIENCE = 3
 OPEN = frozenset({"INITIALIZING", "INITIATED"})
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(NamedTuple):
     """What Composio said of an account and user, and until when (Unix) it is not asked again."""
 
     until: float
     account: Account | None
 
 
+@dataclass(eq=False)
 class Callback:
     """Answers browsers; `clock` is Unix seconds. `return_url` is the application's, or empty."""
 
-    def __init__(
-        self,
-        composio: Composio,
-        provisioning: Provisioning,
-        catalog: Catalog,
-        table: Table,
-        return_url: str,
-        *,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._composio = composio
-        self._provisioning = provisioning
-        self._catalog = catalog
-        self._table = table
-        self._return_url = return_url
-        self._clock = clock
-        self._sleep = sleep
-        self._memory: dict[tuple[str, str | None], Memory] = {}
-        self._names: dict[str, str] = {}
-        self._names_until = 0.0
+    composio: Composio
+    provisioning: Provisioning
+    catalog: Catalog
+    table: Table
+    return_url: str
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    _memory: dict[tuple[str, str | None], Memory] = field(default_factory=dict, init=False)
+    _names: dict[str, str] = field(default_factory=dict, init=False)
+    _names_until: float = field(default=0, init=False)
 
     def come_back(self, request: Request, deadline: float) -> Response:
         """Take the account that the browser names, and say where it goes on.
@@ -90,18 +80,16 @@ class Callback:
             return self._go_on("pending", page.pending(), account_id)
         if account is None:
             return self._go_on("invalid", page.invalid(), status=404)
-        if not self._taken(account, deadline):
-            return self._go_on("pending", page.pending(), account_id)
-        if account.status in OPEN:
+        if not self._taken(account, deadline) or account.status in OPEN:
             return self._go_on("pending", page.pending(), account_id)
         if not account.active:
             return self._go_on("failed", page.failed(), account_id)
-        shown = "" if self._return_url else self._progress(account, deadline)
+        shown = "" if self.return_url else self._progress(account, deadline)
         return self._go_on("success", shown, account_id)
 
     def _taken(self, account: Account, deadline: float) -> bool:
         try:
-            self._provisioning.see(account, deadline=deadline)
+            self.provisioning.see(account, deadline=deadline)
         except Exception:  # noqa: BLE001 - the browser looks again, and the sweep finds it
             logger.exception("nothing was recorded")
             count(Metric.NOT_RECORDED)
@@ -110,68 +98,62 @@ class Callback:
 
     def _confirmed(self, account_id: str, user_id: str | None, deadline: float) -> Account | None:
         """Return the account by Composio's word; what it said counts for a minute."""
-        key = (account_id, user_id)
+        key, now = (account_id, user_id), self.clock()
         remembered = self._memory.get(key)
-        if remembered and self._clock() < remembered.until:
+        if remembered and now < remembered.until:
             return remembered.account
-        if self._unknown() >= MOST_UNKNOWN:
+        unknown = sum(one.account is None and now < one.until for one in self._memory.values())
+        if unknown >= MOST_UNKNOWN:
             raise Unavailable(Problem("too many made-up accounts"))
         account = self._read(account_id, user_id, deadline)
-        for _ in range(PATIENCE):
-            if account is None or account.status not in OPEN or deadline - self._clock() < PATIENCE:
-                break
-            self._sleep(1)
-            account = self._read(account_id, user_id, deadline)
-        is_open = account is not None and account.status in OPEN
         self._memory.pop(key, None)
         while len(self._memory) >= MOST_REMEMBERED:
             del self._memory[next(iter(self._memory))]
-        seconds = OPEN_SECONDS if is_open else REMEMBERED_SECONDS
-        self._memory[key] = Memory(self._clock() + seconds, account)
+        seconds = OPEN_SECONDS if account and account.status in OPEN else REMEMBERED_SECONDS
+        self._memory[key] = Memory(self.clock() + seconds, account)
         return account
 
-    def _unknown(self) -> int:
-        now = self._clock()
-        return sum(one.account is None and now < one.until for one in self._memory.values())
-
     def _read(self, account_id: str, user_id: str | None, deadline: float) -> Account | None:
-        if user_id is None:
-            found = self._composio.get_account(account_id, deadline=deadline)
-        else:
-            # The filter proves the pair, also when the vendor no longer names the user.
-            found = self._composio.find_account(account_id, user_id, deadline=deadline)
-        return found.fact(user_id) if found else None
+        for look in range(PATIENCE + 1):
+            if look:
+                self.sleep(1)
+            if user_id is None:
+                found = self.composio.get_account(account_id, deadline=deadline)
+            else:
+                # The filter proves the pair, also when the vendor no longer names the user.
+                found = self.composio.find_account(account_id, user_id, deadline=deadline)
+            account = found.fact(user_id) if found else None
+            if account is None or account.status not in OPEN or deadline - self.clock() < PATIENCE:
+                break
+        return account
 
     def _progress(self, account: Account, deadline: float) -> str:
-        facts, instances = self._table.user(account.user_id)
-        servers = self._catalog.known().requiring(account.auth_config_id)
-        lacking = frozenset[str]().union(*(missing(one.required, facts.active) for one in servers))
-        held = [instances[one.id].status for one in servers if one.id in instances]
-        if set(held) & set(STUCK):
+        facts, instances = self.table.user(account.user_id)
+        servers = self.catalog.known().requiring(account.auth_config_id)
+        required = frozenset[str]().union(*(one.required for one in servers))
+        held = {instances[one.id].status if one.id in instances else None for one in servers}
+        if held & {*STUCK}:
             return page.stuck()
-        if lacking:
-            there = frozenset[str]().union(*(one.required for one in servers)) & facts.active
+        if lacking := missing(required, facts.active):
             names = self._named(deadline)
             return page.waiting(
-                sorted(names.get(one, one) for one in there),
+                sorted(names.get(one, one) for one in required & facts.active),
                 sorted(names.get(one, one) for one in lacking),
             )
-        if all(one.id in instances for one in servers) and set(held) <= {Status.READY}:
-            return page.ready()
-        return page.pending()
+        return page.ready() if held <= {Status.READY} else page.pending()
 
     def _named(self, deadline: float) -> dict[str, str]:
-        if self._clock() >= self._names_until:
-            self._names_until = self._clock() + NAMES_SECONDS
+        if self.clock() >= self._names_until:
+            self._names_until = self.clock() + NAMES_SECONDS
             with suppress(Unavailable):
-                self._names = self._composio.toolkits(deadline=deadline)
+                self._names = self.composio.toolkits(deadline=deadline)
         return self._names
 
     def _go_on(
         self, outcome: str, content: str, account_id: str | None = None, *, status: int = 200
     ) -> Response:
-        if not self._return_url:
+        if not self.return_url:
             return Response(status, content, page.HEADERS)
         query = {"status": outcome} | ({"connected_account_id": account_id} if account_id else {})
-        mark = "&" if "?" in self._return_url else "?"
-        return Response(303, "", {"location": f"{self._return_url}{mark}{urlencode(query)}"})
+        mark = "&" if "?" in self.return_url else "?"
+        return Response(303, "", {"location": f"{self.return_url}{mark}{urlencode(query)}"})

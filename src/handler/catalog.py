@@ -6,7 +6,8 @@ records its fact before `sync` asks.
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from handler.bookmarks import Bookmarks, Shelf
 from handler.composio import Composio
@@ -15,14 +16,14 @@ from handler.instances import Problem, Server
 from handler.telemetry import Metric, count, logger
 from handler.transport import Unavailable
 
+NEVER = float("-inf")
 MEMORY_SECONDS = 60
 REFRESH_SECONDS = 300
 FRESH_SECONDS = 900
 """For when the sweep does not run: then an event has the catalog read again."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """The enrolled servers as they were known at one time."""
 
     servers: tuple[Server, ...]
@@ -34,35 +35,28 @@ class View:
         return tuple(one for one in self.servers if auth_config_id in one.required)
 
 
+@dataclass(eq=False)
 class Catalog:
     """The servers `enrolled` (ids, or None for every server of the project)."""
 
-    def __init__(
-        self,
-        bookmarks: Bookmarks,
-        composio: Composio,
-        enrolled: frozenset[str] | None,
-        *,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._bookmarks = bookmarks
-        self._composio = composio
-        self._enrolled = enrolled
-        self._clock = clock
-        self._shelf = Shelf({}, 0, frozenset())
-        self._read_at = float("-inf")
-        self._tried_at = float("-inf")
+    bookmarks: Bookmarks
+    composio: Composio
+    enrolled: frozenset[str] | None
+    clock: Callable[[], float] = time.time
+    _shelf: Shelf = field(default=Shelf({}, 0, frozenset()), init=False)
+    _read_at: float = field(default=NEVER, init=False)
+    _tried_at: float = field(default=NEVER, init=False)
 
     def known(self) -> View:
         """Return what memory or the table knows; at most one round trip a minute."""
-        if self._clock() - self._read_at >= MEMORY_SECONDS:
-            self._shelf = self._bookmarks.catalog()
-            self._read_at = self._clock()
+        if self.clock() - self._read_at >= MEMORY_SECONDS:
+            self._shelf = self.bookmarks.catalog()
+            self._read_at = self.clock()
         return self._view()
 
     def forget(self) -> None:
         """Have the table read again: another environment may know better by now."""
-        self._read_at = float("-inf")
+        self._read_at = NEVER
 
     def server(self, server_id: str, *, deadline: float) -> Server:
         """Return an MCP server; `gone` where it is not enrolled (any more).
@@ -87,7 +81,7 @@ class Catalog:
     def refresh(self, *, deadline: float) -> None:
         """Read the enrolled servers at Composio every five minutes."""
         self.known()
-        if self._clock() - self._shelf.synced_at >= REFRESH_SECONDS:
+        if self.clock() - self._shelf.synced_at >= REFRESH_SECONDS:
             self.sync(deadline=deadline)
 
     def sync(self, *, deadline: float) -> View:
@@ -96,9 +90,9 @@ class Catalog:
         What cannot be read stays as it was, and is not asked for again within a minute.
         """
         self.known()
-        if self._clock() - self._tried_at < MEMORY_SECONDS:
+        if self.clock() - self._tried_at < MEMORY_SECONDS:
             return self._view()
-        self._tried_at = self._clock()
+        self._tried_at = self.clock()
         found, complete = self._fetch(deadline)
         servers, backfills = {**self._shelf.servers, **found}, set(self._shelf.backfills)
         for server in found.values():
@@ -107,15 +101,15 @@ class Catalog:
                 continue
             backfill = needs_backfill(before, server)
             # Until then others remember the server as it was, and ignore accounts by it.
-            at = int(self._clock()) + MEMORY_SECONDS if backfill else None
-            self._bookmarks.store_server(server, backfill_at=at)
+            at = int(self.clock()) + MEMORY_SECONDS if backfill else None
+            self.bookmarks.store_server(server, backfill_at=at)
             backfills |= {server.id} if backfill else set()
             if server.gone:
                 logger.error("an enrolled MCP server does not exist", server_id=server.id)
         synced_at = self._shelf.synced_at
         if complete:
             synced_at = int(self._tried_at)
-            self._bookmarks.store_synced(synced_at)
+            self.bookmarks.store_synced(synced_at)
         else:
             count(Metric.CATALOG_UNAVAILABLE)
         self._shelf = Shelf(servers, synced_at, frozenset(backfills))
@@ -123,9 +117,9 @@ class Catalog:
 
     def _view(self) -> View:
         known = self._shelf.servers
-        enrolled = known.keys() if self._enrolled is None else self._enrolled
+        enrolled = known.keys() if self.enrolled is None else self.enrolled
         servers = [known[one] for one in sorted(enrolled) if one in known]
-        fresh = self._clock() - self._shelf.synced_at < FRESH_SECONDS
+        fresh = self.clock() - self._shelf.synced_at < FRESH_SECONDS
         return View(
             tuple(server for server in servers if not server.gone),
             fresh=fresh and len(servers) == len(enrolled),
@@ -135,13 +129,13 @@ class Catalog:
         """Return the servers that could be read, and whether these are all."""
         found: dict[str, Server] = {}
         try:
-            if self._enrolled is None:
-                found = self._composio.list_servers(deadline=deadline)
+            if self.enrolled is None:
+                found = self.composio.list_servers(deadline=deadline)
                 lost = self._shelf.servers.keys() - found.keys()
                 return found | {one: Server(one, frozenset(), gone=True) for one in lost}, True
-            for server_id in sorted(self._enrolled):
-                found[server_id] = self._composio.get_server(server_id, deadline=deadline)
+            for server_id in sorted(self.enrolled):
+                found[server_id] = self.composio.get_server(server_id, deadline=deadline)
         except Unavailable as nothing:
-            logger.warning("the catalog cannot be read", problem=asdict(nothing.problem))
+            logger.warning("the catalog cannot be read", problem=nothing.problem._asdict())
             return found, False
         return found, True

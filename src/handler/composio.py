@@ -7,31 +7,34 @@ Nothing here deletes: DELETE of an instance also deletes the user's connected ac
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
+
+from pydantic import BaseModel
 
 from handler import answers
 from handler.events import ConnectedAccount
 from handler.instances import Answer, Problem, Server
 from handler.transport import Transport, Unavailable, items, must_read, read, segment
 
+ACCOUNTS = "/api/v3/connected_accounts"
 PAGE = 100
 
 
+@dataclass(eq=False)
 class Composio:
     """The API's verbs; every one takes `deadline`, the Unix time by which it has to return.
 
     All but `create_instance` raise Unavailable where what they ask for cannot be read, to its end.
     """
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    transport: Transport
 
     def create_instance(self, server_id: str, user_id: str, *, deadline: float) -> Answer:
         """Ask for the user's instance; what the network does is an answer too, never raised."""
         try:
             path = f"/api/v3/mcp/servers/{segment(server_id)}/instances"
-            response = self._transport.send("POST", path, deadline, body={"user_id": user_id})
+            response = self.transport.send("POST", path, deadline, json={"user_id": user_id})
         except Unavailable as nothing:
             return Answer(None, problem=nothing.problem)
         return answers.answer(response.status_code, response.headers, response.content)
@@ -56,7 +59,7 @@ class Composio:
         if found is None:
             return Server(server_id, frozenset(), gone=True)
         # By the id that was asked for: the vendor may spell its own otherwise.
-        return replace(must_read(answers.McpServer, found).value(), id=server_id)
+        return must_read(answers.McpServer, found).value()._replace(id=server_id)
 
     def list_servers(self, *, deadline: float) -> dict[str, Server]:
         """Return every MCP server of the project by id."""
@@ -66,7 +69,7 @@ class Composio:
 
     def get_account(self, account_id: str, *, deadline: float) -> ConnectedAccount | None:
         """Return a connected account, or None where Composio does not know it."""
-        found = self._get_or_none(f"/api/v3/connected_accounts/{segment(account_id)}", deadline)
+        found = self._get_or_none(f"{ACCOUNTS}/{segment(account_id)}", deadline)
         return None if found is None else must_read(ConnectedAccount, found)
 
     def find_account(
@@ -77,21 +80,13 @@ class Composio:
             found = self.get_account(account_id, deadline=deadline)
             return found if found and found.user_id == user_id else None
         ids = {"user_ids": user_id, "connected_account_ids": account_id}
-        accounts, _ = self._accounts("", deadline, **ids)
-        theirs = [one for one in accounts if one.id == account_id]
+        theirs = (one for _, one in self._accounts(deadline, **ids) if one.id == account_id)
         return next((one for one in theirs if one.user_id in {None, user_id}), None)
 
     def toolkits(self, *, deadline: float) -> dict[str, str]:
         """Return the toolkit's name of each auth config of the project."""
-        names: dict[str, str] = {}
-        query: dict[str, Any] = {"limit": PAGE}
-        while True:
-            page = self._transport.get("/api/v3/auth_configs", deadline, **query)
-            configs = [read(answers.AuthConfig, item) for item in items(page, "items")]
-            names |= {config.id: config.toolkit.slug for config in configs if config}
-            if not page.get("next_cursor"):
-                return names
-            query["cursor"] = page["next_cursor"]
+        listed = self._listed(answers.AuthConfig, "/api/v3/auth_configs", deadline)
+        return {config.id: config.toolkit.slug for _, config in listed}
 
     def list_accounts(self, user_id: str, *, deadline: float) -> Iterator[ConnectedAccount]:
         """Yield all accounts of one user, in every status.
@@ -99,56 +94,59 @@ class Composio:
         Composio's own clients join `user_ids` with commas, so of a user id with a comma in it
         only those are yielded that name this user themselves.
         """
-        cursor: str | None = ""
-        while cursor is not None:
-            accounts, cursor = self._accounts(cursor, deadline, user_ids=user_id)
-            for account in accounts:
-                if (account.user_id or ("," not in user_id and user_id)) == user_id:
-                    yield account
+        for _, account in self._accounts(deadline, user_ids=user_id):
+            if (account.user_id or ("," not in user_id and user_id)) == user_id:
+                yield account
 
     def active_accounts(
         self, cursor: str, *, auth_config_ids: Collection[str] = (), deadline: float
-    ) -> tuple[list[ConnectedAccount], str | None]:
-        """Return a page of all users' active accounts, newest first, and the next one's cursor.
+    ) -> Iterator[tuple[str, ConnectedAccount]]:
+        """Yield all users' active accounts, newest first, each with the cursor of its page.
 
         Args:
-            cursor: "" for the first page.
+            cursor: Of the page to begin with; "" for the first.
             auth_config_ids: Only accounts of these; of all where there are none.
             deadline: The Unix time to be back at.
         """
-        query = {"auth_config_ids": ",".join(sorted(auth_config_ids))} if auth_config_ids else {}
-        order = {"order_by": "created_at", "order_direction": "desc"}
-        return self._accounts(cursor, deadline, statuses="ACTIVE", **order, **query)
+        query = {"statuses": "ACTIVE", "order_by": "created_at", "order_direction": "desc"}
+        if auth_config_ids:
+            query["auth_config_ids"] = ",".join(sorted(auth_config_ids))
+        return self._accounts(deadline, cursor, **query)
 
     def _get_or_none(self, path: str, deadline: float) -> dict[str, Any] | None:
         try:
-            return self._transport.get(path, deadline)
+            return self.transport.get(path, deadline)
         except Unavailable as nothing:
             if nothing.problem.status == 404:
                 return None
             raise
 
     def _accounts(
-        self, cursor: str, deadline: float, **query: str
-    ) -> tuple[list[ConnectedAccount], str | None]:
-        place = {"cursor": cursor} if cursor else {}
-        page = self._transport.get(
-            "/api/v3/connected_accounts",
-            deadline,
-            account_type="ALL",
-            limit=PAGE,
-            **place,
-            **query,
-        )
-        found = [read(ConnectedAccount, item) for item in items(page, "items")]
-        return [account for account in found if account], str(page.get("next_cursor") or "") or None
+        self, deadline: float, cursor: str = "", **query: str
+    ) -> Iterator[tuple[str, ConnectedAccount]]:
+        query["account_type"] = "ALL"
+        return self._listed(ConnectedAccount, ACCOUNTS, deadline, cursor, **query)
+
+    def _listed[Model: BaseModel](
+        self, model: type[Model], path: str, deadline: float, cursor: str = "", **query: str
+    ) -> Iterator[tuple[str, Model]]:
+        """Yield (cursor of its page, item) from a page on; what cannot be read is left out."""
+        while True:
+            place = {"cursor": cursor} if cursor else {}
+            page = self.transport.get(path, deadline, limit=PAGE, **place, **query)
+            for item in items(page, "items"):
+                if found := read(model, item):
+                    yield cursor, found
+            cursor = str(page.get("next_cursor") or "")
+            if not cursor:
+                return
 
     def _numbered_pages(
         self, path: str, deadline: float, name: str, **query: str
     ) -> Iterator[object]:
         number, total = 1, 1
         while number <= total:
-            page = self._transport.get(path, deadline, page_no=number, limit=PAGE, **query)
+            page = self.transport.get(path, deadline, page_no=number, limit=PAGE, **query)
             yield from items(page, name)
             total = page.get("total_pages") or 1
             if not isinstance(total, int):

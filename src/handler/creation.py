@@ -4,11 +4,13 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 from handler.composio import Composio
 from handler.decisions import LEASE_SECONDS, Evidence, Need, conclude, missing, without_a_call
-from handler.instances import Answer, Instance, Server, Settlement, Status
+from handler.instances import Instance, Server, Settlement, Status
 from handler.table import Facts, Table
 from handler.telemetry import Metric, count, logger, took
 from handler.transport import CALL_SECONDS, Unavailable
@@ -16,8 +18,7 @@ from handler.transport import CALL_SECONDS, Unavailable
 MEMORY_SECONDS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one (user, server)."""
 
     server_id: str
@@ -25,24 +26,16 @@ class Outcome:
     missing: frozenset[str] = frozenset()
 
 
+@dataclass(eq=False)
 class Creation:
     """Creates instances; `clock` is Unix seconds, `jitter` in [0, 1), `token` unique."""
 
-    def __init__(
-        self,
-        table: Table,
-        composio: Composio,
-        *,
-        clock: Callable[[], float] = time.time,
-        jitter: Callable[[], float] = random.random,
-        token: Callable[[], str] = lambda: uuid.uuid4().hex,
-    ) -> None:
-        self._table = table
-        self._composio = composio
-        self._clock = clock
-        self._jitter = jitter
-        self._token = token
-        self._ready: Mapping[tuple[str, str], float] = {}
+    table: Table
+    composio: Composio
+    clock: Callable[[], float] = time.time
+    jitter: Callable[[], float] = random.random
+    token: Callable[[], str] = lambda: uuid.uuid4().hex
+    _ready: Mapping[tuple[str, str], float] = field(default_factory=dict, init=False)
 
     def take(self, user_id: str, server: Server, facts: Facts, *, deadline: float) -> Outcome:
         """Create the instance, unless it is there or another's; return what it is then.
@@ -57,7 +50,7 @@ class Creation:
             Exception: DynamoDB did not take the claim.
         """
         # No claim can be had on what is ready: for a minute, none is tried.
-        now, one = self._clock(), (user_id, server.id)
+        now, one = self.clock(), (user_id, server.id)
         if now < self._ready.get(one, 0):
             return Outcome(server.id, Status.READY)
         outcome = self._take(user_id, server, facts, deadline)
@@ -71,21 +64,16 @@ class Creation:
         self._ready = {one: until for one, until in self._ready.items() if one[0] != user_id}
 
     def _take(self, user_id: str, server: Server, facts: Facts, deadline: float) -> Outcome:
-        token = self._token()
-        instance = self._table.claim(
-            user_id,
-            server,
-            token=token,
-            now=int(self._clock()),
-            lease=LEASE_SECONDS,
-            fresh=facts.fresh,
+        token, now = self.token(), int(self.clock())
+        instance = self.table.claim(
+            user_id, server, token=token, now=now, lease=LEASE_SECONDS, fresh=facts.fresh
         )
         if not instance.claimed_with(token):
             return Outcome(server.id, instance.status, instance.missing)
         try:
             settlement = self._conclude(instance, server, facts, deadline)
-            now = int(self._clock())
-            settled = self._table.settle(user_id, server.id, settlement, token=token, now=now)
+            now = int(self.clock())
+            settled = self.table.settle(instance, settlement, now=now)
         except Exception:  # noqa: BLE001 - the claim is stored: when its lease ends, it is due
             logger.exception("the claim is left to the sweep", server_id=server.id)
             return Outcome(server.id, Status.CREATING)
@@ -101,57 +89,47 @@ class Creation:
     def _conclude(
         self, instance: Instance, server: Server, facts: Facts, deadline: float
     ) -> Settlement:
-        jitter = self._jitter()
-        if early := without_a_call(server, facts.active, instance.attempts, jitter=jitter):
+        user_id, attempts, jitter = instance.user_id, instance.attempts, self.jitter()
+        if early := without_a_call(server, facts.active, attempts, jitter=jitter):
             return early
-        evidence = Evidence()
-        answer = self._composio.create_instance(server.id, instance.user_id, deadline=deadline)
+        create = partial(self.composio.create_instance, server.id, user_id, deadline=deadline)
+        answer, evidence = create(), Evidence()
         while True:
-            step = conclude(answer, evidence, attempts=instance.attempts, jitter=jitter)
+            step = conclude(answer, evidence, attempts=attempts, jitter=jitter)
             if isinstance(step, Settlement):
                 return step
-            evidence = replace(evidence, met=evidence.met | {step})
+            evidence = evidence._replace(met=evidence.met | {step})
             try:
                 match step:
-                    case Need.REPEAT:
-                        answer = self._repeat(answer, instance, deadline)
+                    case Need.REPEAT if deadline - self.clock() >= CALL_SECONDS:
+                        answer = create()
                     case Need.RECORD:
-                        record = self._composio.find_instance(
-                            server.id, instance.user_id, deadline=deadline
-                        )
-                        evidence = replace(evidence, record=record)
+                        found = self.composio.find_instance(server.id, user_id, deadline=deadline)
+                        evidence = evidence._replace(record=found)
                     case Need.ACCOUNTS:
-                        lacking = self._correct(instance.user_id, server, facts, deadline)
-                        evidence = replace(evidence, missing=lacking)
+                        lacking = self._correct(user_id, server, facts, deadline)
+                        evidence = evidence._replace(missing=lacking)
             except Unavailable as nothing:
-                evidence = replace(evidence, problem=nothing.problem)
-
-    def _repeat(self, answer: Answer, instance: Instance, deadline: float) -> Answer:
-        if deadline - self._clock() < CALL_SECONDS:
-            return answer
-        return self._composio.create_instance(
-            instance.server_id, instance.user_id, deadline=deadline
-        )
+                evidence = evidence._replace(problem=nothing.problem)
 
     def _correct(
         self, user_id: str, server: Server, facts: Facts, deadline: float
     ) -> frozenset[str]:
         """Make the facts what Composio says now, and return what is missing by its word."""
-        there = list(self._composio.list_accounts(user_id, deadline=deadline))
+        there = list(self.composio.list_accounts(user_id, deadline=deadline))
         said = [fact for one in there if (fact := one.fact(user_id))]
         for fact in said:
             if fact not in facts.accounts:
-                self._table.record(fact)
+                self.table.record(fact)
         ids = {one.id for one in there}
         for account in facts.accounts:
             if account.id not in ids:
-                self._table.withdraw(account)
+                self.table.withdraw(account)
         return missing(server.required, {one.auth_config_id for one in said if one.active})
 
 
 def _tell(instance: Instance, settlement: Settlement) -> None:
     count(Metric[f"INSTANCE_{settlement.status.name}"])
-    problem = settlement.problem
     logger.info(
         "instance settled",
         server_id=instance.server_id,
@@ -159,5 +137,5 @@ def _tell(instance: Instance, settlement: Settlement) -> None:
         missing=sorted(settlement.missing),
         attempts=instance.attempts,
         due_in=settlement.due_in,
-        problem=asdict(problem) if problem else None,
+        problem=settlement.problem and settlement.problem._asdict(),
     )

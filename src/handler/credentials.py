@@ -8,6 +8,7 @@ deliveries costs a flood of calls.
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -41,21 +42,16 @@ class _Secret(BaseModel):
     webhook_secrets: tuple[SecretStr, ...] = ()
 
 
+@dataclass(eq=False, repr=False)
 class Credentials:
     """Reads the secret `secret_id` through a boto3 client; `clock` is monotonic seconds."""
 
-    def __init__(
-        self,
-        client: "SecretsManagerClient",
-        secret_id: str,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._client = client
-        self._secret_id = secret_id
-        self._clock = clock
-        self._secret: _Secret | None = None
-        self._fetched_at = self._fresh_until = float("-inf")
+    client: "SecretsManagerClient"
+    secret_id: str
+    clock: Callable[[], float] = time.monotonic
+    _secret: _Secret | None = field(default=None, init=False)
+    _fetched_at: float = field(default=float("-inf"), init=False)
+    _fresh_until: float = field(default=float("-inf"), init=False)
 
     def api_key(self) -> str:
         """Return the Composio API key.
@@ -80,24 +76,24 @@ class Credentials:
 
         False without a call when the last fetch was less than ten seconds ago.
         """
-        if self._clock() - self._fetched_at < LEAST_AGE_SECONDS:
+        if self.clock() - self._fetched_at < LEAST_AGE_SECONDS:
             return False
         before = self._secret
         self._fetch()
         return self._secret != before
 
     def _current(self) -> _Secret:
-        if self._secret is None or self._clock() >= self._fresh_until:
+        if self._secret is None or self.clock() >= self._fresh_until:
             self._fetch()
         if self._secret is None:
             raise SecretUnusable("the secret cannot be read")
         return self._secret
 
     def _fetch(self) -> None:
-        self._fetched_at = self._clock()
+        self._fetched_at = self.clock()
         self._fresh_until = self._fetched_at + LEAST_AGE_SECONDS
         try:
-            answer = self._client.get_secret_value(SecretId=self._secret_id)
+            answer = self.client.get_secret_value(SecretId=self.secret_id)
             self._secret = _Secret.model_validate_json(answer.get("SecretString", ""))
             self._fresh_until = self._fetched_at + MAX_AGE_SECONDS
         except (BotoCoreError, ClientError):

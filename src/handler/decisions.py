@@ -7,10 +7,13 @@ whole table "Composio answers -> then" of the README can be read, and tested, in
 import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from handler.instances import Answer, Problem, Server, Settlement, Status
+
+SETTLE_SECONDS = 3
+"""Kept back from a function's time, to store what became of a call."""
 
 LEASE_SECONDS = 40
 """How long a claim holds: longer than any function's time-out, which a test compares, as one
@@ -30,8 +33,7 @@ class Need(Enum):
     ACCOUNTS = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What was found out after an answer; `met` holds each need that was seen to."""
 
     met: frozenset[Need] = frozenset()
@@ -76,8 +78,7 @@ def without_a_call(
             Status.FAILED, problem=Problem("the MCP server does not exist, or is not enrolled")
         )
     if lacking := missing(server.required, active):
-        due_in = delay(attempts, jitter=jitter)
-        return Settlement(Status.WAITING, due_in=due_in, missing=lacking)
+        return Settlement(Status.WAITING, delay(attempts, jitter=jitter), missing=lacking)
     return None
 
 
@@ -90,65 +91,49 @@ def conclude(
         answer: What create-instance answered.
         evidence: What was found out since, empty at first.
         attempts: Create calls so far, this one included.
-        jitter: A random number in [0, 1).
+        jitter: As for `delay`.
     """
-    again = Settlement(
-        Status.RETRYING,
-        due_in=delay(attempts, jitter=jitter),
-        problem=evidence.problem or answer.problem,
-    )
+    need = _need(answer)
+    if need and need not in evidence.met:
+        return need
+    due_in = delay(attempts, jitter=jitter)
+    again = Settlement(Status.RETRYING, due_in, problem=evidence.problem or answer.problem)
     match answer.status:
-        case 200 | 201 if answer.record:
-            return Settlement(Status.READY, record=answer.record)
         case 200 | 201 | 409:
-            if Need.RECORD not in evidence.met:
-                return Need.RECORD
+            return Settlement(Status.READY, record=answer.record or evidence.record)
+        case 400 if evidence.record:
             return Settlement(Status.READY, record=evidence.record)
-        case 400:
-            return _bad_request(answer, evidence, again)
-        case 403:
-            return _forbidden(answer, evidence, again, attempts)
-        case 401:
+        case 400 if evidence.problem:
+            return again
+        case 403 if evidence.missing:
+            # Due all the same: an account may have connected while the claim kept its event out.
+            return again._replace(
+                status=Status.WAITING, missing=evidence.missing, problem=answer.problem
+            )
+        case 403 if evidence.problem or attempts < MAX_ATTEMPTS:
             return again
         case 429:
-            return _rate_limited(answer, again)
-        case None | 408:
-            return again if Need.REPEAT in evidence.met else Need.REPEAT
-        case status if status >= 500:
-            return again if Need.REPEAT in evidence.met else Need.REPEAT
-        case _:
-            return Settlement(Status.FAILED, problem=answer.problem)
-
-
-def _bad_request(answer: Answer, evidence: Evidence, again: Settlement) -> Settlement | Need:
-    # Older versions say "already exists" with 400 (OpenAPI of January 2026). Messages change,
-    # the list of instances does not lie.
-    if Need.RECORD not in evidence.met:
-        return Need.RECORD
-    if evidence.record:
-        return Settlement(Status.READY, record=evidence.record)
-    if evidence.problem:
+            asked = math.ceil(answer.problem.retry_after or 0)
+            return again._replace(due_in=max(due_in, asked))
+        case 401:
+            return again
+    if need is Need.REPEAT:
         return again
     return Settlement(Status.FAILED, problem=answer.problem)
 
 
-def _forbidden(
-    answer: Answer, evidence: Evidence, again: Settlement, attempts: int
-) -> Settlement | Need:
-    if Need.ACCOUNTS not in evidence.met:
-        return Need.ACCOUNTS
-    if evidence.missing:
-        # Due all the same: an account may have connected while the claim kept its event out.
-        return Settlement(
-            Status.WAITING, due_in=again.due_in, missing=evidence.missing, problem=answer.problem
-        )
-    if evidence.problem or attempts < MAX_ATTEMPTS:
-        return again
-    return Settlement(Status.FAILED, problem=answer.problem)
-
-
-def _rate_limited(answer: Answer, again: Settlement) -> Settlement:
-    asked = answer.problem.retry_after or 0
-    return Settlement(
-        Status.RETRYING, due_in=max(again.due_in or 0, math.ceil(asked)), problem=answer.problem
-    )
+def _need(answer: Answer) -> Need | None:
+    match answer.status:
+        case 200 | 201 if answer.record:
+            return None
+        case 200 | 201 | 409:
+            return Need.RECORD
+        case 400:
+            # Older versions say "already exists" with 400 (OpenAPI of January 2026). Messages
+            # change, the list of instances does not lie.
+            return Need.RECORD
+        case 403:
+            return Need.ACCOUNTS
+        case status if status is None or status == 408 or status >= 500:
+            return Need.REPEAT
+    return None

@@ -6,9 +6,8 @@ is the same object that `GET /api/v3/connected_accounts/{id}` returns.
 """
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -30,8 +29,7 @@ class NotAnEnvelope(ValueError):
     """The body is not what Composio sends; the message names the fields and holds no values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """What is known of one connected account at one time: a fact.
 
     `updated_at` is ISO 8601 in UTC with six decimals, so that text order is time order.
@@ -50,16 +48,14 @@ class Account:
         return self.status == "ACTIVE" and not self.is_disabled
 
 
-@dataclass(frozen=True, slots=True)
-class AccountEvent:
+class AccountEvent(NamedTuple):
     """An event about one connected account; `account` is None where deciding fields are missing."""
 
     account_id: str
     account: Account | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(NamedTuple):
     """A genuine event that is not about a connected account."""
 
     reason: str

@@ -1,9 +1,8 @@
 """The words of the house, as values: what an instance is, and what can become of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Status(StrEnum):
@@ -20,8 +19,7 @@ STUCK = (Status.FAILED,)
 """Ends that need a person; news of the user, or an operator, has them tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(NamedTuple):
     """An MCP server and the auth configs that it requires of a user."""
 
     id: str
@@ -31,8 +29,7 @@ class Server:
     """Composio does not know it (any more)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Why a call failed, in Composio's words where it said any."""
 
     message: str
@@ -44,8 +41,7 @@ class Problem:
     """Seconds that Composio asks to wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What came back from create-instance; `status` is None when no answer came."""
 
     status: int | None
@@ -53,8 +49,7 @@ class Answer:
     problem: Problem = Problem("no reason given")
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(NamedTuple):
     """The row of one (user, server)."""
 
     user_id: str
@@ -75,8 +70,7 @@ class Instance:
         return self.status is Status.CREATING and self.claim_token == token
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """How a claim ends; `due_in` is seconds until somebody must look again, or None for never."""
 
     status: Status

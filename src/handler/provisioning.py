@@ -6,6 +6,7 @@ comes next, whatever happens to this invocation. Before it, a failure is the cal
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from handler.catalog import Catalog, View
 from handler.composio import Composio
@@ -20,34 +21,25 @@ ENDED = frozenset({Status.READY, Status.FAILED})
 """Without news, no claim can be had on these."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What became of one event: `ignored` says why nothing was recorded."""
 
     outcomes: tuple[Outcome, ...] = ()
     ignored: str | None = None
 
 
+@dataclass(eq=False)
 class Provisioning:
     """Takes facts to their end; deadlines are Unix times to be back at.
 
     `name` returns what logs call a user.
     """
 
-    def __init__(
-        self,
-        table: Table,
-        composio: Composio,
-        catalog: Catalog,
-        creation: Creation,
-        *,
-        name: Callable[[str], str] = hashed,
-    ) -> None:
-        self._table = table
-        self._composio = composio
-        self._catalog = catalog
-        self._creation = creation
-        self._name = name
+    table: Table
+    composio: Composio
+    catalog: Catalog
+    creation: Creation
+    name: Callable[[str], str] = hashed
 
     def take(self, event: AccountEvent | Ignored, *, deadline: float) -> Seen:
         """Take an event to its end.
@@ -61,20 +53,21 @@ class Provisioning:
             logger.info("event ignored", reason=seen.ignored)
             count(Metric.EVENT_IGNORED)
         else:
-            statuses = {outcome.server_id: outcome.status for outcome in seen.outcomes}
-            logger.info("event taken", statuses=statuses)
+            logger.info(
+                "event taken", statuses={one.server_id: one.status for one in seen.outcomes}
+            )
         return seen
 
     def see(self, account: Account, *, deadline: float) -> Seen:
         """Take a fact to its end."""
-        view = self._catalog.known()
+        view = self.catalog.known()
         if view.fresh and not view.requiring(account.auth_config_id):
             return Seen(ignored="no enrolled MCP server requires the auth config")
-        logger.append_keys(user_id=self._name(account.user_id))
-        facts = self._table.record(account)
+        logger.append_keys(user_id=self.name(account.user_id))
+        facts = self.table.record(account)
         count(Metric.ACCOUNT_RECORDED if facts.fresh else Metric.ACCOUNT_STALE)
         if facts.fresh:
-            self._creation.forget(account.user_id)
+            self.creation.forget(account.user_id)
         if not view.fresh:
             view = self._sync(view, deadline)
         servers = view.requiring(account.auth_config_id)
@@ -85,7 +78,7 @@ class Provisioning:
     def look(self, account: Account, *, deadline: float) -> None:
         """Take a fact that is probably known: it is decided again, without a write if it is."""
         if not self._concluded(account):
-            self._creation.forget(account.user_id)
+            self.creation.forget(account.user_id)
             self.see(account, deadline=deadline)
 
     def finish(self, user_id: str, server_id: str, *, deadline: float) -> Outcome | None:
@@ -97,17 +90,17 @@ class Provisioning:
         Raises:
             Unavailable: What the MCP server requires is not known, and cannot be asked.
         """
-        logger.append_keys(user_id=self._name(user_id))
-        facts, instances = self._table.user(user_id)
+        logger.append_keys(user_id=self.name(user_id))
+        facts, instances = self.table.user(user_id)
         instance = instances.get(server_id)
         if instance is None:
             return None
-        server = self._catalog.server(server_id, deadline=deadline)
+        server = self.catalog.server(server_id, deadline=deadline)
         lacking = missing(server.required, facts.active)
         if lacking and instance.status is Status.WAITING:
-            self._table.rest(instance)
+            self.table.rest(instance)
             return Outcome(server_id, Status.WAITING, lacking)
-        return self._creation.take(user_id, server, facts, deadline=deadline)
+        return self.creation.take(user_id, server, facts, deadline=deadline)
 
     def _take(self, event: AccountEvent | Ignored, deadline: float) -> Seen:
         if isinstance(event, Ignored):
@@ -115,7 +108,7 @@ class Provisioning:
         logger.append_keys(account_id=event.account_id)
         account = event.account
         if account is None:
-            found = self._composio.get_account(event.account_id, deadline=deadline)
+            found = self.composio.get_account(event.account_id, deadline=deadline)
             account = found.fact() if found else None
         if account is None:
             return Seen(ignored="Composio does not say whose connected account it is")
@@ -124,14 +117,14 @@ class Provisioning:
     def _provision(self, user_id: str, server: Server, facts: Facts, deadline: float) -> Outcome:
         if lacking := missing(server.required, facts.active):
             return Outcome(server.id, Status.WAITING, lacking)
-        return self._creation.take(user_id, server, facts, deadline=deadline)
+        return self.creation.take(user_id, server, facts, deadline=deadline)
 
     def _concluded(self, account: Account) -> bool:
-        view = self._catalog.known()
+        view = self.catalog.known()
         servers = view.requiring(account.auth_config_id)
         if not (view.fresh and servers):
             return False
-        facts, instances = self._table.user(account.user_id)
+        facts, instances = self.table.user(account.user_id)
         ended = {one.server_id for one in instances.values() if one.status in ENDED}
         return account in facts.accounts and all(
             one.id in ended or missing(one.required, facts.active) for one in servers
@@ -139,7 +132,7 @@ class Provisioning:
 
     def _sync(self, view: View, deadline: float) -> View:
         try:
-            return self._catalog.sync(deadline=deadline)
+            return self.catalog.sync(deadline=deadline)
         except Exception:  # noqa: BLE001 - what the catalog lacks is back-filled when it is known
             logger.exception("the catalog is left as it was")
             return view

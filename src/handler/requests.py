@@ -1,11 +1,11 @@
 """A request of API Gateway and the answer to it, as values."""
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
+
+from handler.signature import NotAuthentic
 
 LARGEST_BODY = 256 * 1024
 RETRY_AFTER_SECONDS = 30
@@ -28,12 +28,7 @@ class Refused(Exception):
         self.message = message
 
 
-class NotText(Exception):
-    """The body is not what it says: not base64, or no text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A proxy request (payload 1.0); every value of every header and of the query is there."""
 
     method: str
@@ -65,19 +60,18 @@ class Request:
 
         Raises:
             Refused: They are more than 256 KB.
-            NotText: They cannot be read.
+            NotAuthentic: They cannot be read, and so were not signed.
         """
-        if len(self.text) > LARGEST_BODY * (4 / 3 if self.encoded else 1) + 4:
-            raise Refused(413, f"larger than {LARGEST_BODY} bytes")
-        try:
-            body = (
-                base64.b64decode(self.text, validate=True) if self.encoded else self.text.encode()
-            )
-        except (binascii.Error, ValueError):
-            raise NotText("body is not base64, or not text") from None
-        if len(body) > LARGEST_BODY:
-            raise Refused(413, f"larger than {LARGEST_BODY} bytes")
-        return body
+        # No longer than what could be read; base64 and UTF-8 only add to it.
+        if len(self.text) <= LARGEST_BODY * (4 / 3 if self.encoded else 1) + 4:
+            try:
+                text = self.text.encode()
+                body = base64.b64decode(text, validate=True) if self.encoded else text
+            except ValueError:
+                raise NotAuthentic("body is not base64, or not text") from None
+            if len(body) <= LARGEST_BODY:
+                return body
+        raise Refused(413, f"larger than {LARGEST_BODY} bytes")
 
     def only(self, *names: str) -> str | None:
         """Return the one value that the query has under these names; None without, or with more."""
@@ -85,13 +79,12 @@ class Request:
         return values[0] if len(values) == 1 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """An answer: JSON where `content` is a mapping, and HTML where it is text."""
 
     status: int
     content: Mapping[str, Any] | str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
 
     def proxy(self) -> dict[str, Any]:
         """Return the proxy response."""

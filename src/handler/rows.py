@@ -24,6 +24,9 @@ ACCOUNTS = "ACCOUNTS"
 ACCOUNT = "account#"
 """Prefix of the attributes that hold accounts: an id can then never name another attribute."""
 
+_IN_THE_NAMES = ("id", "user_id")
+"""What the key of the row, or the name of the attribute, says of an account."""
+
 INSTANCE = "INSTANCE#"
 """Prefix of the sort keys of instances."""
 
@@ -67,12 +70,7 @@ def instance_ids(row: Mapping[str, Any]) -> tuple[str, str]:
 
 def account_to_row(account: Account) -> dict[str, Any]:
     """Return the attribute that holds the account."""
-    return {
-        "auth_config_id": account.auth_config_id,
-        "status": account.status,
-        "is_disabled": account.is_disabled,
-        "updated_at": account.updated_at,
-    }
+    return {name: value for name, value in account._asdict().items() if name not in _IN_THE_NAMES}
 
 
 def accounts_from_row(user_id: str, row: Mapping[str, Any]) -> tuple[Account, ...]:
@@ -102,24 +100,17 @@ def instance_from_row(row: Mapping[str, Any]) -> Instance:
 
 def settlement_to_row(settlement: Settlement, *, now: int) -> dict[str, Any]:
     """Return the attributes that a settlement sets, and, as None, those that it removes."""
-    problem = settlement.problem
-    due = settlement.due_in is not None
+    error = settlement.problem and settlement.problem._asdict() | {"at": now}
+    if error:
+        del error["retry_after"]
     return {
         "status": settlement.status.value,
         "settled_at": now,
         "missing": sorted(settlement.missing) or None,
-        "record": dict(settlement.record) if settlement.record else None,
-        "due": DUE if due else None,
-        "due_at": now + settlement.due_in if settlement.due_in is not None else None,
-        "last_error": problem
-        and {
-            "message": problem.message,
-            "status": problem.status,
-            "slug": problem.slug,
-            "suggested_fix": problem.suggested_fix,
-            "request_id": problem.request_id,
-            "at": now,
-        },
+        "record": settlement.record,
+        "due": None if settlement.due_in is None else DUE,
+        "due_at": None if settlement.due_in is None else now + settlement.due_in,
+        "last_error": error,
     }
 
 

@@ -23,9 +23,9 @@ def register() -> None:
 
 def prepare() -> None:
     """Do what the first event would wait for: import httpx, and go a way to DynamoDB and back."""
-    bootstrap.transport().http  # noqa: B018 -- it is made when it is looked at
+    bootstrap.rooms().composio.transport.http  # noqa: B018 -- it is made when it is looked at
     try:
-        bootstrap.bookmarks().catalog()
+        bootstrap.rooms().bookmarks.catalog()
     except Exception:  # noqa: BLE001 - only the first event is then slower
         logger.exception("the table cannot be read before the snapshot")
     finally:

@@ -10,14 +10,13 @@ Each part survives the failure of the others, stays inside the time, and hands t
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog
 from handler.composio import Composio
-from handler.decisions import (
-    LEASE_SECONDS,
-)
+from handler.decisions import LEASE_SECONDS
 from handler.events import ConnectedAccount
 from handler.provisioning import Provisioning
 from handler.tasks import Queue
@@ -32,30 +31,20 @@ OVERLAP_SECONDS = 900
 within 10 minutes of its creation or never; the rest is for clocks that differ."""
 
 
+@dataclass(eq=False)
 class Sweep:
     """Runs the parts; `clock` is Unix seconds, `token` unique.
 
     Deadlines are Unix times to be back at.
     """
 
-    def __init__(
-        self,
-        bookmarks: Bookmarks,
-        composio: Composio,
-        catalog: Catalog,
-        provisioning: Provisioning,
-        queue: Queue,
-        *,
-        clock: Callable[[], float] = time.time,
-        token: Callable[[], str] = lambda: uuid.uuid4().hex,
-    ) -> None:
-        self._bookmarks = bookmarks
-        self._composio = composio
-        self._catalog = catalog
-        self._provisioning = provisioning
-        self._queue = queue
-        self._clock = clock
-        self._token = token
+    bookmarks: Bookmarks
+    composio: Composio
+    catalog: Catalog
+    provisioning: Provisioning
+    queue: Queue
+    clock: Callable[[], float] = time.time
+    token: Callable[[], str] = lambda: uuid.uuid4().hex
 
     def run(self, *, deadline: float) -> None:
         """Run the three parts, each whatever became of the others."""
@@ -76,82 +65,69 @@ class Sweep:
             until: Unix seconds at which the reading of the newest page began: the watermark.
             deadline: The Unix time to be back at; the rest is handed on as a message.
         """
-        for page, account in self._pages(cursor, deadline):
+        for page, account in self.composio.active_accounts(cursor, deadline=deadline):
             if account.created_at and account.created_at.timestamp() < floor:
                 break
             if self._out_of_time(deadline):
-                self._bookmarks.keep_recent(now=int(self._clock()), lease=LEASE_SECONDS)
+                self.bookmarks.keep_recent(now=int(self.clock()), lease=LEASE_SECONDS)
                 task = {"task": "recent", "cursor": page, "floor": floor, "until": until}
-                self._queue.send([task])
+                self.queue.send([task])
                 return
             self._take(account, deadline)
-        self._bookmarks.advance(until)
+        self.bookmarks.advance(until)
 
     def backfill(self, server_id: str, *, deadline: float) -> None:
         """Take the accounts that matter to an MCP server, from where it was left.
 
         Nothing is done where somebody else is at it, or where it is done.
         """
-        now, token = int(self._clock()), self._token()
-        cursor = self._bookmarks.begin_backfill(
-            server_id, token=token, now=now, lease=LEASE_SECONDS
-        )
+        now, token = int(self.clock()), self.token()
+        cursor = self.bookmarks.begin_backfill(server_id, token=token, now=now, lease=LEASE_SECONDS)
         if cursor is None:
             return
         # What is in memory may be older than the change that is back-filled.
-        self._catalog.forget()
-        required = self._catalog.server(server_id, deadline=deadline).required
-        for page, account in self._pages(cursor, deadline, auth_config_ids=required):
+        self.catalog.forget()
+        required = self.catalog.server(server_id, deadline=deadline).required
+        found = self.composio.active_accounts(cursor, auth_config_ids=required, deadline=deadline)
+        for page, account in found:
             if self._out_of_time(deadline):
-                self._bookmarks.leave_backfill(server_id, page, token=token)
-                self._queue.send([{"task": "backfill", "server_id": server_id}])
+                self.bookmarks.leave_backfill(server_id, page, token=token)
+                self.queue.send([{"task": "backfill", "server_id": server_id}])
                 return
             self._take(account, deadline)
-        self._bookmarks.leave_backfill(server_id, None, token=token)
+        self.bookmarks.leave_backfill(server_id, None, token=token)
 
     def _due(self, _: float) -> None:
-        pending = self._bookmarks.due(MOST_QUEUED)
-        now = int(self._clock())
+        pending = self.bookmarks.due(MOST_QUEUED)
+        now = int(self.clock())
         count(Metric.INSTANCES_PENDING, len(pending))
         took(Metric.OLDEST_DUE_AGE, now - min((at for *_, at in pending), default=now))
-        room = max(MOST_QUEUED - self._queue.depth(), 0)
-        self._queue.send(
+        room = max(MOST_QUEUED - self.queue.depth(), 0)
+        self.queue.send(
             {"task": "due", "user_id": user_id, "server_id": server_id}
             for user_id, server_id, at in pending[:room]
             if at <= now
         )
 
     def _catalog_part(self, deadline: float) -> None:
-        self._catalog.refresh(deadline=deadline)
-        servers = sorted(self._catalog.backfills())
-        self._queue.send({"task": "backfill", "server_id": one} for one in servers)
+        self.catalog.refresh(deadline=deadline)
+        servers = sorted(self.catalog.backfills())
+        self.queue.send({"task": "backfill", "server_id": one} for one in servers)
 
     def _recent(self, deadline: float) -> None:
-        now = int(self._clock())
-        watermark = self._bookmarks.begin_recent(
+        now = int(self.clock())
+        watermark = self.bookmarks.begin_recent(
             now=now, start=now - OVERLAP_SECONDS, lease=LEASE_SECONDS
         )
         if watermark is not None:
             floor = watermark - OVERLAP_SECONDS
             self.read_recent("", floor=floor, until=now, deadline=deadline)
 
-    def _pages(
-        self, cursor: str | None, deadline: float, **filters: frozenset[str]
-    ) -> Iterator[tuple[str, ConnectedAccount]]:
-        """Yield (cursor of its page, account) from the page on, newest first."""
-        while cursor is not None:
-            accounts, following = self._composio.active_accounts(
-                cursor, deadline=deadline, **filters
-            )
-            for account in accounts:
-                yield cursor, account
-            cursor = following
-
     def _take(self, account: ConnectedAccount, deadline: float) -> None:
         if fact := account.fact():
-            self._provisioning.look(fact, deadline=deadline)
+            self.provisioning.look(fact, deadline=deadline)
         else:
             count(Metric.EVENT_IGNORED)
 
     def _out_of_time(self, deadline: float) -> bool:
-        return deadline - self._clock() < CALL_SECONDS
+        return deadline - self.clock() < CALL_SECONDS

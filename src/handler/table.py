@@ -6,16 +6,15 @@ Each write is one round trip: conditions, not reads, decide who wins.
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from handler import rows
-from handler.dynamodb import Store
+from handler.dynamodb import Store, assign
 from handler.events import Account
 from handler.instances import STUCK, Instance, Server, Settlement, Status
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What is known of the user's accounts; `fresh` when the last fact recorded was news."""
 
     accounts: tuple[Account, ...]
@@ -32,16 +31,16 @@ class Facts:
         return datetime.fromisoformat(max(moments)).timestamp() if moments else None
 
 
+@dataclass(eq=False)
 class Table:
     """The users' part of the table."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    store: Store
 
     def user(self, user_id: str) -> tuple[Facts, dict[str, Instance]]:
         """Return all that is known of a user: the facts, and the instances by MCP server."""
         facts, instances = Facts(()), {}
-        for row in self._store.partition(rows.accounts_key(user_id)["pk"]):
+        for row in self.store.partition(rows.accounts_key(user_id)["pk"]):
             if row["sk"] == rows.ACCOUNTS:
                 facts = Facts(rows.accounts_from_row(user_id, row))
             else:
@@ -57,33 +56,31 @@ class Table:
         botocore repeats a write whose answer was lost, the fact is reported as no news.
         """
         condition = "attribute_not_exists(#account) OR #account.#updated_at < :updated_at"
-        values: dict[str, Any] = {
-            ":fact": rows.account_to_row(account),
-            ":updated_at": account.updated_at,
-        }
         if account.active:
             condition += (
                 " OR (#account.#updated_at = :updated_at"
                 " AND (#account.#status <> :active OR #account.#is_disabled = :true))"
             )
-            values |= {":active": account.status, ":true": True}
-        row, fresh = self._store.update(
+        row, fresh = self.store.update(
             rows.accounts_key(account.user_id),
             "SET #account = :fact",
             condition,
-            values,
-            account=rows.ACCOUNT + account.id,
+            {"account": rows.ACCOUNT + account.id},
+            fact=rows.account_to_row(account),
+            updated_at=account.updated_at,
+            active=account.status,
+            true=True,
         )
         return Facts(rows.accounts_from_row(account.user_id, row), fresh=fresh)
 
     def withdraw(self, account: Account) -> None:
         """Remove a fact about an account that is no longer there, unless it has changed since."""
-        self._store.update(
+        self.store.update(
             rows.accounts_key(account.user_id),
             "REMOVE #account",
             "#account.#updated_at = :updated_at",
-            {":updated_at": account.updated_at},
-            account=rows.ACCOUNT + account.id,
+            {"account": rows.ACCOUNT + account.id},
+            updated_at=account.updated_at,
         )
 
     def claim(
@@ -103,55 +100,53 @@ class Table:
             lease: Seconds that the claim holds.
             fresh: The user's facts have just changed; attempts are then counted anew.
         """
-        stuck = {f":{one}": one.value for one in STUCK}
-        news = f"#status IN (:waiting, {', '.join(stuck)})"
+        news = f"#status IN (:waiting, {', '.join(f':{one}' for one in STUCK)})"
         no_news = "(#status = :waiting AND attribute_not_exists(#due_at))"
         count = ":one" if fresh else "if_not_exists(#attempts, :zero) + :one"
-        values = {
-            ":now": now,
-            ":waiting": Status.WAITING.value,
-            ":creating": Status.CREATING.value,
-            ":required": sorted(server.required),
-            ":token": token,
-            ":due": rows.DUE,
-            ":due_at": now + lease,
-            ":one": 1,
+        claimed = {
+            "status": Status.CREATING.value,
+            "required": sorted(server.required),
+            "claim_token": token,
+            "claimed_at": now,
+            "due": rows.DUE,
+            "due_at": now + lease,
         }
-        row, _ = self._store.update(
-            rows.instance_key(user_id, server.id),
-            "SET #status = :creating, #required = :required, #claim_token = :token,"
-            f" #claimed_at = :now, #due = :due, #due_at = :due_at, #attempts = {count}",
+        key = rows.instance_key(user_id, server.id)
+        row, _ = self.store.update(
+            key,
+            f"{assign(claimed)}, #attempts = {count}",
             "attribute_not_exists(#pk) OR #due_at <= :now OR " + (news if fresh else no_news),
-            values | (stuck if fresh else {":zero": 0}),
+            **claimed,
+            **{one.value: one.value for one in (Status.WAITING, *STUCK)},
+            now=now,
+            zero=0,
+            one=1,
         )
-        return rows.instance_from_row(rows.instance_key(user_id, server.id) | row)
+        return rows.instance_from_row(key | row)
 
-    def settle(
-        self, user_id: str, server_id: str, settlement: Settlement, *, token: str, now: int
-    ) -> bool:
+    def settle(self, claimed: Instance, settlement: Settlement, *, now: int) -> bool:
         """End one's own claim; False when somebody else holds the instance by now."""
         changes = rows.settlement_to_row(settlement, now=now)
-        kept = [name for name, value in changes.items() if value is not None]
-        removed = [name for name in changes if name not in kept]
-        row, settled = self._store.update(
-            rows.instance_key(user_id, server_id),
-            "SET "
-            + ", ".join(f"#{name} = :{name}" for name in kept)
-            + (" REMOVE " + ", ".join(f"#{name}" for name in removed) if removed else ""),
+        row, settled = self.store.update(
+            rows.instance_key(claimed.user_id, claimed.server_id),
+            assign(changes),
             "#claim_token = :token AND #status = :creating",
-            {f":{name}": changes[name] for name in kept}
-            | {":token": token, ":creating": Status.CREATING.value},
+            **changes,
+            token=claimed.claim_token,
+            creating=Status.CREATING.value,
         )
         # A write that botocore repeats fails on its own first attempt: the row is then ours.
         return settled or (
-            row.get("claim_token") == token and row.get("status") == settlement.status.value
+            row.get("claim_token") == claimed.claim_token
+            and row.get("status") == settlement.status.value
         )
 
     def rest(self, instance: Instance) -> None:
         """Let a waiting instance be due no more: only an account can change anything now."""
-        self._store.update(
+        self.store.update(
             rows.instance_key(instance.user_id, instance.server_id),
             "REMOVE #due, #due_at",
             "#status = :waiting AND #due_at = :due_at",
-            {":waiting": Status.WAITING.value, ":due_at": instance.due_at},
+            waiting=Status.WAITING.value,
+            due_at=instance.due_at,
         )

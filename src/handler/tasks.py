@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
@@ -12,19 +13,19 @@ BATCH = 10
 """SendMessageBatch takes no more."""
 
 
+@dataclass(eq=False)
 class Queue:
     """The queue at `url`, through a boto3 client."""
 
-    def __init__(self, client: "SQSClient", url: str) -> None:
-        self._client = client
-        self._url = url
+    client: "SQSClient"
+    url: str
 
     def send(self, tasks: Iterable[Mapping[str, Any]]) -> int:
         """Send each task as a message, and return how many were accepted."""
         sent = 0
         for batch in batched(tasks, BATCH, strict=False):
-            answer = self._client.send_message_batch(
-                QueueUrl=self._url,
+            answer = self.client.send_message_batch(
+                QueueUrl=self.url,
                 Entries=[
                     {"Id": str(number), "MessageBody": json.dumps(task)}
                     for number, task in enumerate(batch)
@@ -35,12 +36,12 @@ class Queue:
 
     def depth(self) -> int:
         """Return about how many messages there are, also those being worked on or delayed."""
-        answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["All"])
+        answer = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])
         prefix = "ApproximateNumberOfMessages"
         return sum(int(n) for name, n in answer["Attributes"].items() if name.startswith(prefix))
 
     def postpone(self, receipt: str, seconds: int) -> None:
         """Let a message that failed come back after so many seconds."""
-        self._client.change_message_visibility(
-            QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds
+        self.client.change_message_visibility(
+            QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=seconds
         )

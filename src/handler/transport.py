@@ -6,7 +6,8 @@ The only module that speaks HTTP.
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -33,8 +34,6 @@ KEEPALIVE_SECONDS = 600.0
 
 AUTHORITIES = Path(__file__).parents[1] / "authorities"
 """The package's certificate authorities, one file each: OpenSSL reads the one that it needs."""
-
-UNAUTHORIZED, GONE = 401, 410
 
 
 class Unavailable(Exception):
@@ -66,27 +65,21 @@ def segment(identifier: str) -> str:
     return quote(identifier, safe="")
 
 
+@dataclass(eq=False)
 class Transport:
     """Sends through a client that `connect` makes when the first call is due.
 
     Its base URL is Composio's; `clock` is Unix seconds.
     """
 
-    def __init__(
-        self,
-        connect: Callable[[], "httpx.Client"],
-        credentials: Credentials,
-        *,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._connect = connect
-        self._credentials = credentials
-        self._clock = clock
+    connect: Callable[[], "httpx.Client"]
+    credentials: Credentials
+    clock: Callable[[], float] = time.time
 
     @cached_property
     def http(self) -> "httpx.Client":
         """The client."""
-        return self._connect()
+        return self.connect()
 
     def get(self, path: str, deadline: float, **query: object) -> dict[str, Any]:
         """Return the JSON object at the path.
@@ -94,65 +87,51 @@ class Transport:
         Raises:
             Unavailable: There is none; its problem has the status, if an answer came.
         """
-        response = self.send("GET", path, deadline, query=query)
+        response = self.send("GET", path, deadline, params=query)
         found = answers.read_object(response.content) if response.is_success else None
         if found is None:
             said = answers.problem(response.status_code, response.headers, response.content)
             raise Unavailable(said)
         return found
 
-    def send(
-        self,
-        method: str,
-        path: str,
-        deadline: float,
-        *,
-        query: Mapping[str, Any] | None = None,
-        body: object = None,
-    ) -> "httpx.Response":
+    def send(self, method: str, path: str, deadline: float, **content: Any) -> "httpx.Response":
         """Send, and send once more where the API key has changed since it was fetched.
 
         Nothing can have come of a call that was not authorised, so that repeats no create.
 
+        Args:
+            method: `GET` or `POST`, for example.
+            path: Below the base URL.
+            deadline: The Unix time to be back at.
+            content: What httpx takes besides: `params`, `json`.
+
         Raises:
             Unavailable: No answer came, or there was no time to wait for one.
         """
-        request = partial(self._send_once, method, path, deadline, query=query, body=body)
-        response = request()
-        if response.status_code == UNAUTHORIZED and self._credentials.refresh():
-            response = request()
-        if response.status_code == UNAUTHORIZED:
+        response = self._send_once(method, path, deadline, content)
+        if response.status_code == 401 and self.credentials.refresh():
+            response = self._send_once(method, path, deadline, content)
+        if response.status_code == 401:
             count(Metric.COMPOSIO_KEY_REJECTED)
             logger.error("Composio rejects the API key")
-        gone = response.status_code == GONE
+        gone = response.status_code == 410
         if gone or "deprecation" in response.headers or "sunset" in response.headers:
             count(Metric.COMPOSIO_DEPRECATED)
             logger.warning("Composio calls an endpoint deprecated", method=method, gone=gone)
         return response
 
     def _send_once(
-        self,
-        method: str,
-        path: str,
-        deadline: float,
-        *,
-        query: Mapping[str, Any] | None,
-        body: object,
+        self, method: str, path: str, deadline: float, content: dict[str, Any]
     ) -> "httpx.Response":
         import httpx  # noqa: PLC0415 -- as in connect
 
-        left = deadline - self._clock()
+        left = deadline - self.clock()
         if left < LEAST_SECONDS:
             raise Unavailable(Problem("no time left for a call to Composio"))
+        timeout = httpx.Timeout(min(READ_SECONDS, left), connect=min(CONNECT_SECONDS, left))
         try:
-            response = self.http.request(
-                method,
-                path,
-                params=query,
-                json=body,
-                headers={"x-api-key": self._credentials.api_key()},
-                timeout=httpx.Timeout(min(READ_SECONDS, left), connect=min(CONNECT_SECONDS, left)),
-            )
+            headers = {"x-api-key": self.credentials.api_key()}
+            response = self.http.request(method, path, headers=headers, timeout=timeout, **content)
         except httpx.HTTPError as error:
             count(Metric.COMPOSIO_NO_ANSWER)
             # The exception's text may hold the URL, and so the user.

@@ -6,6 +6,7 @@ API Gateway lets nobody in here whom IAM does not know.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -20,16 +21,14 @@ from handler.table import Facts, Table
 from handler.transport import Unavailable
 
 
+@dataclass(eq=False)
 class Users:
     """Answers for one user at a time."""
 
-    def __init__(
-        self, table: Table, catalog: Catalog, composio: Composio, provisioning: Provisioning
-    ) -> None:
-        self._table = table
-        self._catalog = catalog
-        self._composio = composio
-        self._provisioning = provisioning
+    table: Table
+    catalog: Catalog
+    composio: Composio
+    provisioning: Provisioning
 
     def show(self, request: Request, _: float) -> Response:
         """Return accounts and instances: one DynamoDB query, the catalog is in memory.
@@ -52,19 +51,19 @@ class Users:
         """
         user_id = _user_id(request)
         try:
-            there = list(self._composio.list_accounts(user_id, deadline=deadline))
+            there = list(self.composio.list_accounts(user_id, deadline=deadline))
         except Unavailable as nothing:
             raise Refused(503, f"Composio: {nothing.problem.message}") from None
         for account in there:
             if fact := account.fact(user_id):
-                self._provisioning.see(fact, deadline=deadline)
+                self.provisioning.see(fact, deadline=deadline)
         return Response(200, self._status(user_id))
 
     def _status(self, user_id: str) -> dict[str, Any]:
-        facts, instances = self._table.user(user_id)
+        facts, instances = self.table.user(user_id)
         if not facts.accounts and not instances:
             raise Refused(404, "nothing is known of this user")
-        return status(user_id, facts, instances, self._catalog.known().servers)
+        return status(user_id, facts, instances, self.catalog.known().servers)
 
 
 def status(
@@ -75,13 +74,7 @@ def status(
     return {
         "user_id": user_id,
         "accounts": [
-            {
-                "id": account.id,
-                "auth_config_id": account.auth_config_id,
-                "status": account.status,
-                "is_disabled": account.is_disabled,
-                "updated_at": account.updated_at,
-            }
+            {name: value for name, value in account._asdict().items() if name != "user_id"}
             for account in facts.accounts
         ],
         "servers": [

@@ -13,15 +13,17 @@ Every refusal is a `Refused` with its status; 503 says that nothing was stored: 
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from handler import bootstrap
 from handler.callback import Callback
 from handler.credentials import Credentials
+from handler.decisions import SETTLE_SECONDS
 from handler.events import NotAnEnvelope, parse
 from handler.provisioning import Provisioning
-from handler.requests import NotText, Refused, Request, Response, refusal
+from handler.requests import Refused, Request, Response, refusal
 from handler.signature import NotAuthentic, verify
 from handler.telemetry import Metric, count, logger, metrics
 from handler.users import Users
@@ -29,40 +31,35 @@ from handler.users import Users
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-SETTLE_SECONDS = 3
-"""Kept back from the function's time, to store what became of a call."""
 
-
+@dataclass(eq=False)
 class Webhook:
     """Answers what Composio delivers, and finds the room for the rest; `clock` is Unix seconds."""
 
-    def __init__(
-        self,
-        credentials: Credentials,
-        provisioning: Provisioning,
-        callback: Callback,
-        users: Users,
-        *,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._credentials = credentials
-        self._provisioning = provisioning
-        self._clock = clock
-        self._rooms: dict[tuple[str, str], Callable[[Request, float], Response]] = {
+    credentials: Credentials
+    provisioning: Provisioning
+    callback: Callback
+    users: Users
+    clock: Callable[[], float] = time.time
+
+    @property
+    def routes(self) -> dict[tuple[str, str], Callable[[Request, float], Response]]:
+        """What answers a method and a resource."""
+        return {
             ("POST", "/webhooks/composio"): self._deliver,
-            ("GET", "/oauth/callback"): callback.come_back,
-            ("GET", "/users/{user_id}"): users.show,
-            ("POST", "/users/{user_id}/refresh"): users.refresh,
+            ("GET", "/oauth/callback"): self.callback.come_back,
+            ("GET", "/users/{user_id}"): self.users.show,
+            ("POST", "/users/{user_id}/refresh"): self.users.refresh,
         }
 
     def answer(self, event: Mapping[str, Any], *, seconds: float) -> dict[str, Any]:
         """Return the proxy response to a proxy request (payload 1.0), within so many seconds."""
-        deadline = self._clock() + seconds - SETTLE_SECONDS
+        deadline = self.clock() + seconds - SETTLE_SECONDS
         request = Request.of(event)
         count(Metric.REQUEST)
         try:
-            room = self._rooms.get((request.method, request.resource), _nothing_here)
-            return room(request, deadline).proxy()
+            answer = self.routes.get((request.method, request.resource), _nothing_here)
+            return answer(request, deadline).proxy()
         except Refused as refused:
             return refusal(refused).proxy()
         except Exception:  # noqa: BLE001 - whatever it was, it is safe to try again
@@ -79,7 +76,7 @@ class Webhook:
             logger.warning("event malformed", reason=str(malformed))
             count(Metric.EVENT_MALFORMED)
             raise Refused(400, str(malformed)) from None
-        seen = self._provisioning.take(event, deadline=deadline)
+        seen = self.provisioning.take(event, deadline=deadline)
         if seen.ignored:
             return Response(200, {"ignored": seen.ignored})
         servers = [
@@ -92,20 +89,20 @@ class Webhook:
         try:
             body = request.body()
             logger.set_correlation_id(self._verify(request.headers, body)[:128])
-        except (NotAuthentic, NotText) as why:
+        except NotAuthentic as why:
             logger.warning("delivery not authentic", reason=str(why))
             count(Metric.AUTHENTICATION_FAILED)
             raise Refused(401, "not authentic") from None
         return body
 
     def _verify(self, headers: Mapping[str, list[str]], body: bytes) -> str:
-        now = self._clock()
+        now = self.clock()
         try:
-            return verify(headers, body, keys=self._credentials.webhook_keys(), now=now)
+            return verify(headers, body, keys=self.credentials.webhook_keys(), now=now)
         except NotAuthentic as why:
-            if not (why.wrong_key and self._credentials.refresh()):
+            if not (why.wrong_key and self.credentials.refresh()):
                 raise
-        return verify(headers, body, keys=self._credentials.webhook_keys(), now=now)
+        return verify(headers, body, keys=self.credentials.webhook_keys(), now=now)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -121,14 +118,12 @@ def _nothing_here(_: Request, __: float) -> Response:
 
 @cache
 def _door() -> Webhook:
-    provisioning, composio = bootstrap.provisioning(), bootstrap.composio()
-    table, catalog = bootstrap.table(), bootstrap.catalog()
-    return_url = bootstrap.settings().return_url
+    at = bootstrap.rooms()
     return Webhook(
-        bootstrap.credentials(),
-        provisioning,
-        Callback(composio, provisioning, catalog, table, return_url),
-        Users(table, catalog, composio, provisioning),
+        at.credentials,
+        at.provisioning,
+        Callback(at.composio, at.provisioning, at.catalog, at.table, at.settings.return_url),
+        Users(at.table, at.catalog, at.composio, at.provisioning),
     )
 
 

@@ -15,10 +15,13 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from handler import bootstrap
-from handler.decisions import delay
+from handler.clients import client
+from handler.decisions import SETTLE_SECONDS, delay
 from handler.events import NotAnEnvelope, read
 from handler.provisioning import Provisioning
 from handler.sweep import Sweep
@@ -29,36 +32,26 @@ from handler.transport import Unavailable
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-SETTLE_SECONDS = 3
-"""Kept back from the function's time, to store what became of a call."""
 
-
+@dataclass(eq=False)
 class Worker:
     """Works off messages; `clock` is Unix seconds."""
 
-    def __init__(
-        self,
-        provisioning: Provisioning,
-        sweep: Sweep,
-        queue: Queue,
-        *,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._provisioning = provisioning
-        self._sweep = sweep
-        self._queue = queue
-        self._clock = clock
+    provisioning: Provisioning
+    sweep: Sweep
+    queue: Queue
+    clock: Callable[[], float] = time.time
 
     def work(self, records: list[dict[str, Any]], *, seconds: float) -> dict[str, Any]:
         """Return the partial batch response to SQS records, within so many seconds.
 
         Each message has its share of the time that is left, so that none starves the others.
         """
-        end = self._clock() + seconds - SETTLE_SECONDS
+        end = self.clock() + seconds - SETTLE_SECONDS
         failed = []
         for done, record in enumerate(records):
-            share = (end - self._clock()) / (len(records) - done)
-            if not self._survives(record, self._clock() + share):
+            share = (end - self.clock()) / (len(records) - done)
+            if not self._survives(record, self.clock() + share):
                 failed.append({"itemIdentifier": record["messageId"]})
         return {"batchItemFailures": failed}
 
@@ -83,22 +76,22 @@ class Worker:
     def _take(self, message: object, deadline: float) -> None:
         match message:
             case {"task": "sweep"}:
-                self._sweep.run(deadline=deadline)
+                self.sweep.run(deadline=deadline)
             case {"task": "due", "user_id": str(user_id), "server_id": str(server_id)}:
-                self._provisioning.finish(user_id, server_id, deadline=deadline)
+                self.provisioning.finish(user_id, server_id, deadline=deadline)
             case {"task": "backfill", "server_id": str(server_id)}:
-                self._sweep.backfill(server_id, deadline=deadline)
+                self.sweep.backfill(server_id, deadline=deadline)
             case {"task": "recent", "cursor": str(cursor), "floor": int(floor), "until": int(til)}:
-                self._sweep.read_recent(cursor, floor=floor, until=til, deadline=deadline)
+                self.sweep.read_recent(cursor, floor=floor, until=til, deadline=deadline)
             case {"detail": dict(detail)}:
                 count(Metric.EVENT_RECEIVED)
-                self._provisioning.take(read(detail), deadline=deadline)
+                self.provisioning.take(read(detail), deadline=deadline)
             case _:
                 raise NotAnEnvelope("neither a task nor an event of the bus")
 
     def _postpone(self, record: Mapping[str, Any], seconds: int) -> None:
         try:
-            self._queue.postpone(record["receiptHandle"], seconds)
+            self.queue.postpone(record["receiptHandle"], seconds)
         except Exception:  # noqa: BLE001 - it then comes back after the queue's own time
             logger.exception("the message could not be postponed")
 
@@ -110,8 +103,12 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str,
     return _door().work(event["Records"], seconds=context.get_remaining_time_in_millis() / 1000)
 
 
+@cache
 def _door() -> Worker:
-    return Worker(bootstrap.provisioning(), bootstrap.sweep(), bootstrap.queue())
+    at = bootstrap.rooms()
+    queue = Queue(client("sqs"), at.settings.queue_url)
+    sweep = Sweep(at.bookmarks, at.composio, at.catalog, at.provisioning, queue)
+    return Worker(at.provisioning, sweep, queue)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # the init phase: a wrong setting is told at start

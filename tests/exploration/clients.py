@@ -59,16 +59,10 @@ class DynamoDB(Client):
         name = request.get("IndexName") or next(iter(_values(request)))
         return self._call("dynamodb read", f"query {name}", partial(self._run, "query", request))
 
-    def put_item(self, **request: Any) -> Any:
-        """PutItem."""
-        return self._write("put_item", request, request["Item"])
-
     def update_item(self, **request: Any) -> Any:
         """UpdateItem."""
-        return self._write("update_item", request, request["Key"])
-
-    def _write(self, method: str, request: Any, key: Any) -> Any:
-        name = f"{request.get('UpdateExpression', 'PUT')[:24]} of {key['sk']['S']}"
+        method, key = "update_item", request["Key"]
+        name = f"{request['UpdateExpression'][:24]} of {key['sk']['S']}"
 
         def twice() -> Any:
             with suppress(ClientError):
@@ -172,7 +166,7 @@ class Http(httpx.Client):
 
     def request(self, method: str, url: Any, **given: Any) -> httpx.Response:
         """Send a request."""
-        query, body = json.dumps(given["params"]), json.dumps(given["json"])
+        query, body = (json.dumps(given.get(one)) for one in ("params", "json"))
         key, times = given["headers"]["x-api-key"], given["timeout"]
         return self._composio(_request(method, url, query, body, key, times.connect, times.read))
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import fields
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 from botocore.exceptions import ClientError
@@ -46,7 +47,7 @@ class Environment:
         self.ends = float("inf")
         self.begun = False
         self._build()
-        self._initial = [vars(one).copy() for one in self._remembering]
+        self._initial = [_held(one) for one in self._remembering]
 
     @property
     def state(self) -> "State":
@@ -89,7 +90,7 @@ class Environment:
     def memory(self) -> "Memory":
         """What has changed in memory since the environment began."""
         return tuple(
-            {name: value for name, value in vars(one).items() if value is not initial[name]}
+            {name: value for name, value in _held(one).items() if value is not initial[name]}
             for one, initial in zip(self._remembering, self._initial, strict=True)
         )
 
@@ -164,3 +165,7 @@ class Environment:
             case Fault.IGNORED if ignored:
                 return ignored()
         return effect()
+
+
+def _held(one: Any) -> dict[str, Any]:
+    return {field.name: getattr(one, field.name) for field in fields(one)}

@@ -73,7 +73,6 @@ def planted(mutant: Mutant) -> Iterator[None]:
 
 
 _TAKEN = '"attribute_not_exists(#pk) OR #due_at <= :now OR "'
-_WAITING = "due_in=again.due_in, missing=evidence.missing"
 
 MUTANTS = (
     Mutant(
@@ -111,7 +110,7 @@ MUTANTS = (
         Promise.FINISHES,
         "creation:Creation._take",
         'logger.exception("the claim is left to the sweep", server_id=server.id)',
-        "self._table.settle(user_id, server.id, Settlement(Status.WAITING), token=token, now=0)",
+        "self.table.settle(instance, Settlement(Status.WAITING), now=0)",
         "old accounts",
     ),
     Mutant(
@@ -124,10 +123,9 @@ MUTANTS = (
     Mutant(
         "ignore the lost answer",
         Promise.FINISHES,
-        "decisions:conclude",
-        "        case None | 408:\n            return again if Need.REPEAT in",
-        "        case None:\n            return Settlement(Status.FAILED)\n"
-        "        case 408:\n            return again if Need.REPEAT in",
+        "decisions:_need",
+        "status is None or status == 408 or status >= 500",
+        "status is not None and (status == 408 or status >= 500)",
     ),
     Mutant(
         "skip the watermark overlap",
@@ -142,7 +140,7 @@ MUTANTS = (
         Promise.FINISHES,
         "sweep:Sweep.read_recent",
         "    for page, account in",
-        "    self._bookmarks.advance(until)\n    for page, account in",
+        "    self.bookmarks.advance(until)\n    for page, account in",
         "a sweep after a long pause",
     ),
     Mutant(
@@ -188,8 +186,8 @@ MUTANTS = (
         "say 200 to a failed claim",
         Promise.FINISHES,
         "provisioning:Provisioning._provision",
-        "    return self._creation.take(user_id, server, facts, deadline=deadline)",
-        "    try:\n        return self._creation.take(user_id, server, facts, deadline=deadline)\n"
+        "    return self.creation.take(user_id, server, facts, deadline=deadline)",
+        "    try:\n        return self.creation.take(user_id, server, facts, deadline=deadline)\n"
         "    except Exception:\n        return Outcome(server.id, Status.CREATING)",
         "old accounts",
     ),
@@ -219,34 +217,34 @@ MUTANTS = (
     Mutant(
         "wait after 403 without a due time",
         Promise.FINISHES,
-        "decisions:_forbidden",
-        _WAITING,
-        _WAITING.replace("again.due_in", "None"),
+        "decisions:conclude",
+        "status=Status.WAITING, missing",
+        "status=Status.WAITING, due_in=None, missing",
         "old accounts, one expired",
     ),
     Mutant(
         "take 403 for success",
         Promise.TRUE,
-        "decisions:_forbidden",
-        "if Need.ACCOUNTS not in evidence.met:",
-        "if attempts:\n        return Settlement(Status.READY)\n"
-        "    if Need.ACCOUNTS not in evidence.met:",
+        "decisions:conclude",
+        "    need = _need(answer)\n",
+        "    if answer.status == 403:\n        return Settlement(Status.READY)\n"
+        "    need = _need(answer)\n",
         "expired before the last",
     ),
     Mutant(
         "claim without being due",
         Promise.FINISHES,
         "table:Table.claim",
-        "#due = :due,",
-        "#undue = :due,",
+        '"due": rows.DUE',
+        '"undue": rows.DUE',
         "old accounts",
     ),
     Mutant(
         "retry without being due",
         Promise.FINISHES,
         "rows:settlement_to_row",
-        '"due": DUE if due else None',
-        '"due": DUE if due and False else None',
+        '"due": None if settlement.due_in is None else DUE',
+        '"due": None',
         "old accounts",
     ),
     Mutant(
@@ -286,7 +284,7 @@ MUTANTS = (
         Promise.ONE_OUTCOME,
         "table:Table.claim",
         "#status IN (:waiting, {",
-        "#status <> :creating OR #status IN (:waiting, {",
+        "#status <> :status OR #status IN (:waiting, {",
         "expired and back, in order",
     ),
 )
