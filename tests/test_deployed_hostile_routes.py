@@ -1,5 +1,6 @@
 """The hostile requests of `tests/hostile.py`, over real HTTP to every route that is deployed."""
 
+import re
 import time
 from collections import Counter
 from urllib.parse import quote, urlencode
@@ -19,7 +20,7 @@ REQUESTS = 600
 def over_http(deployed: Deployed, generator: Generator) -> httpx.Request | None:
     """Return the next request as a client would send it; None where it cannot be HTTP."""
     event = generator.request().event
-    path = event["resource"].replace("{user_id}", quote(str(event["pathParameters"]), safe=""))
+    path = re.sub(r"{\w+}", quote(str(event["pathParameters"]), safe=""), event["resource"])
     query = urlencode(event["multiValueQueryStringParameters"] or {}, doseq=True, errors="replace")
     many = event["multiValueHeaders"] or {}
     try:

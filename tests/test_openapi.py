@@ -9,9 +9,8 @@ import httpx
 import pytest
 from openapi_spec_validator import validate
 
-from handler.instances import Status
 from local.sign import signed
-from tests.openapi import DOCUMENT, conforms, errors, resolved, routes
+from tests.openapi import DOCUMENT, PATH, about_users, conforms, errors, resolved, routes
 from tests.test_template import FUNCTIONS
 from tests.world import GMAIL, SECRET, SLACK, World, account, as_composio_has_it, refusal
 
@@ -75,10 +74,6 @@ def test_document_template_and_handler_have_the_same_routes(world: World) -> Non
     assert routes() == set(world.webhook.routes)
 
 
-def test_document_has_the_statuses_that_exist() -> None:
-    assert DOCUMENT["components"]["schemas"]["Status"]["enum"] == list(Status)
-
-
 def test_document_says_who_gets_in_as_the_template_does() -> None:
     for event in FUNCTIONS["WebhookFunction"]["Events"].values():
         route = event["Properties"]
@@ -119,15 +114,22 @@ def test_browsers_are_answered_as_the_document_says(world: World) -> None:
     assert ask(elsewhere, COME_BACK, query={"connected_account_id": "ca_made_up"}) == 303
 
 
+@pytest.mark.parametrize(("method", "path"), about_users())
+def test_each_route_about_a_user_tells_who_is_known_unknown_and_no_user(
+    world: World, method: str, path: str
+) -> None:
+    has(world, GMAIL)
+    world.see(account(GMAIL))
+    for user_id, status in (("user_1", 200), ("nobody", 404), ("", 400), ("%ff", 400)):
+        assert ask(world, (method, path), pathParameters=PATH | {"user_id": user_id}) == status
+
+
 def test_questions_about_users_are_answered_as_the_document_says(world: World) -> None:
     has(world, GMAIL)
     assert ask(world, REFRESH, **about("user_1")) == 200
     assert ask(world, SHOW, **about("user_1")) == 200
     tag = world.ask(*SHOW, **about("user_1"))["headers"]["etag"]
     assert ask(world, SHOW, **about("user_1"), multiValueHeaders={"If-None-Match": [tag]}) == 304
-    for route in (SHOW, REFRESH):
-        assert ask(world, route, **about("")) == 400
-        assert ask(world, route, **about("nobody")) == 404
 
 
 @pytest.mark.parametrize("status", [201, 422, 500])

@@ -31,6 +31,7 @@ from handler.webhook import Webhook
 from handler.worker import Worker
 from local.sign import signed
 from tests.fakes.dynamodb import FakeDynamoDB
+from tests.openapi import conforms, routes
 
 NOW = 1767225600.0
 SECRET = "whsec_invented_for_the_samples"
@@ -290,14 +291,17 @@ class World:
         self.now += seconds
 
     def ask(self, method: str, resource: str, **more: Any) -> dict[str, Any]:
-        """Send a request to a route, and return the proxy response; `query` is by name."""
+        """Ask a route; the answer is what the document says. `query` is by name."""
         query = {name: [value] for name, value in more.pop("query", {}).items()}
         event = {
             "httpMethod": method,
             "resource": resource,
             "multiValueQueryStringParameters": query or None,
         }
-        return self.webhook.answer(event | more, seconds=25)
+        answer = self.webhook.answer(event | more, seconds=25)
+        if (method, resource) in routes():
+            conforms(method, resource, answer)
+        return answer
 
     def deliver(self, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Send a proxy event as it is, and return the status and the body of the answer."""

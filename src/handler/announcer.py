@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from handler import rows
 from handler.clients import client
-from handler.instances import Status
+from handler.instances import STUCK, Status
 from handler.settings import Settings
 from handler.telemetry import SERVICE, Metric, count, logger, metrics
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_events import EventBridgeClient
 
-DETAIL_TYPES = {Status.READY: "MCP Instance Ready", Status.FAILED: "MCP Instance Failed"}
+DETAIL_TYPES = {Status.READY: "MCP Instance Ready", **dict.fromkeys(STUCK, "MCP Instance Failed")}
 BATCH = 10
 """PutEvents takes no more; the event source hands over no more, either."""
 

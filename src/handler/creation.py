@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from handler.composio import Composio
 from handler.decisions import LEASE_SECONDS, Evidence, Need, conclude, missing, without_a_call
-from handler.instances import Instance, Server, Settlement, Status
+from handler.instances import STUCK, Instance, Server, Settlement, Status
 from handler.table import Facts, Table
 from handler.telemetry import Metric, count, logger, took
 from handler.transport import CALL_SECONDS, Unavailable
@@ -129,8 +129,10 @@ class Creation:
 
 
 def _tell(instance: Instance, settlement: Settlement) -> None:
-    count(Metric[f"INSTANCE_{settlement.status.name}"])
-    logger.info(
+    stuck = settlement.status in STUCK
+    count(Metric.INSTANCE_FAILED if stuck else Metric[f"INSTANCE_{settlement.status.name}"])
+    tell = logger.error if stuck else logger.info
+    tell(
         "instance settled",
         server_id=instance.server_id,
         status=settlement.status,

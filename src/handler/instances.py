@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class Status(StrEnum):
-    """Status of an instance: the same word in table, log, metric, answer and README."""
+    """Status of an instance: the same word in table, log and answer."""
 
     WAITING = "waiting"
     CREATING = "creating"
@@ -17,6 +17,9 @@ class Status(StrEnum):
 
 STUCK = (Status.FAILED,)
 """Ends that need a person; news of the user, or an operator, has them tried again."""
+
+ENDED = (Status.READY, *STUCK)
+"""Without news, no claim can be had on these."""
 
 
 class Server(NamedTuple):

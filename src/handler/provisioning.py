@@ -13,12 +13,9 @@ from handler.composio import Composio
 from handler.creation import Creation, Outcome
 from handler.decisions import missing
 from handler.events import Account, AccountEvent, Ignored
-from handler.instances import Server, Status
+from handler.instances import ENDED, Server, Status
 from handler.table import Facts, Table
 from handler.telemetry import Metric, count, hashed, logger
-
-ENDED = frozenset({Status.READY, Status.FAILED})
-"""Without news, no claim can be had on these."""
 
 
 class Seen(NamedTuple):

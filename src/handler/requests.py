@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self
 
 from handler.signature import NotAuthentic
@@ -95,6 +95,10 @@ class Response(NamedTuple):
             "headers": {**SECURITY_HEADERS, "content-type": kind, **self.headers},
             "body": self.content if html else json.dumps(self.content, default=int),
         }
+
+
+type Routes = Mapping[tuple[str, str], Callable[[Request, float], Response]]
+"""What answers a method and a resource, given the Unix time to be back at."""
 
 
 def refusal(refused: Refused) -> Response:

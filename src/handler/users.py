@@ -16,7 +16,7 @@ from handler.decisions import missing
 from handler.events import MAX_USER_ID_BYTES, usable
 from handler.instances import Instance, Server, Status
 from handler.provisioning import Provisioning
-from handler.requests import Refused, Request, Response
+from handler.requests import Refused, Request, Response, Routes
 from handler.table import Facts, Table
 from handler.transport import Unavailable
 
@@ -29,6 +29,14 @@ class Users:
     catalog: Catalog
     composio: Composio
     provisioning: Provisioning
+
+    @property
+    def routes(self) -> Routes:
+        """What is answered here."""
+        return {
+            ("GET", "/users/{user_id}"): self.show,
+            ("POST", "/users/{user_id}/refresh"): self.refresh,
+        }
 
     def show(self, request: Request, _: float) -> Response:
         """Return accounts and instances: one DynamoDB query, the catalog is in memory.

@@ -4,8 +4,7 @@
 |---|---|
 | `POST /webhooks/composio` | what Composio signed |
 | `GET /oauth/callback` | anybody; the account is confirmed at Composio (`callback`) |
-| `GET /users/{user_id}` | IAM (`users`) |
-| `POST /users/{user_id}/refresh` | IAM (`users`) |
+| `/users/{user_id}`, and what is below it | IAM (`users`) |
 
 Every refusal is a `Refused` with its status; 503 says that nothing was stored: send it again.
 """
@@ -23,7 +22,7 @@ from handler.credentials import Credentials
 from handler.decisions import SETTLE_SECONDS
 from handler.events import NotAnEnvelope, parse
 from handler.provisioning import Provisioning
-from handler.requests import Refused, Request, Response, refusal
+from handler.requests import Refused, Request, Response, Routes, refusal
 from handler.signature import NotAuthentic, verify
 from handler.telemetry import Metric, count, logger, metrics
 from handler.users import Users
@@ -43,13 +42,12 @@ class Webhook:
     clock: Callable[[], float] = time.time
 
     @property
-    def routes(self) -> dict[tuple[str, str], Callable[[Request, float], Response]]:
-        """What answers a method and a resource."""
+    def routes(self) -> Routes:
+        """All that is answered."""
         return {
             ("POST", "/webhooks/composio"): self._deliver,
             ("GET", "/oauth/callback"): self.callback.come_back,
-            ("GET", "/users/{user_id}"): self.users.show,
-            ("POST", "/users/{user_id}/refresh"): self.users.refresh,
+            **self.users.routes,
         }
 
     def answer(self, event: Mapping[str, Any], *, seconds: float) -> dict[str, Any]:
