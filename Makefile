@@ -29,7 +29,7 @@ LIST_cli := cli/requirements.txt
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
-demo: tools-local+sam+emulator ## Deploy to this machine and watch a user's MCP instance being created
+demo: tools-local+sam+emulator ## Deploy to this machine and watch MCP server instances being created
 	@.tools/local/bin/python -m local.demo
 
 serve: tools-local+sam+emulator ## The same stack, and it stays up until Ctrl-C

@@ -47,7 +47,7 @@ def test_ci_pins_its_actions_and_may_only_read() -> None:
 def test_updates_look_at_every_locked_list_and_at_the_actions() -> None:
     updates = yaml.safe_load(Path(".github/dependabot.yml").read_text())["updates"]
     looked_at = {one["package-ecosystem"]: one for one in updates}
-    lists = {f"/{path.parts[0]}" for path in Path().glob("*/requirements*.txt")}
+    lists = {f"/{path.parent}" for path in Path().glob("[!.]*/**/requirements*.txt")}
 
     assert looked_at["github-actions"]["directory"] == "/"
     assert lists <= set(looked_at["pip"]["directories"])

@@ -331,6 +331,22 @@ def test_server_that_needs_less_completes_those_who_waited(world: World) -> None
     assert world.row()["status"] == "ready"
 
 
+def test_back_fill_of_a_server_that_requires_nothing_reads_nobody(world: World) -> None:
+    world.upstream.servers[SERVER] = []
+    world.upstream.accounts["ca_gmail"] = as_composio_has_it(account(GMAIL))
+    world.now += 300
+    world.tick()
+    world.upstream.requests.clear()
+    world.now += 60
+    world.tick()
+
+    assert {"task": "backfill", "server_id": SERVER} in world.sqs.sent
+    assert world.bookmarks.catalog().backfills == frozenset()
+    # Only the sweep's look at recent accounts, which asks for those of every auth config.
+    listed = [one for one in world.upstream.requests if "connected_accounts" in one.url.path]
+    assert len(listed) == 1
+
+
 def test_back_fill_that_died_goes_on_where_it_was(world: World) -> None:
     for number in range(10):
         connect(world, GMAIL, SLACK, user=f"user_{number}", created=NOW - 10**6)

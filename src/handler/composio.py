@@ -99,17 +99,19 @@ class Composio:
                 yield account
 
     def active_accounts(
-        self, cursor: str, *, auth_config_ids: Collection[str] = (), deadline: float
+        self, cursor: str, *, auth_config_ids: Collection[str] | None = None, deadline: float
     ) -> Iterator[tuple[str, ConnectedAccount]]:
         """Yield all users' active accounts, newest first, each with the cursor of its page.
 
         Args:
             cursor: Of the page to begin with; "" for the first.
-            auth_config_ids: Only accounts of these; of all where there are none.
-            deadline: The Unix time to be back at.
+            auth_config_ids: Only accounts of these; None for all.
+            deadline: As for every verb.
         """
         query = {"statuses": "ACTIVE", "order_by": "created_at", "order_direction": "desc"}
-        if auth_config_ids:
+        if auth_config_ids is not None:
+            if not auth_config_ids:  # Composio would take an empty filter for none
+                return iter(())
             query["auth_config_ids"] = ",".join(sorted(auth_config_ids))
         return self._accounts(deadline, cursor, **query)
 

@@ -1,7 +1,7 @@
 """Decides, and does nothing: who is complete, what an answer means, when to try again.
 
 Pure: values in, values out. `conclude` asks for more evidence instead of fetching it, so the
-whole table "Composio answers -> then" of the README can be read, and tested, in one place.
+whole table "what Composio answers -> then" can be read, and tested, in one place.
 """
 
 import math
