@@ -103,10 +103,8 @@ class Composio:
     ) -> Iterator[tuple[str, ConnectedAccount]]:
         """Yield all users' active accounts, newest first, each with the cursor of its page.
 
-        Args:
-            cursor: Of the page to begin with; "" for the first.
-            auth_config_ids: Only accounts of these; None for all.
-            deadline: As for every verb.
+        The cursor given is that of the page to begin with, "" for the first; with auth configs,
+        only accounts of these are yielded.
         """
         query = {"statuses": "ACTIVE", "order_by": "created_at", "order_direction": "desc"}
         if auth_config_ids is not None:

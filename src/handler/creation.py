@@ -40,11 +40,8 @@ class Creation:
     def take(self, user_id: str, server: Server, facts: Facts, *, deadline: float) -> Outcome:
         """Create the instance, unless it is there or another's; return what it is then.
 
-        Args:
-            user_id: The user.
-            server: The MCP server.
-            facts: The user's accounts as the table has them; corrected after a 403.
-            deadline: The Unix time to be back at.
+        `facts` are the user's accounts as the table has them, and are corrected there after a 403;
+        the deadline is the Unix time to be back at.
 
         Raises:
             Exception: DynamoDB did not take the claim.

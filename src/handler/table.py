@@ -93,8 +93,8 @@ class Table:
         for a time, is claimed early for news only.
 
         Args:
-            user_id: The user.
-            server: The MCP server, complete for this user.
+            user_id: A user for whom the server is complete.
+            server: The MCP server.
             token: Unique to this claim.
             now: Unix seconds.
             lease: Seconds that the claim holds.

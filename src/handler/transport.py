@@ -97,13 +97,8 @@ class Transport:
     def send(self, method: str, path: str, deadline: float, **content: Any) -> "httpx.Response":
         """Send, and send once more where the API key has changed since it was fetched.
 
-        Nothing can have come of a call that was not authorised, so that repeats no create.
-
-        Args:
-            method: `GET` or `POST`, for example.
-            path: Below the base URL.
-            deadline: The Unix time to be back at.
-            content: What httpx takes besides: `params`, `json`.
+        Nothing can have come of a call that was not authorised, so that repeats no create. The path
+        is below the base URL, the deadline a Unix time; `content` is httpx's `params` or `json`.
 
         Raises:
             Unavailable: No answer came, or there was no time to wait for one.
