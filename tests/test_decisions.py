@@ -15,8 +15,9 @@ from handler.decisions import (
     conclude,
     delay,
     missing,
+    without_a_call,
 )
-from handler.instances import STUCK, Answer, Instance, Problem, Settlement, Status
+from handler.instances import STUCK, Answer, Instance, Problem, Server, Settlement, Status
 
 RECORD = {"id": "rec_1", "instance_id": "user_1"}
 FOUND = {"id": "rec_2", "instance_id": "user_1"}
@@ -200,6 +201,17 @@ def test_conclusion_is_reached_with_each_need_met_at_most_once(
     assert (step.status is Status.WAITING) is bool(step.missing)
     assert (step.status is Status.READY) is (step.problem is None)
     assert step.status is not Status.CREATING
+
+
+def test_composio_is_asked_only_about_a_server_that_is_there_and_a_user_who_is_complete() -> None:
+    server = Server("srv", frozenset({"ac_mail"}))
+    gone = without_a_call(server._replace(gone=True), {"ac_mail"}, FIRST, jitter=1)
+    lacking = without_a_call(server, set(), FIRST, jitter=1)
+
+    assert without_a_call(server, {"ac_mail", "ac_chat"}, FIRST, jitter=1) is None
+    assert gone
+    assert gone.status in STUCK
+    assert lacking == Settlement(Status.WAITING, SOON, missing=frozenset({"ac_mail"}))
 
 
 def test_what_is_missing_is_required_and_not_active() -> None:

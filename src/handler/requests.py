@@ -62,7 +62,7 @@ class Request(NamedTuple):
             Refused: They are more than 256 KB.
             NotAuthentic: They cannot be read, and so were not signed.
         """
-        # No longer than what could be read; base64 and UTF-8 only add to it.
+        # What is longer than this is too large however it is read.
         if len(self.text) <= LARGEST_BODY * (4 / 3 if self.encoded else 1) + 4:
             try:
                 text = self.text.encode()
