@@ -205,10 +205,10 @@ def test_conclusion_is_reached_with_each_need_met_at_most_once(
 
 def test_composio_is_asked_only_about_a_server_that_is_there_and_a_user_who_is_complete() -> None:
     server = Server("srv", frozenset({"ac_mail"}))
-    gone = without_a_call(server._replace(gone=True), {"ac_mail"}, FIRST, jitter=1)
-    lacking = without_a_call(server, set(), FIRST, jitter=1)
+    gone = without_a_call(server._replace(gone=True), {"ac_mail"}, FIRST, jitter=JITTER)
+    lacking = without_a_call(server, set(), FIRST, jitter=JITTER)
 
-    assert without_a_call(server, {"ac_mail", "ac_chat"}, FIRST, jitter=1) is None
+    assert without_a_call(server, {"ac_mail", "ac_chat"}, FIRST, jitter=JITTER) is None
     assert gone
     assert gone.status in STUCK
     assert lacking == Settlement(Status.WAITING, SOON, missing=frozenset({"ac_mail"}))
