@@ -1,5 +1,6 @@
 """What the tests share: a clock that stands still, a Secrets Manager, and what was told."""
 
+import gc
 import io
 import json
 import logging
@@ -147,6 +148,11 @@ _FIGURES = pytest.StashKey[list[str]]()
 def figures(pytestconfig: pytest.Config) -> list[str]:
     """Return where to put what was measured; the summary at the end shows it."""
     return pytestconfig.stash.setdefault(_FIGURES, [])
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what was imported: it stays to the end in any case."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
