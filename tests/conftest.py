@@ -26,6 +26,7 @@ from tests.deployed_fixtures import (
 )
 from tests.exploration import report
 from tests.told import told
+from tests.world import World
 
 __all__ = [
     "aside",
@@ -108,6 +109,15 @@ class Log:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def world() -> World:
+    """A handler that knows the catalog already; what that took is not counted."""
+    world = World()
+    world.catalog.sync(deadline=world.now + 20)
+    world.trips()
+    return world
 
 
 @pytest.fixture

@@ -23,14 +23,6 @@ from tests.world import (
 )
 
 
-@pytest.fixture
-def world() -> World:
-    world = World()
-    world.catalog.sync(deadline=world.now + 20)
-    world.trips()
-    return world
-
-
 def complete(world: World) -> dict[str, str]:
     world.see(account(GMAIL))
     return world.see(account(SLACK))
