@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import settings
 
@@ -25,7 +26,6 @@ from tests.deployed_fixtures import (
     tidy,
 )
 from tests.exploration import report
-from tests.told import told
 from tests.world import World
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "standing_finishing",
     "standing_operated",
     "tidy",
-    "told",
 ]
 
 settings.register_profile("house", deadline=None)
@@ -104,6 +103,15 @@ class Log:
     def lines(self) -> list[dict[str, Any]]:
         """Each line, read."""
         return [json.loads(line) for line in self.text.splitlines()]
+
+
+class Killed(BaseException):
+    """The process is gone; a BaseException, so that nothing in the handler catches it."""
+
+
+def die(_: httpx.Request) -> httpx.Response:
+    """Answer no more: the handler is killed during this call."""
+    raise Killed
 
 
 @pytest.fixture
