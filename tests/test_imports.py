@@ -93,9 +93,10 @@ def test_each_library_is_known_to_its_own_room_only(library: str) -> None:
     assert users == SPEAKERS[library]
 
 
-@pytest.mark.parametrize("room", sorted(ROOMS))
-def test_what_runs_on_lambda_knows_no_tool_beside_it(room: str) -> None:
-    assert not {name.split(".")[0] for name in ROOMS[room]} & {"cli", "local", "tests"}
+def test_what_runs_on_lambda_knows_no_tool_beside_it() -> None:
+    known = {(room, name.split(".")[0]) for room, names in ROOMS.items() for name in names}
+
+    assert [one for one in sorted(known) if one[1] in {"cli", "local", "tests"}] == []
 
 
 @pytest.mark.parametrize(
