@@ -64,12 +64,9 @@ def lines() -> Iterator[Lines]:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World()
-    world.catalog.sync(deadline=world.now + 20)
+def world(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     world.upstream.accounts[VICTIM] = as_composio_has_it(account(GMAIL, id=VICTIM, user="victim"))
     monkeypatch.setattr(webhook, "_door", lambda: world.webhook)
-    world.trips()
     return world
 
 
