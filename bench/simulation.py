@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from typing import NamedTuple
 
 from handler.decisions import delay
 from handler.sweep import MOST_QUEUED, OVERLAP_SECONDS
@@ -58,8 +59,7 @@ class Outcome:
     """The waits of those whom the first call did not make ready."""
 
 
-@dataclass(order=True)
-class Case:
+class Case(NamedTuple):
     """A unit of users whose instance is to be tried again; times are in seconds."""
 
     due: float
@@ -104,12 +104,11 @@ def simulate(scenario: Scenario) -> Outcome:
             queue.append(heapq.heappop(due))
         moments = [start + luck.uniform(0, 60) for _ in range(arrived)]
         fresh = [Case(at, next(numbers), at, 0) for at in moments]
-        taken = [queue.popleft() for _ in range(min(len(queue), _worked(scenario, out=out)))]
-        for place, case in enumerate(taken):
-            case.due = start + 60 * place / len(taken)
+        taken = min(len(queue), _worked(scenario, out=out))
+        again = [queue.popleft()._replace(due=start + 60 * n / taken) for n in range(taken)]
         allowed = int(scenario.calls_a_minute - looking_back(arrived)[1]) // UNIT
         ready = refused = 0
-        for case in sorted([*fresh, *taken]):
+        for case in sorted([*fresh, *again]):
             if not out and ready < allowed:
                 ready += 1
                 wait = case.due - case.connected + DIRECT_SECONDS

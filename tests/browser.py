@@ -9,16 +9,15 @@ import shutil
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
 
 INSTALL_SECONDS = 300
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # It may reach this machine, and looks up nobody else.
-_HOMEBOUND = [
+HOMEBOUND = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--disable-quic",
     "--disable-gpu",
@@ -29,25 +28,14 @@ class NoBrowser(UserWarning):
     """The tests in a browser did not run."""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start a browser without a screen; it is gone when the module is done."""
-    with sync_playwright() as playwright:
-        program = _program(playwright)
-        if program is None:
-            _do_without()
-        with playwright.chromium.launch(executable_path=program, args=_HOMEBOUND) as browser:
-            yield browser
-
-
-def _program(playwright: Playwright) -> str | None:
-    own = Path(playwright.chromium.executable_path)
+def program(own: Path) -> str:
+    """Return the browser to start; `own` is where Playwright's would be."""
     if found := _installed(own):
         return found
     for install in (_debians(), [sys.executable, "-m", "playwright", "install", "chromium"]):
         if install and _ran(install) and (found := _installed(own)):
             return found
-    return None
+    return _do_without()
 
 
 def _installed(own: Path) -> str | None:
@@ -88,7 +76,7 @@ def _ran(command: list[str]) -> bool:
     return done.returncode == 0
 
 
-def _do_without() -> None:
+def _do_without() -> NoReturn:
     why = (
         "no Chromium is installed, Debian's package cannot be installed, "
         "and Playwright could not fetch its own: nothing was tried in a browser"

@@ -1,11 +1,13 @@
 """What the tests share: a clock that stands still, a Secrets Manager, and what was told."""
 
+import gc
 import io
 import json
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import settings
 
@@ -24,7 +26,7 @@ from tests.deployed_fixtures import (
     tidy,
 )
 from tests.exploration import report
-from tests.told import told
+from tests.world import World
 
 __all__ = [
     "aside",
@@ -38,7 +40,6 @@ __all__ = [
     "standing_finishing",
     "standing_operated",
     "tidy",
-    "told",
 ]
 
 settings.register_profile("house", deadline=None)
@@ -104,9 +105,27 @@ class Log:
         return [json.loads(line) for line in self.text.splitlines()]
 
 
+class Killed(BaseException):
+    """The process is gone; a BaseException, so that nothing in the handler catches it."""
+
+
+def die(_: httpx.Request) -> httpx.Response:
+    """Answer no more: the handler is killed during this call."""
+    raise Killed
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def world() -> World:
+    """A handler that knows the catalog already; what that took is not counted."""
+    world = World()
+    world.catalog.sync(deadline=world.now + 20)
+    world.trips()
+    return world
 
 
 @pytest.fixture
@@ -147,6 +166,11 @@ _FIGURES = pytest.StashKey[list[str]]()
 def figures(pytestconfig: pytest.Config) -> list[str]:
     """Return where to put what was measured; the summary at the end shows it."""
     return pytestconfig.stash.setdefault(_FIGURES, [])
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what was imported: it stays to the end in any case."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

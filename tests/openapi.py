@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from openapi_schema_validator import OAS31Validator
 
-DOCUMENT: dict[str, Any] = yaml.safe_load(Path("docs/openapi.yaml").read_text())
+DOCUMENT: dict[str, Any] = yaml.load(Path("docs/openapi.yaml").read_text(), yaml.CSafeLoader)
 
 
 PATH = {"user_id": "user_1", "server_id": "srv_demo"}

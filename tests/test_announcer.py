@@ -1,7 +1,6 @@
 """What is stored is told, and what is told is stored."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -10,7 +9,7 @@ from mypy_boto3_events import EventBridgeClient
 
 from handler.announcer import Announcer
 from handler.instances import ENDED
-from handler.telemetry import SERVICE, metrics
+from handler.telemetry import SERVICE
 from tests.world import GMAIL, SERVER, SLACK, World, account, refusal
 
 
@@ -33,9 +32,8 @@ class FakeBus:
 
 
 @pytest.fixture
-def bus() -> Iterator[FakeBus]:
-    yield FakeBus()
-    metrics.clear_metrics()
+def bus() -> FakeBus:
+    return FakeBus()
 
 
 def records(world: World) -> list[dict[str, Any]]:

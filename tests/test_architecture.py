@@ -7,6 +7,7 @@ import json
 import re
 import tokenize
 import tomllib
+import traceback
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
@@ -68,7 +69,8 @@ def on_the_way(effect: Callable[..., Any], seen: list[list[str]]) -> Callable[..
     """Note the rooms between the door and the effect, each time that it happens."""
 
     def noted(*args: Any, **named: Any) -> Any:
-        files = [Path(frame.filename) for frame in inspect.stack(0)]
+        frames = traceback.walk_stack(inspect.currentframe())
+        files = [Path(frame.f_code.co_filename) for frame, _ in frames]
         rooms = [file.stem for file in reversed(files) if file.parent.name == "handler"]
         seen.append([room for room, _ in groupby(rooms)])
         return effect(*args, **named)

@@ -86,30 +86,37 @@ def openssl_hash(certificate: str) -> str:
     return f"{found.subject_name_hash():08x}"
 
 
-def test_every_authority_of_the_bundle_is_where_openssl_looks_for_it(tmp_path: Path) -> None:
-    bundle = Path(certifi.where())
-    found = authorities.certificates(bundle.read_text())
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """Return a folder with the authorities of the package, and how many it should have."""
+    folder = tmp_path_factory.mktemp("bundle") / "authorities"
+    return folder, authorities.write(Path(certifi.where()), folder)
 
-    assert authorities.write(bundle, tmp_path / "authorities") == len(found) > 100
-    assert len(list((tmp_path / "authorities").iterdir())) == len(found)
+
+def test_every_authority_of_the_bundle_is_where_openssl_looks_for_it(
+    bundle: tuple[Path, int],
+) -> None:
+    folder, written = bundle
+    found = authorities.certificates(Path(certifi.where()).read_text())
+
+    assert written == len(found) > 100
+    assert len(list(folder.iterdir())) == len(found)
     for certificate in found:
-        name = openssl_hash(certificate)
-        there = (tmp_path / "authorities").glob(f"{name}.?")
+        there = folder.glob(f"{openssl_hash(certificate)}.?")
         assert certificate in [path.read_text() for path in there]
 
 
 @pytest.mark.parametrize("name", ODD_NAMES.values(), ids=list(ODD_NAMES))
 def test_odd_names_are_found_too_and_what_is_not_there_is_not_trusted(
-    tmp_path: Path, name: x509.Name
+    bundle: tuple[Path, int], tmp_path: Path, name: x509.Name
 ) -> None:
     authority = made(tmp_path, name)
     authorities.write(authority, tmp_path / "with")
-    authorities.write(Path(certifi.where()), tmp_path / "without")
 
     shake_hands(tmp_path / "with", authority)
 
     with pytest.raises(ssl.SSLCertVerificationError):
-        shake_hands(tmp_path / "without", authority)
+        shake_hands(bundle[0], authority)
 
 
 def test_two_authorities_of_one_name_stand_side_by_side(tmp_path: Path) -> None:

@@ -13,14 +13,6 @@ from handler import page
 from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it
 
 
-@pytest.fixture
-def world() -> World:
-    world = World()
-    world.catalog.sync(deadline=world.now + 20)
-    world.upstream.requests.clear()
-    return world
-
-
 def has(world: World, auth_config: str, status: str = "ACTIVE", user: str = "user_1") -> str:
     fact = account(auth_config, id=f"ca_{user}_{auth_config}", status=status, user=user)
     world.upstream.accounts[fact.id] = as_composio_has_it(fact)

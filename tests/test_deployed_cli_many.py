@@ -16,7 +16,6 @@ from handler import rows
 from handler.instances import Status
 from tests.deployed import GMAIL, SERVER, SLACK
 from tests.deployed_cli import Operator
-from tests.told import Told
 from tests.world import account
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -97,7 +96,7 @@ def many(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]
 
 
 def test_ten_thousand_users_are_looked_at_in_a_moment(
-    many: Stack, operator: Operator, told: Told
+    many: Stack, operator: Operator, figures: list[str]
 ) -> None:
     took: dict[str, float] = {}
 
@@ -114,12 +113,14 @@ def test_ten_thousand_users_are_looked_at_in_a_moment(
     wanted = {one.value: 0 for one in Status} | {"ready": USERS - 1000, **STATUSES}
     assert watched["statuses"] == wanted
 
-    told("provisioner, 10,000 users: " + ", ".join(f"{n} {s:.2f} s" for n, s in took.items()))
+    figures.append(
+        "provisioner, 10,000 users: " + ", ".join(f"{n} {s:.2f} s" for n, s in took.items())
+    )
     # Side by side: what is due is found by its index, and what has failed is all that is carried.
     assert took["retrying"] < took["failed"]
     assert len(list(survey._scan(many, survey._stored(frozenset({Status.FAILED}))))) == 300
     ours, theirs = page_read(many.dynamodb), page_read(operator.at.dynamodb)
-    told(f"provisioner, CPU for 1 MB: {ours:.2f} s, by botocore's parser {theirs:.2f} s")
+    figures.append(f"provisioner, CPU for 1 MB: {ours:.2f} s, by botocore's parser {theirs:.2f} s")
     assert ours < theirs / 2
 
 

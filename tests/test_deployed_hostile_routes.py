@@ -10,7 +10,6 @@ import pytest
 
 from tests.deployed import Deployed
 from tests.hostile import CANARY, Generator
-from tests.told import Told
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -40,7 +39,7 @@ def over_http(deployed: Deployed, generator: Generator) -> httpx.Request | None:
 
 
 def test_hostile_requests_over_http_break_nothing_and_write_nothing(
-    deployed: Deployed, told: Told
+    deployed: Deployed, figures: list[str]
 ) -> None:
     generator = Generator(seed=7, now=time.time(), signs=False)
     before, since, counted = deployed.scan(), time.time(), Counter[int]()
@@ -61,4 +60,4 @@ def test_hostile_requests_over_http_break_nothing_and_write_nothing(
     log = deployed.log(since)
     assert [one for one in (deployed.api_key, *deployed.secrets, CANARY) if one in log] == []
     answers = ", ".join(f"{number} x {status}" for status, number in sorted(counted.items()))
-    told(f"{counted.total()} hostile requests over HTTP: {answers}")
+    figures.append(f"{counted.total()} hostile requests over HTTP: {answers}")

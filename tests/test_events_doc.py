@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ BLOCKS = [json.loads(block) for block in re.findall(r"```json\n(.+?)```", DOC, r
 (IN_PATTERN, OUT_PATTERN), SAMPLES = BLOCKS[:2], BLOCKS[2:]
 
 
+@cache
 def schema_of(name: str) -> Draft202012Validator:
     schema = json.loads(SCHEMAS[name].read_text())
     Draft202012Validator.check_schema(schema)

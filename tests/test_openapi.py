@@ -21,13 +21,6 @@ REFRESH = ("POST", "/users/{user_id}/refresh")
 CONNECTED = json.loads(Path("events/connected.json").read_text())
 
 
-@pytest.fixture
-def world() -> World:
-    world = World()
-    world.catalog.sync(deadline=world.now + 20)
-    return world
-
-
 def ask(world: World, route: tuple[str, str], **more: Any) -> int:
     """Ask, hold the answer to the document, and return its status."""
     answer = world.ask(*route, **more)

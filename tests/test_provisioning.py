@@ -10,7 +10,7 @@ from handler.creation import MEMORY_SECONDS
 from handler.decisions import LEASE_SECONDS
 from handler.events import AccountEvent
 from handler.instances import Status
-from tests.conftest import Figured
+from tests.conftest import Figured, Killed, die
 from tests.world import (
     GMAIL,
     NOW,
@@ -21,14 +21,6 @@ from tests.world import (
     as_composio_has_it,
     refusal,
 )
-
-
-@pytest.fixture
-def world() -> World:
-    world = World()
-    world.catalog.sync(deadline=world.now + 20)
-    world.trips()
-    return world
 
 
 def complete(world: World) -> dict[str, str]:
@@ -364,12 +356,6 @@ def test_failed_instance_is_tried_again_for_news_but_not_for_a_repetition(world:
 
 
 def test_claim_of_the_dead_is_left_alone_until_its_lease_ends(world: World) -> None:
-    class Killed(BaseException):
-        pass
-
-    def die(_: httpx.Request) -> httpx.Response:
-        raise Killed
-
     world.upstream.script.append(die)
     with pytest.raises(Killed):
         complete(world)

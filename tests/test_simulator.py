@@ -408,6 +408,7 @@ def test_thousands_of_users_are_seeded_in_a_moment(simulator: Simulator, api: ht
     assert time.monotonic() - started < 2
 
 
+@pytest.mark.slow  # two processes, each a second of a core: as much as a tenth of the fast tests
 def test_it_stops_at_once_with_a_call_under_way() -> None:
     with ThreadPoolExecutor(2) as pool:
         codes = list(pool.map(stopped_by, [signal.SIGTERM, signal.SIGINT]))

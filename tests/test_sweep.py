@@ -8,7 +8,7 @@ from handler.decisions import LEASE_SECONDS
 from handler.instances import STUCK, Server
 from handler.sweep import MOST_QUEUED, OVERLAP_SECONDS
 from handler.telemetry import metrics
-from tests.conftest import Figured
+from tests.conftest import Figured, Killed, die
 from tests.world import GMAIL, NOW, SERVER, SLACK, World, account, as_composio_has_it, refusal
 
 
@@ -194,12 +194,6 @@ def test_due_instance_is_finished_without_an_event(world: World) -> None:
 
 
 def test_claim_of_the_dead_is_finished_without_an_event(world: World) -> None:
-    class Killed(BaseException):
-        pass
-
-    def die(_: httpx.Request) -> httpx.Response:
-        raise Killed
-
     world.upstream.script.append(die)
     world.see(account(GMAIL))
     with pytest.raises(Killed):
@@ -354,12 +348,6 @@ def test_back_fill_that_died_goes_on_where_it_was(world: World) -> None:
         world.catalog.server(SERVER, deadline=world.now + 20), backfill_at=0
     )
     world.upstream.page = 2
-
-    class Killed(BaseException):
-        pass
-
-    def die(_: httpx.Request) -> httpx.Response:
-        raise Killed
 
     world.upstream.script.append(die)
     with pytest.raises(Killed):

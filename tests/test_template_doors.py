@@ -16,8 +16,6 @@ from tests.test_template import FUNCTIONS, GLOBAL, RESOURCES, TEMPLATE
 API: dict[str, Any] = RESOURCES["Api"]["Properties"]
 STAGE, *ROUTES = API["MethodSettings"]
 EVENTS: dict[str, Any] = FUNCTIONS["WebhookFunction"]["Events"]
-COMPOSIO_PER_MINUTE = 2000
-"""Composio's limit of its smallest plan (docs.composio.dev, "Rate limits")."""
 
 
 def path(setting: dict[str, Any]) -> str:

@@ -10,14 +10,6 @@ import pytest
 from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it, refusal
 
 
-@pytest.fixture
-def world() -> World:
-    world = World()
-    world.catalog.sync(deadline=world.now + 20)
-    world.trips()
-    return world
-
-
 def show(world: World, user_id: str = "user_1", **more: Any) -> dict[str, Any]:
     return world.ask("GET", "/users/{user_id}", pathParameters={"user_id": user_id}, **more)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from handler.decisions import SETTLE_SECONDS
-from handler.telemetry import NAMESPACE, Metric, metrics
+from handler.telemetry import NAMESPACE, Metric
 from tests.day import Day, Figure, fields, lived
 from tests.test_template import FUNCTIONS, GLOBAL, RESOURCES, TEMPLATE, of_type
 
@@ -69,7 +69,6 @@ def test_service_is_the_name_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert telemetry["metrics"].serialize_metric_set()["service"] == "a-stack"
     assert telemetry["logger"].service == "a-stack"
-    metrics.clear_metrics()
 
 
 @pytest.mark.parametrize("name", sorted(ALARMS))

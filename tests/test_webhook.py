@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from handler import webhook
 from handler.requests import LARGEST_BODY
-from handler.telemetry import NAMESPACE, Metric, logger, metrics
+from handler.telemetry import NAMESPACE, Metric, logger
 from tests.invocation import Context
 from tests.world import GMAIL, NOW, SECRET, SERVER, SLACK, World, account, as_composio_has_it
 
@@ -26,7 +26,6 @@ SAMPLES = {
 @pytest.fixture
 def world() -> Iterator[World]:
     yield World()
-    metrics.clear_metrics()
     logger.remove_keys(["correlation_id", "account_id"])
 
 

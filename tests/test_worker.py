@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from handler.telemetry import metrics
 from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it
 
 BUS_EVENT = json.loads(Path("events/bus.json").read_text())
@@ -15,7 +14,6 @@ BUS_EVENT = json.loads(Path("events/bus.json").read_text())
 
 @pytest.fixture
 def world() -> World:
-    metrics.clear_metrics()
     return World()
 
 

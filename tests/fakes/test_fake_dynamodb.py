@@ -1,16 +1,13 @@
 """What the fake has beyond the client that it stands for."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.fakes.contract import KEY, Item, faked, items, m, n, refused, s
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.fakes.schema import INDEX, KEYS, TYPES
-
-TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+from tests.test_template import RESOURCES
 
 
 @pytest.fixture
@@ -27,20 +24,8 @@ def _get(fake: FakeDynamoDB) -> Item | None:
     return None if item is None else dict(item)
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads a template, without CloudFormation's functions."""
-
-
-def _nothing(*_: object) -> None:
-    """What a function of CloudFormation is worth here."""
-
-
-_Loader.add_multi_constructor("!", _nothing)
-
-
 def test_the_fake_has_the_keys_of_the_template() -> None:
-    template = yaml.load(TEMPLATE.read_text(), _Loader)  # noqa: S506 - a SafeLoader
-    table = template["Resources"]["Table"]["Properties"]
+    table = RESOURCES["Table"]["Properties"]
     [index] = table["GlobalSecondaryIndexes"]
 
     def names(schema: list[dict[str, str]]) -> tuple[str, ...]:

@@ -10,13 +10,19 @@ from typing import Any, Literal
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from handler import page as pages
-from tests.browser import INSTALL_SECONDS, browser
+from tests.browser import HOMEBOUND, INSTALL_SECONDS, program
 from tests.deployed import GMAIL, SLACK, Deployed, someone
-
-__all__ = ["browser"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * INSTALL_SECONDS)]
 
@@ -34,6 +40,15 @@ KINDS = {
     "stuck": pages.stuck(),
     "invalid": pages.invalid(),
 }
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start a browser without a screen; it is gone when the module is done."""
+    with sync_playwright() as playwright:
+        found = program(Path(playwright.chromium.executable_path))
+        with playwright.chromium.launch(executable_path=found, args=HOMEBOUND) as browser:
+            yield browser
 
 
 @contextlib.contextmanager
