@@ -74,18 +74,6 @@ def _warm(happened: Sequence[Happened]) -> Result:
     }
 
 
-def first(scene: Scene, cast_: Cast, rounds: int) -> Result:
-    """Return the processor milliseconds of a completing event that is an environment's first."""
-    found: dict[str, list[float]] = {one.name: [] for one in cast_.subjects}
-    for _ in range(rounds):
-        for one in cast_.subjects:
-            scene.begin(one, 1)
-            with scene.start(one) as function:
-                event = story.event("completing", "completing0", queued=one.queued)
-                found[one.name].append(function.send(event)[0] * 1e3)
-    return {name: median(all_) for name, all_ in found.items()}
-
-
 def instructions(scene: Scene, cast_: Cast, number: int, say: Progress) -> Result:
     """Return what valgrind counts, in millions of instructions."""
     empty = measure.counted(scene, cast_.empty, number)

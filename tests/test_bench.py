@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import figures
+from bench import figures, run
 from bench.targets import RATIOS
 from tests.world import GMAIL, SLACK, World, account
 
@@ -11,6 +11,32 @@ def test_page_says_what_was_measured() -> None:
     page = figures.PAGE.read_text()
 
     assert figures.rendered(page, figures.newest()) == page
+
+
+def test_a_peer_that_was_left_out_is_in_no_table() -> None:
+    result = figures.newest()
+    for name in ("starts", "starts_without_bytecode", "events", "races", "instructions"):
+        result[name].pop("powertools")
+    result["ratios"] = run.ratios(result["instructions"])
+    lines = [line for table in figures.tables(result).values() for line in table]
+
+    assert len(result["ratios"]) == len([one for one in RATIOS if "powertools" not in one])
+    assert not [line for line in lines if "powertools" in line]
+
+
+def test_without_valgrind_the_tables_have_what_is_left() -> None:
+    result = figures.newest()
+    whole = {name: list(lines) for name, lines in figures.tables(result).items()}
+    del result["instructions"], result["ratios"]
+    for row in (row for rows in result["growth"].values() for row in rows):
+        row["instructions"] = None
+    left = {name: list(lines) for name, lines in figures.tables(result).items()}
+
+    assert left["ratios"] == whole["ratios"][:2]
+    for name in ("starts", "events", "growth"):
+        assert [line.count("|") for line in left[name]] == [line.count("|") for line in whole[name]]
+        assert left[name][:2] == whole[name][:2]
+    assert left["load"] == whole["load"]
 
 
 def test_a_page_without_a_place_for_a_table_is_refused() -> None:
