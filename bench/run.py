@@ -1,5 +1,6 @@
 """One run of the bench: every subject beside every other, on one machine, at one time."""
 
+import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ def cast(ours: Path, folder: Path, say: Progress) -> Cast:
     for name, module in (("powertools", "powertools"), ("composio", "composio_sdk")):
         try:
             made = packages.peer(folder / name, PEERS / f"requirements-{name}.txt")
-        except OSError as problem:
+        except subprocess.CalledProcessError as problem:
             say(f"{name} is left out: {problem}")
         else:
             subjects.append(Subject(name, module, (PEERS, made)))

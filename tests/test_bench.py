@@ -1,8 +1,10 @@
 """`docs/bench.md` says what the committed results say, and they hold what is held."""
 
+from pathlib import Path
+
 import pytest
 
-from bench import figures, run
+from bench import figures, packages, run
 from bench.targets import RATIOS
 from tests.world import GMAIL, SLACK, World, account
 
@@ -37,6 +39,23 @@ def test_without_valgrind_the_tables_have_what_is_left() -> None:
         assert [line.count("|") for line in left[name]] == [line.count("|") for line in whole[name]]
         assert left[name][:2] == whole[name][:2]
     assert left["load"] == whole["load"]
+
+
+def test_a_peer_that_cannot_be_had_is_said_and_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    monkeypatch.setattr(packages, "floor", lambda _: ours)
+    monkeypatch.setenv("UV", "false")
+    said: list[str] = []
+    cast = run.cast(ours, tmp_path, said.append)
+
+    assert [one.name for one in cast.subjects] == ["webhook", "worker", "bare"]
+    assert [line.split(":")[0] for line in said] == [
+        "powertools is left out",
+        "composio is left out",
+    ]
 
 
 def test_a_page_without_a_place_for_a_table_is_refused() -> None:
