@@ -113,7 +113,7 @@ class Scene:
         users: list[tuple[str, str]],
     ) -> None:
         concerned = [(kind, user) for kind, user in users if auth_config_id in story.HAVE[kind]]
-        story.enroll(self.composio, auth_config_id, [user for _, user in concerned])
+        story.connect(self.composio, auth_config_id, [user for _, user in concerned])
         for kind, user in concerned:
             if auth_config_id in story.TOLD[kind] or user == "first":
                 content = story.envelope(user, auth_config_id)
