@@ -18,9 +18,8 @@ from local.simulator.project import DEFAULT_API_KEY
 
 @dataclass(frozen=True)
 class Happened:
-    """What one event came to: its answer, processor seconds, calls to AWS and to Composio."""
+    """What one event came to: processor seconds, calls to AWS and to Composio."""
 
-    answer: Any
     cpu_seconds: float
     aws: tuple[Call, ...]
     composio: tuple[dict[str, Any], ...]
@@ -122,10 +121,10 @@ class Scene:
 
     def happen(self, function: Function, event: object) -> Happened:
         """Send an event, and say what it came to."""
-        seconds, answer = function.send(event)
+        seconds, _ = function.send(event)
         calls = self.composio.ledger()
         self.composio.clear_ledger()
-        return Happened(answer, seconds, tuple(self.aws.take()), tuple(calls))
+        return Happened(seconds, tuple(self.aws.take()), tuple(calls))
 
 
 @contextlib.contextmanager
