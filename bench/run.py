@@ -38,8 +38,8 @@ def cast(ours: Path, folder: Path, say: Progress) -> Cast:
     for name, module in (("powertools", "powertools"), ("composio", "composio_sdk")):
         try:
             made = packages.peer(folder / name, PEERS / f"requirements-{name}.txt")
-        except subprocess.CalledProcessError as problem:
-            say(f"{name} is left out: {problem}")
+        except subprocess.CalledProcessError:
+            say(f"{name} is left out: uv has said why")
         else:
             subjects.append(Subject(name, module, (PEERS, made)))
     return Cast(
