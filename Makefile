@@ -48,7 +48,7 @@ test-fast: tools-dev ## Run the tests that need no deployed stack
 prove: tools-dev+fuzz ## Explore far more histories than `make test` does, and spoil the handler
 	@PROVE=1 .tools/dev/bin/python -m pytest -m prove $(ARGS)
 
-bench: tools-dev+local+sam ## Measure starts and events beside the floor and what one would otherwise write
+bench: tools-dev+sam+emulator ## Measure starts and events beside the floor and what one would otherwise write
 	@UV="$(UV)" PYTHONPATH=src .tools/dev/bin/python -m bench $(ARGS)
 	@PYTHONPATH=src .tools/dev/bin/python -m bench.figures
 

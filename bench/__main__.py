@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import growth, load, measure, packages, run, show
+from bench import figures, growth, load, measure, packages, run
 from bench.running import VALGRIND, Subject
 from bench.scene import Scene, scene
+from bench.targets import RATIOS
 from local.deployment import build
 from local.emulator import run_folder
-
-RESULTS = Path(__file__).with_name("results")
 
 
 def main() -> None:
@@ -29,12 +28,13 @@ def main() -> None:
     with run_folder("bench") as folder, scene() as stage:
         ours = build(folder) / "WebhookFunction"
         result = measured(stage, ours, folder, options.rounds, options.events)
-    RESULTS.mkdir(exist_ok=True)
-    # What was not counted must not take the place of what was.
-    path = RESULTS / f"{result['date']}{'' if VALGRIND else '-uncounted'}.json"
+    # What lacks a ratio must not take the place of what has them all.
+    whole = result.get("ratios", {}).keys() == RATIOS.keys()
+    path = figures.RESULTS / f"{result['date']}{'' if whole else '-partial'}.json"
     path.write_text(json.dumps(rounded(result), indent=1, sort_keys=True) + "\n")
-    show.show(json.loads(path.read_text()))
-    print(f"written: bench/results/{path.name}")
+    for name, lines in figures.tables(json.loads(path.read_text())).items():
+        print(f"\n{name}", *lines, sep="\n")
+    print(f"\nwritten: bench/results/{path.name}")
 
 
 def measured(stage: Scene, ours: Path, folder: Path, rounds: int, events: int) -> run.Result:
@@ -49,16 +49,11 @@ def measured(stage: Scene, ours: Path, folder: Path, rounds: int, events: int) -
     result: run.Result = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine()}
     named = (cast.floor, *cast.subjects)
     result["package_mb"] = {one.name: packages.megabytes(one.packages[-1]) for one in named}
-    result["versions"] = {
-        name: packages.version(ours, name)
-        for name in ("aws_lambda_powertools", "botocore", "httpx", "pydantic")
-    }
     say("starts")
     result["modules"] = {one.name: len(measure.modules(stage, one)) for one in named}
     result["starts"] = _starts(stage, named, rounds)
     result["starts_without_bytecode"] = _starts(stage, cast.bare, max(1, rounds // 3))
     say("events")
-    result["first_event_cpu_ms"] = run.first(stage, cast, max(1, rounds // 3))
     result["events"] = run.events(stage, cast, events + 1)
     say("growth")
     result["growth"] = {

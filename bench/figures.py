@@ -15,13 +15,13 @@ type Result = dict[str, Any]
 
 
 def newest() -> Result:
-    """Return the newest of the results in which instructions were counted: date is their name."""
+    """Return the newest of the results that lack no ratio: date is their name."""
     found: Result = json.loads(max(RESULTS.glob("????-??-??.json")).read_text())
     return found
 
 
 def tables(result: Result) -> dict[str, Iterable[str]]:
-    """Return the lines of each table by the name of its place."""
+    """Return the lines of each table by the name of its place; what was not counted is empty."""
     return {
         "starts": starts(result),
         "events": events(result),
@@ -34,7 +34,7 @@ def tables(result: Result) -> dict[str, Iterable[str]]:
 
 def starts(result: Result) -> Iterator[str]:
     """Yield what starts cost."""
-    machine, counts = result["machine"], result["instructions"]
+    machine, counts = result["machine"], result.get("instructions", {})
     bare = result["starts_without_bytecode"]
     about = f"{result['date']}, Python {machine['python']}, {machine['processor']}"
     yield (
@@ -43,14 +43,14 @@ def starts(result: Result) -> Iterator[str]:
     )
     yield "|---|" + "--:|" * 7
     for name, one in result["starts"].items():
-        found = counts[name]
+        found = counts.get(name)
         cells = [
             f"{result['package_mb'][name]:.1f}",
-            f"{found['start'] if isinstance(found, dict) else found:,.0f}",
+            _number(found["start"] if isinstance(found, dict) else found, 0),
             f"{one['cpu_ms']:,.0f}",
             f"{one['memory_mb']:.0f}",
             str(result["modules"][name]),
-            f"{counts[f'{name} bare']:,.0f}" if name in bare else "",
+            _number(counts.get(f"{name} bare"), 0),
             f"{bare[name]['cpu_ms']:,.0f}" if name in bare else "",
         ]
         yield _row(name, *cells)
@@ -60,10 +60,12 @@ def events(result: Result) -> Iterator[str]:
     """Yield what warm events cost."""
     yield "| | event | Mi | CPU ms | DynamoDB calls | read units | write units | Composio calls |"
     yield "|---|---|" + "--:|" * 6
+    counts = result.get("instructions", {})
     for name, kinds in result["events"].items():
+        warm = counts[name]["warm"] if counts else {}
         for kind, one in kinds.items():
             cells = [
-                f"{result['instructions'][name]['warm'][kind]:.2f}",
+                _number(warm.get(kind), 2),
                 f"{one['cpu_ms']:.1f}",
                 *(f"{one[each]:g}" for each in ("dynamodb", "reads", "writes", "composio")),
             ]
@@ -87,8 +89,8 @@ def ratios(result: Result) -> Iterator[str]:
     yield "| ratio of instructions | measured | target | held |"
     yield "|---|--:|--:|--:|"
     for name, limit in RATIOS.items():
-        measured = result["ratios"][name]
-        yield _row(name, f"{measured:.2f}", f"{limit.target:.2f}", f"{limit.gate:.2f}")
+        if measured := result.get("ratios", {}).get(name):
+            yield _row(name, f"{measured:.2f}", f"{limit.target:.2f}", f"{limit.gate:.2f}")
 
 
 def growth(result: Result) -> Iterator[str]:
@@ -97,7 +99,7 @@ def growth(result: Result) -> Iterator[str]:
     yield "|---|" + "--:|" * 5
     for axis, rows in result["growth"].items():
         for row in rows:
-            cells = [f"{row['instructions']:.2f}", str(row["trips"][0])]
+            cells = [_number(row["instructions"], 2), str(row["trips"][0])]
             yield _row(axis, f"{row['size']:,}", *cells, f"{row['reads']:g}", f"{row['writes']:g}")
 
 
@@ -108,6 +110,10 @@ def load(result: Result) -> Iterator[str]:
     yield "|---|" + "--:|" * len(clients)
     for name, rates in result["load"].items():
         yield _row(name, *(f"{rates[one]:.0f}" for one in clients))
+
+
+def _number(counted: float | None, places: int) -> str:
+    return "" if counted is None else f"{counted:,.{places}f}"
 
 
 def _row(*cells: str) -> str:

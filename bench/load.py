@@ -1,4 +1,4 @@
-"""Events per second on the emulator, ours beside an empty function: `python -m bench.load`.
+"""Events per second on the emulator, ours beside an empty function.
 
 What an emulator serves says nothing of AWS; that ours keeps the pace of an empty function, from
 one client to many, does.
@@ -85,8 +85,3 @@ def _rate(client: Any, function: str, clients: int) -> float:  # noqa: ANN401 - 
         begun = time.monotonic()
         accepted = sum(pool.map(send, range(EVENTS * clients)))
         return accepted / (time.monotonic() - begun)
-
-
-if __name__ == "__main__":
-    for name, rates in measured().items():
-        print(name, {clients: f"{rate:.0f}/s" for clients, rate in rates.items()})

@@ -66,18 +66,6 @@ def foreign(package: Path) -> list[str]:
     ]
 
 
-def version(package: Path, name: str) -> str:
-    """Return the version of a distribution in the package.
-
-    Raises:
-        FileNotFoundError: It is not in there.
-    """
-    found = next(package.glob(f"{name}-*.dist-info"), None)
-    if found is None:
-        raise FileNotFoundError(f"{name} is not in the package")
-    return found.name.removeprefix(f"{name}-").removesuffix(".dist-info")
-
-
 def _stale(source: Path) -> bool:
     compiled = Path(importlib.util.cache_from_source(str(source)))
     if not compiled.exists():

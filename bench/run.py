@@ -1,5 +1,6 @@
 """One run of the bench: every subject beside every other, on one machine, at one time."""
 
+import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,8 +38,8 @@ def cast(ours: Path, folder: Path, say: Progress) -> Cast:
     for name, module in (("powertools", "powertools"), ("composio", "composio_sdk")):
         try:
             made = packages.peer(folder / name, PEERS / f"requirements-{name}.txt")
-        except OSError as problem:
-            say(f"{name} is left out: {problem}")
+        except subprocess.CalledProcessError:
+            say(f"{name} is left out: uv has said why")
         else:
             subjects.append(Subject(name, module, (PEERS, made)))
     return Cast(
@@ -72,18 +73,6 @@ def _warm(happened: Sequence[Happened]) -> Result:
         "reads": last.reads,
         "writes": last.writes,
     }
-
-
-def first(scene: Scene, cast_: Cast, rounds: int) -> Result:
-    """Return the processor milliseconds of a completing event that is an environment's first."""
-    found: dict[str, list[float]] = {one.name: [] for one in cast_.subjects}
-    for _ in range(rounds):
-        for one in cast_.subjects:
-            scene.begin(one, 1)
-            with scene.start(one) as function:
-                event = story.event("completing", "completing0", queued=one.queued)
-                found[one.name].append(function.send(event)[0] * 1e3)
-    return {name: median(all_) for name, all_ in found.items()}
 
 
 def instructions(scene: Scene, cast_: Cast, number: int, say: Progress) -> Result:

@@ -30,6 +30,7 @@ class Subject:
     packages: tuple[Path, ...]
     queued: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    """Its own, beside what all have."""
 
 
 @dataclass
@@ -87,7 +88,7 @@ def running(
 
     Args:
         subject: What to run.
-        environment: The whole environment of the process, but for the subject's own.
+        environment: The whole environment of the process.
         counted: Count instructions, which takes valgrind, and some thirty times as long.
         modules: Have the function say what it has imported, which would count, too.
 
@@ -98,12 +99,11 @@ def running(
     counter = (str(VALGRIND), *_COUNTER) if counted else ()
     # No site-packages, nothing from here, and no bytecode but what the package brings.
     command = [*counter, python, "-S", "-s", "-P", "-B", str(PROBE), subject.module]
-    whole = {**environment, **subject.environment}
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(
             [*command, *map(str, subject.packages)],
-            env=whole | ({"BENCH_TELL_MODULES": "1"} if modules else {}),
+            env={**environment} | ({"BENCH_TELL_MODULES": "1"} if modules else {}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -142,27 +142,3 @@ def _peak_megabytes(pid: int) -> float:
     status = Path("/proc", str(pid), "status")
     found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text() if status.exists() else "")
     return int(found[1]) / 1e3 if found else 0.0
-
-
-def aws_environment(url: str, package: Path) -> dict[str, str]:
-    """Return what Lambda would set, with AWS at `url`."""
-    return {
-        "PATH": os.defpath,
-        "LANG": "C.UTF-8",
-        # Sets and so instructions come out the same in each run.
-        "PYTHONHASHSEED": "0",
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_SESSION_TOKEN": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9",
-        "AWS_LAMBDA_FUNCTION_NAME": "bench",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
-        "AWS_LAMBDA_LOG_LEVEL": "INFO",
-        "AWS_LAMBDA_LOG_FORMAT": "JSON",
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "LAMBDA_TASK_ROOT": str(package),
-    }

@@ -2,13 +2,15 @@
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from bench import story
-from bench.running import Function, Subject, aws_environment, running
+from bench.running import Function, Subject, running
 from bench.stub import TABLE, Aws, Call, serving
+from local.emulator import REGION, aws_environment
 from local.simulator.client import Simulator
 from local.simulator.process import running as simulator
 from local.simulator.project import DEFAULT_API_KEY
@@ -16,9 +18,8 @@ from local.simulator.project import DEFAULT_API_KEY
 
 @dataclass(frozen=True)
 class Happened:
-    """What one event came to: its answer, processor seconds, calls to AWS and to Composio."""
+    """What one event came to: processor seconds, calls to AWS and to Composio."""
 
-    answer: Any
     cpu_seconds: float
     aws: tuple[Call, ...]
     composio: tuple[dict[str, Any], ...]
@@ -47,9 +48,23 @@ class Scene:
         self.aws = aws
         self.composio = composio
 
-    def environment(self, subject: Subject) -> dict[str, str]:
-        """Return the whole environment of a function, ours and the peers' settings in one."""
-        return aws_environment(self.aws.url, subject.packages[-1]) | {
+    def _environment(self, subject: Subject) -> dict[str, str]:
+        """Return the whole environment of a function: Lambda's, our settings and the peers'."""
+        return {
+            **aws_environment(self.aws.url),
+            "PATH": os.defpath,
+            "LANG": "C.UTF-8",
+            # Sets and so instructions come out the same in each run.
+            "PYTHONHASHSEED": "0",
+            "AWS_SESSION_TOKEN": "test",
+            "AWS_REGION": REGION,
+            "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9",
+            "AWS_LAMBDA_FUNCTION_NAME": "bench",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+            "AWS_LAMBDA_LOG_LEVEL": "INFO",
+            "AWS_LAMBDA_LOG_FORMAT": "JSON",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "LAMBDA_TASK_ROOT": str(subject.packages[-1]),
             "TABLE_NAME": TABLE,
             "SECRET_ID": "secret",
             "QUEUE_URL": f"{self.aws.url}/queue",
@@ -62,6 +77,7 @@ class Scene:
             "COMPOSIO_API_KEY": DEFAULT_API_KEY,
             "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:9",
             "_X_AMZN_TRACE_ID": "Root=1-00000000-000000000000000000000000;Sampled=0",
+            **subject.environment,
         }
 
     @contextlib.contextmanager
@@ -69,7 +85,7 @@ class Scene:
         self, subject: Subject, *, counted: bool = False, modules: bool = False
     ) -> Iterator[Function]:
         """Start a new execution environment of the function."""
-        environment = self.environment(subject)
+        environment = self._environment(subject)
         with running(subject, environment, counted=counted, modules=modules) as function:
             yield function
 
@@ -96,7 +112,7 @@ class Scene:
         users: list[tuple[str, str]],
     ) -> None:
         concerned = [(kind, user) for kind, user in users if auth_config_id in story.HAVE[kind]]
-        story.enroll(self.composio, auth_config_id, [user for _, user in concerned])
+        story.connect(self.composio, auth_config_id, [user for _, user in concerned])
         for kind, user in concerned:
             if auth_config_id in story.TOLD[kind] or user == "first":
                 content = story.envelope(user, auth_config_id)
@@ -105,10 +121,10 @@ class Scene:
 
     def happen(self, function: Function, event: object) -> Happened:
         """Send an event, and say what it came to."""
-        seconds, answer = function.send(event)
+        seconds, _ = function.send(event)
         calls = self.composio.ledger()
         self.composio.clear_ledger()
-        return Happened(answer, seconds, tuple(self.aws.take()), tuple(calls))
+        return Happened(seconds, tuple(self.aws.take()), tuple(calls))
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from handler.sweep import MOST_QUEUED, OVERLAP_SECONDS
 
 UNIT = 50
 DAY_MINUTES = 24 * 60
+DAYS = 2
 ACCOUNTS_A_USER = 2
 # Assumed: what one round trip takes, in seconds.
 DYNAMODB_SECONDS = 0.008
@@ -35,7 +36,6 @@ class Scenario:
     worker_concurrency: int
     calls_a_minute: int
     outage: range = range(0)
-    days: int = 2
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Case(NamedTuple):
 def arrivals(scenario: Scenario) -> Iterator[int]:
     """Yield the units that connect their last account, minute by minute: most at 14:00 UTC."""
     left = 0.0
-    for minute in range(DAY_MINUTES * scenario.days):
+    for minute in range(DAYS * DAY_MINUTES):
         wave = 1 - 0.6 * math.cos((minute - 120) / DAY_MINUTES * 2 * math.pi)
         left += scenario.users / UNIT / DAY_MINUTES * wave if minute < DAY_MINUTES else 0
         whole = int(left)
@@ -118,9 +118,8 @@ def simulate(scenario: Scenario) -> Outcome:
             refused += not out
             attempts = case.attempts + 1
             pause = delay(attempts, jitter=luck.random())
-            after = (
-                pause if out else max(pause, start + 60 - case.due)
-            )  # 429 says when the minute ends
+            # 429 says when the minute ends.
+            after = pause if out else max(pause, start + 60 - case.due)
             heapq.heappush(due, Case(case.due + after, case.number, case.connected, attempts))
         pending = (len(due) + len(queue)) * UNIT
         outcome.minutes.append(Minute(pending, len(queue) * UNIT, ready * UNIT, refused * UNIT))

@@ -42,7 +42,7 @@ def account_id(user_id: str, auth_config_id: str) -> str:
     return f"ca_{user_id}_{auth_config_id}"
 
 
-def enroll(composio: Simulator, auth_config_id: str, users: Iterable[str]) -> None:
+def connect(composio: Simulator, auth_config_id: str, users: Iterable[str]) -> None:
     """Let the users have an account of this auth config at Composio."""
     composio.add_accounts(
         {"user_id": user, "auth_config_id": auth_config_id, "id": account_id(user, auth_config_id)}

@@ -1,6 +1,6 @@
 """AWS on loopback, as far as the measured functions call it: counted, and in no hurry of its own.
 
-DynamoDB is the tests' strict stand-in, which `tests/fakes/test_dynamodb_contract.py` holds to the
+DynamoDB is the tests' strict stand-in, which `tests/test_dynamodb_contract.py` holds to the
 documented behaviour; capacity units are computed by its documented rules, a failed condition
 included (Amazon DynamoDB Developer Guide, "DynamoDB read and write operations").
 """

@@ -1,7 +1,7 @@
 """What must be reached, and what is held today: one place for the bench and for the gates.
 
-`target` is the aim; `gate` is what a change must not exceed. Where the gate is above the target,
-the target is not reached yet: the gate is today's measure and a small margin.
+`target` is the aim; `gate` is what a change must not exceed: the target, or less where today's
+measure and a small margin are below it.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,6 @@ class Limit:
 
     target: float
     gate: float
-
-    @property
-    def reached(self) -> bool:
-        """Whether the gate holds the target itself."""
-        return self.gate <= self.target
 
 
 # Ratios of instructions. A peer is held against as plain `sam build` leaves it: without bytecode.

@@ -1,8 +1,10 @@
 """`docs/bench.md` says what the committed results say, and they hold what is held."""
 
+from pathlib import Path
+
 import pytest
 
-from bench import figures
+from bench import figures, packages, run
 from bench.targets import RATIOS
 from tests.world import GMAIL, SLACK, World, account
 
@@ -11,6 +13,46 @@ def test_page_says_what_was_measured() -> None:
     page = figures.PAGE.read_text()
 
     assert figures.rendered(page, figures.newest()) == page
+
+
+def test_a_peer_that_was_left_out_is_in_no_table() -> None:
+    result = figures.newest()
+    for name in ("starts", "starts_without_bytecode", "events", "races", "instructions"):
+        result[name].pop("powertools")
+    result["ratios"] = run.ratios(result["instructions"])
+    lines = [line for table in figures.tables(result).values() for line in table]
+
+    assert len(result["ratios"]) == len([one for one in RATIOS if "powertools" not in one])
+    assert not [line for line in lines if "powertools" in line]
+
+
+def test_without_valgrind_the_tables_have_what_is_left() -> None:
+    result = figures.newest()
+    whole = {name: list(lines) for name, lines in figures.tables(result).items()}
+    del result["instructions"], result["ratios"]
+    for row in (row for rows in result["growth"].values() for row in rows):
+        row["instructions"] = None
+    left = {name: list(lines) for name, lines in figures.tables(result).items()}
+
+    assert left["ratios"] == whole["ratios"][:2]
+    for name in ("starts", "events", "growth"):
+        assert [line.count("|") for line in left[name]] == [line.count("|") for line in whole[name]]
+        assert left[name][:2] == whole[name][:2]
+    assert left["load"] == whole["load"]
+
+
+def test_a_peer_that_cannot_be_had_is_said_and_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    monkeypatch.setattr(packages, "floor", lambda _: ours)
+    monkeypatch.setenv("UV", "false")
+    said: list[str] = []
+    cast = run.cast(ours, tmp_path, said.append)
+
+    assert [one.name for one in cast.subjects] == ["webhook", "worker", "bare"]
+    assert said == [f"{one} is left out: uv has said why" for one in ("powertools", "composio")]
 
 
 def test_a_page_without_a_place_for_a_table_is_refused() -> None:
