@@ -33,8 +33,7 @@ async def list_accounts(request: Request) -> JSONResponse:
         key=_by(order),
         reverse=direction == "desc",
     )
-    switches = project.switches
-    limit = whole(query.get("limit"), "limit", switches.page_default, switches.page_max)
+    limit = whole(query.get("limit"), "limit", 10, project.switches.page_max)
 
     def render(account: Account) -> object:
         return project.shape(account, full=False)

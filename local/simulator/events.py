@@ -22,8 +22,6 @@ SYNTHETIC = {
         "deleted",
     )
 }
-# Early published samples of the event lack these.
-_NOT_IN_LEAN = frozenset({"user_id", "state", "data", "params"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +44,14 @@ def type_of(status: Status) -> str:
     return f"composio.connected_account.{status.lower()}"
 
 
-def envelope(
-    event_id: str, event_type: str, at: datetime, account: dict[str, object], *, lean: bool
-) -> Event:
+def envelope(event_id: str, event_type: str, at: datetime, account: dict[str, object]) -> Event:
     """Build a V3 envelope around the JSON shape of an account (with its `id`)."""
-    data = {key: value for key, value in account.items() if not lean or key not in _NOT_IN_LEAN}
     message = {
         "id": event_id,
         "timestamp": iso(at),
         "type": event_type,
         "metadata": {"project_id": "pr_simulator", "org_id": "ok_simulator"},
-        "data": data,
+        "data": account,
     }
     body = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode()
     return Event(event_id, event_type, str(account["id"]), body)

@@ -83,7 +83,6 @@ class Project:
             wanted,
             self.ticker.now(),
             self.shape(account),
-            lean=self.switches.lean_events,
         )
         self.deliveries.post(event)
         return event.id

@@ -23,7 +23,8 @@ async def create_instance(request: Request) -> JSONResponse:
     await asyncio.sleep(half)
     body = InstanceBody.read(await request.body())
     server_id = segment(request, "id")
-    instance = project.servers.create_instance(server_id, body.user_id, project.switches)
+    conflict = 400 if project.switches.legacy_conflict else 409
+    instance = project.servers.create_instance(server_id, body.user_id, conflict=conflict)
     await asyncio.sleep(half)
     return JSONResponse(wire.instance(instance), 201)
 

@@ -7,7 +7,6 @@ from local.simulator.accounts import Account
 from local.simulator.connections import Connections
 from local.simulator.moment import Ids, Ticker
 from local.simulator.refusal import Refused, invalid, missing
-from local.simulator.switches import Switches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,33 +117,22 @@ class Servers:
         del self.by_id[server_id]
         self.instances.pop(server_id, None)
 
-    def lacking(self, server: Server, user_id: str, switches: Switches) -> list[str]:
-        """List the required auth configs for which the user has no usable account.
-
-        Whether shared accounts or disabled auth configs count is not published; here they
-        do not, unless `shared_accounts_count` is switched on.
-        """
-        have = {
-            account.auth_config_id
-            for account in self.connections.of_user(user_id)
-            if account.usable
-            and (switches.shared_accounts_count or account.account_type == "PRIVATE")
-            and not self.connections.auth_configs[account.auth_config_id].is_disabled
-        }
-        return [required for required in server.auth_config_ids if required not in have]
-
-    def create_instance(self, server_id: str, user_id: str, switches: Switches) -> Instance:
+    def create_instance(self, server_id: str, user_id: str, *, conflict: int) -> Instance:
         """Check and create in one step (API reference, Create a new MCP server instance).
 
         Raises:
-            Refused: 404, 403 or 409; 400 instead of 409 with `legacy_conflict`.
+            Refused: 404 or 403, or the status `conflict` when there is one already.
         """
         server = self.get(server_id)
-        checks = [self._refuse_lacking, self._refuse_existing]
-        if switches.conflict_first:
-            checks.reverse()
-        for check in checks:
-            check(server, user_id, switches)
+        if lacking := self._lacking(server, user_id):
+            raise Refused(
+                403,
+                "The user does not have connected accounts for all required auth configurations",
+                fix="Connect the missing accounts, then try again",
+                errors=tuple(f"missing auth config: {each}" for each in lacking),
+            )
+        if user_id in self.instances[server_id]:
+            raise Refused(conflict, f"An instance with the id {user_id} already exists")
         return self.put_instance(server_id, user_id)
 
     def put_instance(self, server_id: str, user_id: str) -> Instance:
@@ -176,19 +164,20 @@ class Servers:
             if account.auth_config_id in server.auth_config_ids
         ]
 
-    def _refuse_lacking(self, server: Server, user_id: str, switches: Switches) -> None:
-        if lacking := self.lacking(server, user_id, switches):
-            raise Refused(
-                403,
-                "The user does not have connected accounts for all required auth configurations",
-                fix="Connect the missing accounts, then try again",
-                errors=tuple(f"missing auth config: {each}" for each in lacking),
-            )
+    def _lacking(self, server: Server, user_id: str) -> list[str]:
+        """List the required auth configs for which the user has no usable account.
 
-    def _refuse_existing(self, server: Server, user_id: str, switches: Switches) -> None:
-        if user_id in self.instances[server.id]:
-            message = f"An instance with the id {user_id} already exists"
-            raise Refused(400 if switches.legacy_conflict else 409, message)
+        Whether shared accounts or disabled auth configs count is not published; here they
+        do not.
+        """
+        have = {
+            account.auth_config_id
+            for account in self.connections.of_user(user_id)
+            if account.usable
+            and account.account_type == "PRIVATE"
+            and not self.connections.auth_configs[account.auth_config_id].is_disabled
+        }
+        return [required for required in server.auth_config_ids if required not in have]
 
     def _check(self, auth_config_ids: tuple[str, ...]) -> None:
         unknown = [each for each in auth_config_ids if each not in self.connections.auth_configs]
