@@ -13,6 +13,7 @@ import httpx
 from local.backstage import Backstage
 from local.show import rows
 from local.simulator.client import Simulator
+from local.simulator.events import OF_STATUS
 from local.simulator.project import DEFAULT_API_KEY
 from local.stack import Stack
 from local.standin import StandIn, Wrong, listen
@@ -102,7 +103,7 @@ class Scene:
     def deliver_again(self, user_id: str, auth_config_id: str, status: str, when: str) -> None:
         """Composio delivers the event of a status that the user's account had, once more."""
         link = self.links[user_id, auth_config_id]
-        wanted = f"composio.connected_account.{status.lower()}"
+        wanted = OF_STATUS[status]
         found = [
             attempt["webhook_id"]
             for attempt in self.simulator.deliveries()
@@ -125,7 +126,7 @@ class Scene:
         with socket.socket() as silent:
             # Bound, but nobody listens: the port is refused, and nobody else's.
             silent.bind(("127.0.0.1", 0))
-            retries = self.simulator.state(brief=True)["switches"]["webhook_retries"]
+            retries = self.simulator.state()["switches"]["webhook_retries"]
             self.simulator.switch(webhook_retries=0)
             self.simulator.set_webhook(
                 f"http://127.0.0.1:{silent.getsockname()[1]}", self.stack.webhook_secret
@@ -170,7 +171,7 @@ class Scene:
         self.hear()
 
     def _events(self) -> bool:
-        return bool(self.simulator.state(brief=True)["switches"]["webhooks"])
+        return bool(self.simulator.state()["switches"]["webhooks"])
 
 
 def _answer(attempt: dict[str, Any]) -> str:

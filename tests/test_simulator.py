@@ -1,5 +1,6 @@
 """The simulated REST API, over real connections."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -15,10 +16,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from local.simulator.__main__ import main
 from local.simulator.client import Simulator
-from local.simulator.project import Beginning
-from local.simulator.serving import embedded
+from local.simulator.process import running
 
 KEY = "ak_invented"
 INSTANCES = "/api/v3/mcp/servers/srv_demo/instances"
@@ -26,7 +25,7 @@ INSTANCES = "/api/v3/mcp/servers/srv_demo/instances"
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Simulator]:
-    with embedded(Beginning(api_keys=frozenset({KEY}), demo=True)) as simulator:
+    with running("--seed", "demo", "--api-key", KEY) as simulator:
         yield simulator
 
 
@@ -298,6 +297,19 @@ def test_a_server_is_made_changed_and_deleted(api: httpx.Client) -> None:
     assert api.post("/api/v3/mcp/servers", json={"name": "a_b"}).status_code == 400
 
 
+def test_auth_configs_and_servers_are_seeded_under_ids_of_ones_own(
+    simulator: Simulator, api: httpx.Client
+) -> None:
+    config = {"id": "ac_github", "toolkit": "github"}
+    assert api.post("/_control/auth_configs", json=config).status_code == 201
+    assert items(api.get("/api/v3/auth_configs?toolkit_slug=github"))[0]["id"] == "ac_github"
+    server = {"id": "srv_mine", "name": "mine", "auth_config_ids": ["ac_github"]}
+    assert api.post("/_control/servers", json=server).status_code == 201
+    simulator.add_account("ada", "ac_github")
+    path = INSTANCES.replace("srv_demo", "srv_mine")
+    assert api.post(path, json={"user_id": "ada"}).status_code == 201
+
+
 def test_overlapping_create_calls_are_seen_and_only_one_creates(
     simulator: Simulator, api: httpx.Client
 ) -> None:
@@ -419,7 +431,8 @@ def stopped_by(number: signal.Signals) -> int:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own module
         assert process.stdout is not None
         url = urlsplit(json.loads(process.stdout.readline())["url"])
-        with Simulator(url.geturl()) as simulator:
+        assert url.hostname == "127.0.0.1"
+        with contextlib.closing(Simulator(url.geturl())) as simulator:
             simulator.add_fault(latency=60)
             with socket.create_connection(("127.0.0.1", url.port or 0)) as waiting:
                 waiting.sendall(b"GET /api/v3/auth_configs HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -427,9 +440,3 @@ def stopped_by(number: signal.Signals) -> int:
                     time.sleep(0.01)
                 process.send_signal(number)
                 return process.wait(3)
-
-
-def test_it_serves_on_loopback_only(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["--host", "0.0.0.0"])  # noqa: S104 - refused
-    assert "loopback only" in capsys.readouterr().err

@@ -15,8 +15,7 @@ import httpx
 import pytest
 
 from local.simulator.client import Simulator
-from local.simulator.project import Beginning
-from local.simulator.serving import embedded
+from local.simulator.process import running
 from local.simulator.signature import sign
 
 SECRETS = ("whsec_invented_one", "whsec_invented_two")
@@ -66,7 +65,7 @@ def inbox() -> Iterator[Inbox]:
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Simulator]:
-    with embedded(Beginning(demo=True)) as simulator:
+    with running("--seed", "demo") as simulator:
         yield simulator
 
 

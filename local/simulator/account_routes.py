@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from local.simulator import accounts, wire
+from local.simulator import accounts, events, wire
 from local.simulator.accounts import Account, AuthConfig, Status
 from local.simulator.bodies import AccountBody, EnabledBody, LinkBody
 from local.simulator.connections import Wanted
@@ -58,7 +58,7 @@ async def create_link(request: Request) -> JSONResponse:
     return JSONResponse(
         {
             "link_token": link.token,
-            "redirect_url": f"{project.beginning.base_url}/oauth/{link.token}",
+            "redirect_url": f"{project.base_url}/oauth/{link.token}",
             "expires_at": iso(link.expires_at),
             "connected_account_id": link.account_id,
         },
@@ -108,7 +108,7 @@ async def delete_account(request: Request) -> JSONResponse:
     """DELETE /connected_accounts/{id}."""
     project = project_of(request)
     account = project.connections.delete(segment(request, "id"))
-    project.announce(account, "composio.connected_account.deleted")
+    project.announce(account, events.DELETED)
     return JSONResponse({"success": True})
 
 

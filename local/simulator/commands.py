@@ -104,7 +104,6 @@ class SendEvent(Command):
     """`POST /_control/events`."""
 
     account_id: Text
-    type: Text | None = None
 
 
 class AdvanceClock(Command):

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from local.simulator import accounts
 from local.simulator.accounts import LINK_LIFETIME, PENDING, Account, AuthConfig, Status
-from local.simulator.moment import Ids, Ticker
+from local.simulator.moment import Ticker, random_id
 from local.simulator.refusal import Refused, invalid, missing
 
 
@@ -36,9 +36,8 @@ class Wanted:
 class Connections:
     """Accounts by id and by user. Every change stamps a new `updated_at`."""
 
-    def __init__(self, ticker: Ticker, ids: Ids) -> None:
+    def __init__(self, ticker: Ticker) -> None:
         self._ticker = ticker
-        self._ids = ids
         self.auth_configs: dict[str, AuthConfig] = {}
         self.accounts: dict[str, Account] = {}
         self.links: dict[str, Link] = {}
@@ -90,7 +89,7 @@ class Connections:
         at = self._ticker.tick()
         return self.put(
             Account(
-                id=self._ids("ca_"),
+                id=random_id("ca_"),
                 user_id=user_id,
                 auth_config_id=auth_config_id,
                 status=status,
@@ -111,7 +110,7 @@ class Connections:
             raise invalid(f"Auth config {auth_config_id} is disabled")
         account = replace(self.new(user_id, auth_config_id, Status.INITIALIZING), alias=alias)
         self.accounts[account.id] = account
-        link = Link(self._ids("lk_"), account.id, callback_url, account.created_at + LINK_LIFETIME)
+        link = Link(random_id("lk_"), account.id, callback_url, account.created_at + LINK_LIFETIME)
         self.links[link.token] = link
         return link
 

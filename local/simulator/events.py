@@ -7,7 +7,10 @@ from datetime import datetime
 from local.simulator.accounts import Status
 from local.simulator.moment import iso
 
-EXPIRED = "composio.connected_account.expired"
+_OF_ACCOUNT = "composio.connected_account."
+OF_STATUS: dict[str, str] = {status: f"{_OF_ACCOUNT}{status.lower()}" for status in Status}
+EXPIRED = OF_STATUS["EXPIRED"]
+DELETED = f"{_OF_ACCOUNT}deleted"
 # The three types that can be subscribed to (API reference, Webhook events).
 REAL = {
     "composio.trigger.message": ("A trigger received data", ("V1", "V2", "V3")),
@@ -16,11 +19,7 @@ REAL = {
 }
 _SYNTHETIC_NOTE = "SYNTHETIC: this event exists in the simulator only, not at Composio"
 SYNTHETIC = {
-    f"composio.connected_account.{name}": (_SYNTHETIC_NOTE, ("V3",))
-    for name in (
-        *(status.lower() for status in Status if status is not Status.EXPIRED),
-        "deleted",
-    )
+    name: (_SYNTHETIC_NOTE, ("V3",)) for name in (*OF_STATUS.values(), DELETED) if name != EXPIRED
 }
 
 
@@ -37,11 +36,6 @@ class Event:
 def known(*, synthetic: bool) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Map the event types that can be subscribed to, to description and versions."""
     return REAL | SYNTHETIC if synthetic else dict(REAL)
-
-
-def type_of(status: Status) -> str:
-    """Name the event of an account that came into a status."""
-    return f"composio.connected_account.{status.lower()}"
 
 
 def envelope(event_id: str, event_type: str, at: datetime, account: dict[str, object]) -> Event:

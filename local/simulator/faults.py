@@ -1,6 +1,6 @@
 """Faults on demand: which call goes wrong, how, and how often. Pure."""
 
-import itertools
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal, Self
 
@@ -87,29 +87,23 @@ class Faults:
     """The rules in force, in the order in which they were added."""
 
     def __init__(self) -> None:
-        self._rules: dict[str, Fault] = {}
-        self._numbers = itertools.count(1)
+        self._rules: list[Fault] = []
 
-    def add(self, fault: Fault) -> str:
-        """Append a rule and return its id."""
-        fault_id = f"fault_{next(self._numbers)}"
-        self._rules[fault_id] = fault.model_copy()
-        return fault_id
+    def add(self, faults: Iterable[Fault]) -> None:
+        """Append rules."""
+        self._rules.extend(faults)
 
-    def remove(self, fault_id: str | None = None) -> None:
-        """Forget one rule, or all."""
-        if fault_id is None:
-            self._rules.clear()
-        else:
-            self._rules.pop(fault_id, None)
+    def clear(self) -> None:
+        """Forget all rules."""
+        self._rules.clear()
 
     def listed(self) -> list[dict[str, object]]:
-        """List the rules with their ids; `skip` and `times` count down."""
-        return [{"id": key, **fault.model_dump()} for key, fault in self._rules.items()]
+        """List the rules; `skip` and `times` count down."""
+        return [fault.model_dump() for fault in self._rules]
 
     def take(self, method: str, path: str, user_id: str | None) -> Fault | None:
         """Return the fault for a call and count it down; None when the call is spared."""
-        for fault_id, fault in list(self._rules.items()):
+        for fault in self._rules:
             if not fault.matches(method, path, user_id):
                 continue
             if fault.skip:
@@ -118,6 +112,6 @@ class Faults:
             if fault.times is not None:
                 fault.times -= 1
                 if not fault.times:
-                    del self._rules[fault_id]
+                    self._rules.remove(fault)
             return fault
         return None

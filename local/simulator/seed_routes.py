@@ -17,6 +17,7 @@ from local.simulator.commands import (
     SeedInstances,
     SeedServer,
 )
+from local.simulator.moment import random_id
 from local.simulator.project import Project
 from local.simulator.requests import project_of, segment
 
@@ -27,7 +28,7 @@ async def seed_auth_config(request: Request) -> JSONResponse:
     command = SeedAuthConfig.read(await request.body())
     at = project.ticker.tick()
     config = AuthConfig(
-        id=command.id or project.ids("ac_"),
+        id=command.id or random_id("ac_"),
         toolkit=command.toolkit,
         name=command.name or command.toolkit,
         auth_scheme=command.auth_scheme,
@@ -113,7 +114,7 @@ ROUTES = [
 def _account(project: Project, seed: SeedAccount) -> Account:
     at = project.ticker.tick()
     return Account(
-        id=seed.id or project.ids("ca_"),
+        id=seed.id or random_id("ca_"),
         user_id=seed.user_id,
         auth_config_id=seed.auth_config_id,
         status=seed.status,

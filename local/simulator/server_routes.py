@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from local.simulator import wire
+from local.simulator import events, wire
 from local.simulator.bodies import InstanceBody, ServerBody, ServerPatch
 from local.simulator.pages import numbered_page
 from local.simulator.requests import listed, page_numbers, project_of, segment
@@ -52,7 +52,7 @@ async def delete_instance(request: Request) -> JSONResponse:
     server_id, user_id = segment(request, "id"), segment(request, "user")
     deleted = project.servers.destroy_instance(server_id, user_id)
     for account in deleted:
-        project.announce(account, "composio.connected_account.deleted")
+        project.announce(account, events.DELETED)
     return JSONResponse(
         {"message": "MCP server instance deleted", "deleted_connected_accounts": len(deleted)}
     )

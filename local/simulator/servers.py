@@ -5,7 +5,7 @@ from datetime import datetime
 
 from local.simulator.accounts import Account
 from local.simulator.connections import Connections
-from local.simulator.moment import Ids, Ticker
+from local.simulator.moment import Ticker, random_id
 from local.simulator.refusal import Refused, invalid, missing
 
 
@@ -38,7 +38,6 @@ class Servers:
     """Servers by id, instances by server and user."""
 
     ticker: Ticker
-    ids: Ids
     connections: Connections
     by_id: dict[str, Server] = field(default_factory=dict)
     instances: dict[str, dict[str, Instance]] = field(default_factory=dict)
@@ -70,7 +69,7 @@ class Servers:
         self._check(auth_config_ids)
         at = self.ticker.tick()
         server = Server(
-            id=server_id or self.ids(""),
+            id=server_id or random_id(""),
             name=name,
             auth_config_ids=auth_config_ids,
             allowed_tools=allowed_tools,
@@ -144,7 +143,7 @@ class Servers:
         self.get(server_id)
         at = self.ticker.tick()
         instance = Instance(
-            id=self.ids(""), instance_id=user_id, server_id=server_id, created_at=at, updated_at=at
+            id=random_id(""), instance_id=user_id, server_id=server_id, created_at=at, updated_at=at
         )
         self.instances[server_id][user_id] = instance
         return instance

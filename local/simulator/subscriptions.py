@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from local.simulator import events
-from local.simulator.moment import Ids, Ticker
+from local.simulator.moment import Ticker, random_id
 from local.simulator.refusal import Refused, invalid, missing
 
 _LONGEST_URL = 2048
@@ -28,9 +28,8 @@ class Subscription:
 class Subscriptions:
     """None or one: "one subscription per project" (changelog of 2026-02-06)."""
 
-    def __init__(self, ticker: Ticker, ids: Ids) -> None:
+    def __init__(self, ticker: Ticker) -> None:
         self._ticker = ticker
-        self._ids = ids
         self.current: Subscription | None = None
 
     def get(self, subscription_id: str) -> Subscription:
@@ -61,11 +60,11 @@ class Subscriptions:
         _check(webhook_url, enabled_events, version, synthetic=synthetic)
         at = self._ticker.tick()
         self.current = Subscription(
-            id=self._ids("ws_"),
+            id=random_id("ws_"),
             webhook_url=webhook_url,
             version=version,
             enabled_events=enabled_events,
-            secret=self._ids("whsec_"),
+            secret=random_id("whsec_"),
             created_at=at,
             updated_at=at,
         )
@@ -104,7 +103,7 @@ class Subscriptions:
             Refused: 404.
         """
         old = self.get(subscription_id)
-        self.current = replace(old, secret=self._ids("whsec_"), updated_at=self._ticker.tick())
+        self.current = replace(old, secret=random_id("whsec_"), updated_at=self._ticker.tick())
         return self.current
 
     def delete(self, subscription_id: str) -> None:
