@@ -1,6 +1,7 @@
 """The endpoints of connected accounts and auth configs."""
 
-from datetime import datetime
+from collections import Counter
+from functools import partial
 from operator import attrgetter
 
 from starlette.requests import Request
@@ -30,14 +31,11 @@ async def list_accounts(request: Request) -> JSONResponse:
     _one_of(direction, "order_direction", {"asc", "desc"})
     rows = sorted(
         project.connections.select(_wanted(request)),
-        key=_by(order),
+        key=attrgetter(order, "id"),
         reverse=direction == "desc",
     )
     limit = whole(query.get("limit"), "limit", 10, project.switches.page_max)
-
-    def render(account: Account) -> object:
-        return project.shape(account, full=False)
-
+    render = partial(project.shape, full=False)
     return JSONResponse(cursor_page(rows, limit=limit, cursor=query.get("cursor"), render=render))
 
 
@@ -125,12 +123,10 @@ async def list_auth_configs(request: Request) -> JSONResponse:
         and (not toolkits or config.toolkit in toolkits)
         and query.get("search", "").lower() in config.name.lower()
     ]
-    counts: dict[str, int] = {}
-    for account in project.connections.accounts.values():
-        counts[account.auth_config_id] = counts.get(account.auth_config_id, 0) + 1
+    counts = Counter(each.auth_config_id for each in project.connections.accounts.values())
 
     def render(config: AuthConfig) -> object:
-        return wire.auth_config(config, counts.get(config.id, 0))
+        return wire.auth_config(config, counts[config.id])
 
     limit = whole(query.get("limit"), "limit", 20, _AUTH_CONFIG_PAGE)
     return JSONResponse(cursor_page(rows, limit=limit, cursor=query.get("cursor"), render=render))
@@ -167,10 +163,6 @@ def _wanted(request: Request) -> Wanted:
         toolkits=listed(request, "toolkit_slugs"),
         account_type=_one_of(account_type, "account_type", {"PRIVATE", "SHARED", "ALL"}),
     )
-
-
-def _by(order: str) -> "attrgetter[tuple[datetime, str]]":
-    return attrgetter(order, "id")
 
 
 def _one_of(value: str, name: str, allowed: set[str] | set[Status]) -> str:

@@ -59,7 +59,7 @@ class SeedServer(Command):
     """`POST /_control/servers`; unlike Composio's it takes the id and an empty requirement."""
 
     name: Text
-    auth_config_ids: list[str]
+    auth_config_ids: tuple[str, ...]
     id: Text | None = None
 
 

@@ -83,11 +83,12 @@ class Project:
         """Shape an account with its user, whatever the switches say."""
         return {**self.shape(account), "user_id": account.user_id}
 
-    def shape_server(self, server: Server) -> dict[str, object]:
+    def shape_server(self, server: Server, *, full: bool = True) -> dict[str, object]:
         """Shape an MCP server for an answer."""
         configs = self.connections.auth_configs
         return wire.server(
             server,
+            full=full,
             toolkits=sorted({configs[each].toolkit for each in server.auth_config_ids}),
             instances=len(self.servers.instances[server.id]),
             base_url=self.base_url,

@@ -58,8 +58,8 @@ async def seed_server(request: Request) -> JSONResponse:
     """POST /_control/servers."""
     project = project_of(request)
     command = SeedServer.read(await request.body())
-    server = project.servers.new(command.name, tuple(command.auth_config_ids), server_id=command.id)
-    return JSONResponse({**project.shape_server(server), "deleted": False}, 201)
+    server = project.servers.new(command.name, command.auth_config_ids, server_id=command.id)
+    return JSONResponse(project.shape_server(server), 201)
 
 
 async def seed_accounts(request: Request) -> JSONResponse:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from local.simulator.accounts import Account
 from local.simulator.connections import Connections
@@ -17,7 +18,6 @@ class Server:
     name: str
     auth_config_ids: tuple[str, ...]
     allowed_tools: tuple[str, ...] = ()
-    managed_auth_via_composio: bool = False
     created_at: datetime
     updated_at: datetime
 
@@ -80,31 +80,16 @@ class Servers:
         self.instances.setdefault(server.id, {})
         return server
 
-    def change(
-        self,
-        server_id: str,
-        *,
-        name: str | None = None,
-        auth_config_ids: tuple[str, ...] | None = None,
-        allowed_tools: tuple[str, ...] | None = None,
-    ) -> Server:
+    def change(self, server_id: str, changes: dict[str, Any]) -> Server:
         """Change what is given.
 
         Raises:
             Refused: 404 without such a server, 400 when an auth config does not exist.
         """
-        server = self.get(server_id)
-        self._check(auth_config_ids or ())
-        self.by_id[server_id] = replace(
-            server,
-            name=server.name if name is None else name,
-            auth_config_ids=(
-                server.auth_config_ids if auth_config_ids is None else auth_config_ids
-            ),
-            allowed_tools=server.allowed_tools if allowed_tools is None else allowed_tools,
-            updated_at=self.ticker.tick(),
-        )
-        return self.by_id[server_id]
+        changed = replace(self.get(server_id), **changes, updated_at=self.ticker.tick())
+        self._check(changed.auth_config_ids)
+        self.by_id[server_id] = changed
+        return changed
 
     def delete(self, server_id: str) -> None:
         """Forget a server and its instances.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from local.simulator import events
@@ -71,27 +72,14 @@ class Subscriptions:
         return self.current
 
     def change(
-        self,
-        subscription_id: str,
-        *,
-        webhook_url: str | None,
-        enabled_events: tuple[str, ...] | None,
-        version: str | None,
-        synthetic: bool,
+        self, subscription_id: str, changes: dict[str, Any], *, synthetic: bool
     ) -> Subscription:
         """Change what is given.
 
         Raises:
             Refused: 404, or 400 for a bad URL or event.
         """
-        old = self.get(subscription_id)
-        new = replace(
-            old,
-            webhook_url=webhook_url or old.webhook_url,
-            enabled_events=enabled_events or old.enabled_events,
-            version=version or old.version,
-            updated_at=self._ticker.tick(),
-        )
+        new = replace(self.get(subscription_id), **changes, updated_at=self._ticker.tick())
         _check(new.webhook_url, new.enabled_events, new.version, synthetic=synthetic)
         self.current = new
         return new
