@@ -71,14 +71,21 @@ class Scene:
     def ask_for_link(self, user_id: str, auth_config_id: str) -> Link:
         """The application's backend begins a connection for its user."""
         self.timeline.say("app", f"asks for a link: {user_id} is to connect {auth_config_id}")
-        answer = self._composio.post(
-            "/connected_accounts/link",
-            json={"user_id": user_id, "auth_config_id": auth_config_id},
-        )
+        link = self.make_link(user_id, auth_config_id)
+        self._tell_account(link)
+        return link
+
+    def make_link(self, user_id: str, auth_config_id: str, callback_url: str | None = None) -> Link:
+        """Have Composio make a link, and remember it."""
+        wanted = {
+            "user_id": user_id,
+            "auth_config_id": auth_config_id,
+            "callback_url": callback_url,
+        }
+        answer = self._composio.post("/connected_accounts/link", json=wanted)
         made = answer.raise_for_status().json()
         link = Link(made["redirect_url"], made["connected_account_id"])
         self.links[user_id, auth_config_id] = link
-        self._tell_account(link)
         return link
 
     def open(self, link: Link) -> None:

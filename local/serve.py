@@ -15,7 +15,7 @@ from local.simulator.client import Simulator
 from local.simulator.project import DEFAULT_API_KEY, DEMO_AUTH_CONFIGS
 from local.simulator.subscriptions import deliverable
 from local.stack import Stack
-from local.standin import Elsewhere, Wrong, command, stand_in, webhook_url
+from local.standin import Elsewhere, Wrong, command, stand_in
 from local.timeline import Timeline
 
 READY = "ready: Ctrl-C ends it"
@@ -27,7 +27,7 @@ _CURL = ["curl", "-sS", "-w", "\\n"]
 _USER = "user_1"
 
 
-def play(timeline: Timeline) -> int:
+def play(timeline: Timeline) -> None:
     """Start everything, say what can be done with it, and wait.
 
     Raises:
@@ -47,7 +47,6 @@ def play(timeline: Timeline) -> int:
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
             threading.Event().wait()
     timeline.say("", "ended, and nothing is left running")
-    return 0
 
 
 def elsewhere() -> Elsewhere | None:
@@ -83,9 +82,8 @@ def _written(running: Stack) -> Iterator[None]:
 
 def _possible(running: Stack, simulator: Simulator | None) -> list[tuple[str, list[str]]]:
     """List what can be done, with the commands for it."""
-    url = webhook_url(running)
     sign = [_PYTHON, "-m", "local.sign", "events/connected.json"]
-    sign += ["--secret", running.webhook_secret, "--curl", url]
+    sign += ["--secret", running.webhook_secret, "--curl", running.webhook_url]
     url_of_user = f"{running.api_url}/users/{_USER}"
     local = [
         (f"for callback_url of links of your own: {running.callback_url}", []),
@@ -98,11 +96,17 @@ def _possible(running: Stack, simulator: Simulator | None) -> list[tuple[str, li
         ("read the table", [f"{_PYTHON} -m local.show {_USER}"]),
         ("put an event on the bus", [f"{_PYTHON} -m local.messages put events/bus.json"]),
         ("run a sweep now; it runs each minute", [f"{_PYTHON} -m local.messages sweep"]),
-        ("look at the queue and the dead-letter queue", [f"{_PYTHON} -m local.messages look"]),
+        (
+            "look at the queues, and at who is in trouble",
+            ["make provisioner", ".tools/cli/bin/provisioner watch --times 1"],
+        ),
     ]
     if simulator:
         return _with_simulator(running, simulator) + local
-    return [(f"the webhook, which a server elsewhere reaches through a tunnel: {url}", []), *local]
+    webhook = (
+        f"the webhook, which a server elsewhere reaches through a tunnel: {running.webhook_url}"
+    )
+    return [(webhook, []), *local]
 
 
 def _with_simulator(running: Stack, simulator: Simulator) -> list[tuple[str, list[str]]]:
