@@ -87,11 +87,11 @@ class Stack:
         """The keyword arguments for `boto3.client`."""
         return connection(self.aws_endpoint_url)
 
-    def write(self, path: Path = STACK_FILE) -> None:
+    def write(self) -> None:
         """Write it as JSON, for one's eyes only: it names a secret."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+        RUNS.mkdir(exist_ok=True)
+        STACK_FILE.touch(mode=0o600)
+        STACK_FILE.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
 
 
 def read(path: Path = STACK_FILE) -> Stack:

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from local.simulator import accounts
@@ -79,7 +79,9 @@ class Connections:
         except KeyError:
             raise missing("Auth config", auth_config_id) from None
 
-    def new(self, user_id: str, auth_config_id: str, status: Status) -> Account:
+    def new(
+        self, user_id: str, auth_config_id: str, status: Status, alias: str | None = None
+    ) -> Account:
         """Make and store an account in a status.
 
         Raises:
@@ -93,6 +95,7 @@ class Connections:
                 user_id=user_id,
                 auth_config_id=auth_config_id,
                 status=status,
+                alias=alias,
                 created_at=at,
                 updated_at=at,
             )
@@ -108,8 +111,7 @@ class Connections:
         """
         if self.auth_config(auth_config_id).is_disabled:
             raise invalid(f"Auth config {auth_config_id} is disabled")
-        account = replace(self.new(user_id, auth_config_id, Status.INITIALIZING), alias=alias)
-        self.accounts[account.id] = account
+        account = self.new(user_id, auth_config_id, Status.INITIALIZING, alias)
         link = Link(random_id("lk_"), account.id, callback_url, account.created_at + LINK_LIFETIME)
         self.links[link.token] = link
         return link

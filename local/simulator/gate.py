@@ -34,6 +34,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        self._project.lapse()
         # Ids may contain an encoded slash, so routes are matched before decoding.
         raw = scope["raw_path"].decode("ascii")
         routed = {**scope, "path": raw.replace("/api/v3.1/", "/api/v3/", 1)}
@@ -71,7 +72,6 @@ class Gate:
 
     async def _answer(self, scope: Scope, body: bytes, answer: Answer, *, key_given: bool) -> None:
         entry, project = answer.entry, self._project
-        project.lapse()
         fault = project.faults.take(entry.method, entry.path, entry.user_id)
         if fault is not None:
             entry.fault = True

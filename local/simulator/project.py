@@ -59,12 +59,8 @@ class Project:
         known = events.known(synthetic=self.switches.synthetic_events)
         if not self.switches.webhooks or wanted not in known or self.route(wanted) is None:
             return None
-        event = events.envelope(
-            random_id("msg_"),
-            wanted,
-            self.ticker.now(),
-            self.shape(account),
-        )
+        at, shape = self.ticker.now(), self.shape(account)
+        event = events.envelope(random_id("msg_"), wanted, at, shape)
         self.deliveries.post(event)
         return event.id
 

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from local.simulator import wire
-from local.simulator.accounts import Account, AuthConfig, moved
+from local.simulator.accounts import Account, AuthConfig
 from local.simulator.commands import (
     ChangeAccount,
     ChangeAuthConfig,
@@ -81,10 +81,11 @@ async def change_account(request: Request) -> JSONResponse:
     command = ChangeAccount.read(await request.body())
     account = project.connections.get(segment(request, "id"))
     changed = replace(
-        moved(
-            account, command.status or account.status, command.status_reason, project.ticker.tick()
-        ),
+        account,
+        status=command.status or account.status,
+        status_reason=command.status_reason,
         is_disabled=account.is_disabled if command.is_disabled is None else command.is_disabled,
+        updated_at=project.ticker.tick(),
     )
     project.connections.put(changed)
     webhook_id = project.announce(changed) if command.webhook else None
