@@ -100,12 +100,11 @@ class Scene:
         self._browser.post(link.url, data={"decision": "allow"}).raise_for_status()
         self._tell_account(link)
 
-    def connect(self, user_id: str, auth_config_id: str) -> Link:
+    def connect(self, user_id: str, auth_config_id: str) -> None:
         """The user connects an account, without anything that goes wrong on the way."""
         link = self.ask_for_link(user_id, auth_config_id)
         self.open(link)
         self.allow(link)
-        return link
 
     def deliver_again(self, user_id: str, auth_config_id: str, status: str, when: str) -> None:
         """Composio delivers the event of a status that the user's account had, once more."""
@@ -173,12 +172,9 @@ class Scene:
     def _tell_account(self, link: Link) -> None:
         answer = self._composio.get(f"/connected_accounts/{link.account_id}")
         status = answer.raise_for_status().json()["status"]
-        sends = "sends a signed event" if self._events() else "sends no event"
-        self.timeline.say("Composio", f"{link.account_id} is {status}; {sends}")
+        sends = "a signed" if self.simulator.state()["switches"]["webhooks"] else "no"
+        self.timeline.say("Composio", f"{link.account_id} is {status}; sends {sends} event")
         self.hear()
-
-    def _events(self) -> bool:
-        return bool(self.simulator.state()["switches"]["webhooks"])
 
 
 def _answer(attempt: dict[str, Any]) -> str:

@@ -47,30 +47,25 @@ class Attempt:
 
 
 class Deliveries:
-    """The outgoing side. Lives between `start` and `stop` on one event loop."""
+    """The outgoing side, on one event loop. Proxies of the environment are not used."""
 
     def __init__(
         self, switches: Callable[[], Switches], route: Callable[[str], Route | None]
     ) -> None:
         self._switches = switches
         self._route = route
-        self._client: httpx.AsyncClient | None = None
+        self._client = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=100))
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: list[Event] = []
         self._flush: asyncio.TimerHandle | None = None
         self._sent: dict[str, Event] = {}
         self.attempts: deque[Attempt] = deque(maxlen=_MOST_RECORDS)
 
-    def start(self) -> None:
-        """Open the HTTP client; proxies of the environment are not used."""
-        self._client = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=100))
-
     async def stop(self) -> None:
         """Give up all deliveries and close the HTTP client."""
         self.reset()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._client is not None:
-            await self._client.aclose()
+        await self._client.aclose()
 
     def reset(self) -> None:
         """Give up what is on its way and forget what was sent."""
@@ -135,16 +130,13 @@ class Deliveries:
             attempt += 1
 
     async def _try(self, event: Event, route: Route, copy: int, attempt: int) -> bool:
-        if self._client is None:
-            raise RuntimeError("deliveries were not started")
-        switches = self._switches()
         started_at = iso(wall_clock())
         status, error, said = None, None, ""
         try:
             answer = await self._client.post(
                 route.url,
                 content=event.body,
-                headers=headers(event, route.secrets, attempt, switches),
+                headers=_headers(event, route.secrets, attempt, self._switches().webhook_skew),
                 timeout=_TIMEOUT,
             )
             status, said = answer.status_code, answer.text[:_LONGEST_ANSWER]
@@ -167,11 +159,9 @@ class Deliveries:
         return status is not None and httpx.codes.is_success(status)
 
 
-def headers(
-    event: Event, secrets: tuple[str, ...], attempt: int, switches: Switches
-) -> dict[str, str]:
+def _headers(event: Event, secrets: tuple[str, ...], attempt: int, skew: int) -> dict[str, str]:
     """Build the headers of one attempt (API reference, Webhook events)."""
-    timestamp = int(time.time()) + switches.webhook_skew
+    timestamp = int(time.time()) + skew
     return {
         "content-type": "application/json",
         "webhook-id": event.id,
