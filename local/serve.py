@@ -5,10 +5,11 @@ Composio, say, in the simulator's place.
 """
 
 import contextlib
+import json
 import os
 import shlex
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from local import stack
 from local.simulator.client import Simulator
@@ -110,22 +111,16 @@ def _possible(running: Stack, simulator: Simulator | None) -> list[tuple[str, li
 
 
 def _with_simulator(running: Stack, simulator: Simulator) -> list[tuple[str, list[str]]]:
+    accounts = [{"user_id": _USER, "auth_config_id": each} for each in DEMO_AUTH_CONFIGS]
     links = [
         _curl(
             f"{simulator.url}/api/v3/connected_accounts/link",
-            f'{{"user_id": "{_USER}", "auth_config_id": "{auth_config_id}", '
-            f'"callback_url": "{running.callback_url}"}}',
+            account | {"callback_url": running.callback_url},
             ["-H", f"x-api-key: {DEFAULT_API_KEY}"],
         )
-        for auth_config_id in DEMO_AUTH_CONFIGS
+        for account in accounts
     ]
-    accounts = ", ".join(
-        f'{{"user_id": "{_USER}", "auth_config_id": "{auth_config_id}"}}'
-        for auth_config_id in DEMO_AUTH_CONFIGS
-    )
-    at_once = _curl(
-        f"{simulator.url}/_control/accounts", f'{{"webhook": true, "accounts": [{accounts}]}}'
-    )
+    at_once = _curl(f"{simulator.url}/_control/accounts", {"webhook": True, "accounts": accounts})
     ledger = shlex.join([*_CURL, f"{simulator.url}/_control/ledger?path=*/instances"])
     return [
         ("connect an account: open the redirect_url that this prints", links),
@@ -134,9 +129,9 @@ def _with_simulator(running: Stack, simulator: Simulator) -> list[tuple[str, lis
     ]
 
 
-def _curl(url: str, body: str, more: list[str] | None = None) -> str:
-    headers = ["-H", "content-type: application/json", *(more or [])]
-    return shlex.join([*_CURL, url, *headers, "-d", body])
+def _curl(url: str, body: object, more: Iterable[str] = ()) -> str:
+    headers = ["-H", "content-type: application/json", *more]
+    return shlex.join([*_CURL, url, *headers, "-d", json.dumps(body)])
 
 
 def _signed_curl(url: str, method: str = "GET") -> str:
