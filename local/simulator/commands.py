@@ -6,7 +6,6 @@ from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationEr
 
 from local.simulator.accounts import AccountType, Status
 from local.simulator.bodies import Body, Text, problems
-from local.simulator.faults import Fault
 from local.simulator.refusal import invalid
 from local.simulator.subscriptions import deliverable
 from local.simulator.switches import Switches
@@ -112,21 +111,7 @@ class AdvanceClock(Command):
     advance_seconds: Annotated[float, Field(ge=0)]
 
 
-_FAULTS = TypeAdapter[Fault | list[Fault]](Fault | list[Fault])
 _OBJECT = TypeAdapter(dict[str, object])
-
-
-def read_faults(raw: bytes) -> list[Fault]:
-    """Parse one rule or a list of rules.
-
-    Raises:
-        Refused: 400.
-    """
-    try:
-        found = _FAULTS.validate_json(raw)
-    except ValidationError as error:
-        raise invalid("Invalid fault", *problems(error)) from error
-    return found if isinstance(found, list) else [found]
 
 
 def read_switches(old: Switches, raw: bytes) -> Switches:

@@ -10,9 +10,9 @@ from local.simulator.commands import (
     SendEvent,
     SetKeys,
     SetWebhook,
-    read_faults,
     read_switches,
 )
+from local.simulator.faults import Fault
 from local.simulator.moment import iso
 from local.simulator.refusal import missing
 from local.simulator.requests import project_of, segment
@@ -69,10 +69,10 @@ async def set_switches(request: Request) -> JSONResponse:
     return JSONResponse(project.switches.model_dump())
 
 
-async def add_faults(request: Request) -> JSONResponse:
-    """POST /_control/faults: one rule or a list of them."""
+async def add_fault(request: Request) -> JSONResponse:
+    """POST /_control/faults."""
     faults = project_of(request).faults
-    faults.add(read_faults(await request.body()))
+    faults.add(Fault.read(await request.body()))
     return JSONResponse({"faults": faults.listed()}, 201)
 
 
@@ -140,7 +140,7 @@ ROUTES = [
     Route("/api_keys", set_keys, methods=["PUT"]),
     Route("/webhook", set_webhook, methods=["PUT"]),
     Route("/switches", set_switches, methods=["PATCH"]),
-    Route("/faults", add_faults, methods=["POST"]),
+    Route("/faults", add_fault, methods=["POST"]),
     Route("/faults", list_faults, methods=["GET"]),
     Route("/faults", clear_faults, methods=["DELETE"]),
     Route("/ledger", show_ledger, methods=["GET"]),

@@ -1,18 +1,18 @@
 """Faults on demand: which call goes wrong, how, and how often. Pure."""
 
-from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from local.simulator.commands import Command
 from local.simulator.refusal import Refused, envelope, generic_slug
 
 _STATUS_OF_BODY = {"bare": 429, "coded": 429, "gone": 410, "html": 502}
 _TOO_MANY_CODE = 10_429
 
 
-class Fault(BaseModel):
+class Fault(Command):
     """One rule of `POST /_control/faults`. The first rule that matches a call is applied.
 
     `method` and `path` are shell patterns (`*` also spans slashes); the path is matched
@@ -20,8 +20,6 @@ class Fault(BaseModel):
     delayed, given headers, or robbed of its answer; with `carry_out` it is carried out although
     the answer says otherwise.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     method: str = "*"
     path: str = "/api/*"
@@ -89,9 +87,9 @@ class Faults:
     def __init__(self) -> None:
         self._rules: list[Fault] = []
 
-    def add(self, faults: Iterable[Fault]) -> None:
-        """Append rules."""
-        self._rules.extend(faults)
+    def add(self, fault: Fault) -> None:
+        """Append a rule."""
+        self._rules.append(fault)
 
     def clear(self) -> None:
         """Forget all rules."""
