@@ -17,7 +17,7 @@ from local.simulator.process import running
 from local.stack import read
 from local.standin import Elsewhere, Wrong, listen
 from tests.checkout import checkout, left_in, started
-from tests.served import Served, commands, pasted, serving, shows, titled, until_said
+from tests.served import Served, pasted, serving, shows, titled, until_said
 
 SECONDS = 300
 KEY = "ak_elsewhere"
@@ -108,7 +108,7 @@ def test_another_server_takes_the_simulators_place(folder: Path) -> None:
             listen(simulator, read(folder / ".local" / "stack.json"))
             for auth_config_id in ("ac_gmail", "ac_slack"):
                 simulator.add_account("user_1", auth_config_id, webhook=True)
-            (table,) = commands(said)["read the table"]
+            (table,) = titled(said, "read the table")
             assert "srv_demo" in shows(folder, table, READY_STATUS)
             assert "_control" not in said
             assert KEY not in said

@@ -260,6 +260,11 @@ def test_a_link_dies_after_ten_minutes(
     assert browser.get(link["redirect_url"]).status_code == 410
 
 
+def test_oauth_that_composio_manages_is_connected_through_a_link_only(api: httpx.Client) -> None:
+    account = {"auth_config": {"id": "ac_gmail"}, "connection": {"user_id": "ada"}}
+    assert api.post("/api/v3/connected_accounts", json=account).status_code == 400
+
+
 def test_a_callback_must_be_a_web_page(api: httpx.Client) -> None:
     asked = {"auth_config_id": "ac_gmail", "user_id": "a", "callback_url": "javascript:alert(1)"}
     assert api.post("/api/v3/connected_accounts/link", json=asked).status_code == 400
@@ -297,15 +302,16 @@ def test_a_server_is_made_changed_and_deleted(api: httpx.Client) -> None:
     assert api.post("/api/v3/mcp/servers", json={"name": "a_b"}).status_code == 400
 
 
-def test_auth_configs_and_servers_are_seeded_under_ids_of_ones_own(
-    simulator: Simulator, api: httpx.Client
-) -> None:
-    config = {"id": "ac_github", "toolkit": "github"}
+@pytest.mark.usefixtures("simulator")
+def test_auth_configs_and_servers_are_seeded_under_ids_of_ones_own(api: httpx.Client) -> None:
+    config = {"id": "ac_github", "toolkit": "github", "auth_scheme": "API_KEY"}
     assert api.post("/_control/auth_configs", json=config).status_code == 201
     assert items(api.get("/api/v3/auth_configs?toolkit_slug=github"))[0]["id"] == "ac_github"
     server = {"id": "srv_mine", "name": "mine", "auth_config_ids": ["ac_github"]}
     assert api.post("/_control/servers", json=server).status_code == 201
-    simulator.add_account("ada", "ac_github")
+    account = {"auth_config": {"id": "ac_github"}, "connection": {"user_id": "ada"}}
+    made = api.post("/api/v3/connected_accounts", json=account)
+    assert (made.status_code, made.json()["status"]) == (201, "ACTIVE")
     path = INSTANCES.replace("srv_demo", "srv_mine")
     assert api.post(path, json={"user_id": "ada"}).status_code == 201
 
