@@ -1,4 +1,4 @@
-"""Behind the scene of the demo: outages at Composio, the schedule's tick, who hears the bus."""
+"""Behind the scene of the demo: outages at Composio, the sweep, who hears the bus."""
 
 import contextlib
 import json

@@ -8,16 +8,14 @@ from html import unescape
 
 import httpx
 
-from local.scene import Link, Scene
-from local.simulator.project import DEFAULT_API_KEY
+from local.scene import Scene
 
 
 def connect(scene: Scene, user_id: str, auth_config_id: str) -> None:
     """The user connects an account, and comes back to the callback of the deployed stack."""
     scene.timeline.say("app", f"asks for a link that comes back: {user_id}, {auth_config_id}")
+    link = scene.make_link(user_id, auth_config_id, scene.stack.callback_url)
     with httpx.Client(trust_env=False, follow_redirects=True, timeout=60) as browser:
-        link = _link(scene, browser, user_id, auth_config_id)
-        scene.links[user_id, auth_config_id] = link
         browser.get(link.url).raise_for_status()
         page = browser.post(link.url, data={"decision": "allow"}).raise_for_status()
     scene.timeline.say("browser", f"allows it, is sent back to {page.url.path.split('live')[-1]}")
@@ -30,17 +28,3 @@ def said(page: str) -> str:
     title, *rows = re.findall(r"<h1>(.*?)</h1>|<li\b.*?<span>(.*?)</span><span>(.*?)</span>", page)
     listed = ", ".join(f"{name} {state.lower()}" for _, name, state in rows)
     return unescape(f"{title[0]}: {listed}" if listed else title[0])
-
-
-def _link(scene: Scene, browser: httpx.Client, user_id: str, auth_config_id: str) -> Link:
-    answer = browser.post(
-        f"{scene.simulator.url}/api/v3/connected_accounts/link",
-        headers={"x-api-key": DEFAULT_API_KEY},
-        json={
-            "user_id": user_id,
-            "auth_config_id": auth_config_id,
-            "callback_url": scene.stack.callback_url,
-        },
-    )
-    made = answer.raise_for_status().json()
-    return Link(made["redirect_url"], made["connected_account_id"])

@@ -1,6 +1,7 @@
-"""Deploys to this machine and tells how a user's MCP instance comes to be: `make demo`.
+"""Deploys to this machine and tells how its users' MCP instances come to be: `make demo`.
 
-Exits with 0 only if it came to be exactly once; leaves nothing running and nothing behind.
+There is an outage, and events are lost, late and repeated. Exits with 0 only if each user has
+exactly one instance; leaves nothing running and nothing behind.
 """
 
 from local.scene import Scene
@@ -9,7 +10,7 @@ from local.story import tell
 from local.timeline import Timeline
 
 
-def play(timeline: Timeline) -> int:
+def play(timeline: Timeline) -> None:
     """Start everything, tell the story, check how it ended.
 
     Raises:
@@ -20,7 +21,6 @@ def play(timeline: Timeline) -> int:
     if problems:
         raise Wrong("\n".join(["the story did not end well:", *problems]))
     timeline.say("", "one instance each, and nothing is left running", "bold")
-    return 0
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from botocore.exceptions import WaiterError
 
 from local.emulator import REGION, ROOT, aws_environment
 from local.sam import Progress, sam, silent
-from local.stack import Parameters, Stack, connection, fill_secret
+from local.stack import Parameters, Stack, connection, fill_secret, url_of_api
 
 _BUCKET = "packages"
 
@@ -136,12 +136,9 @@ def _ready(endpoint_url: str, parameters: Parameters) -> Stack:
         composio_api_key=parameters.composio_api_key,
         webhook_secrets=[parameters.webhook_secret],
     )
-    # The output's own URL is real AWS's; the emulator serves the API below this path.
-    api_url = f"{endpoint_url}/_aws/execute-api/{outputs['ApiId']}/live"
     return Stack(
         stack_name=parameters.stack_name,
-        api_url=api_url,
-        callback_url=f"{api_url}/oauth/callback",
+        api_url=url_of_api(endpoint_url, outputs["ApiId"]),
         aws_endpoint_url=endpoint_url,
         region=REGION,
         table_name=outputs["TableName"],

@@ -40,7 +40,7 @@ def run_folder(purpose: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def emulator(*, state: Path | None = None, log_level: str = "INFO") -> Iterator[str]:
+def emulator(*, state: Path | None = None) -> Iterator[str]:
     """Run an emulator for as long as the context lasts.
 
     It listens on 127.0.0.1 only, enforces the execution roles' policies, and is one's own:
@@ -49,8 +49,6 @@ def emulator(*, state: Path | None = None, log_level: str = "INFO") -> Iterator[
     Args:
         state: Folder to keep its state in, for an emulator that is started again on the same
             folder, and on the same port; none means that nothing is kept.
-        log_level: What Lambda would tell the functions as AWS_LAMBDA_LOG_LEVEL from the
-            template's LoggingConfig, which the emulator does not read.
 
     Yields:
         The endpoint URL for AWS clients, e.g. `http://127.0.0.1:40123`.
@@ -59,7 +57,7 @@ def emulator(*, state: Path | None = None, log_level: str = "INFO") -> Iterator[
         EmulatorError: It did not start.
     """
     with run_folder("emulator") as folder:
-        process, endpoint_url = _start(folder, state, log_level)
+        process, endpoint_url = _start(folder, state)
         try:
             yield endpoint_url
         finally:
@@ -79,13 +77,13 @@ def aws_environment(endpoint_url: str) -> dict[str, str]:
     }
 
 
-def _start(folder: Path, state: Path | None, log_level: str) -> tuple[subprocess.Popen[bytes], str]:
+def _start(folder: Path, state: Path | None) -> tuple[subprocess.Popen[bytes], str]:
     if not _PYTHON.exists():
         raise EmulatorError("the emulator is not installed: make tools-emulator")
     # Between choosing a free port and using it another may take it: then once more.
     for _ in range(_ATTEMPTS):
         port, mark = _port(state), secrets.token_hex(8)
-        process = _spawn(folder, _environment(folder, state, log_level, port, mark))
+        process = _spawn(folder, _environment(folder, state, port, mark))
         try:
             if _ready(process, port, mark):
                 return process, f"http://127.0.0.1:{port}"
@@ -112,9 +110,7 @@ def _spawn(folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]
         )
 
 
-def _environment(
-    folder: Path, state: Path | None, log_level: str, port: int, mark: str
-) -> dict[str, str]:
+def _environment(folder: Path, state: Path | None, port: int, mark: str) -> dict[str, str]:
     """Make the whole environment: the functions inherit it, so nothing of ours goes in."""
     kept = {} if state is None else {"PERSIST_STATE": "1", "STATE_DIR": str(state.resolve())}
     return kept | {
@@ -128,7 +124,8 @@ def _environment(
         "AUTH": "true",
         # Shown by the health page: whoever answers on the port is this one and no other.
         "MINISTACK_EDITION": mark,
-        "AWS_LAMBDA_LOG_LEVEL": log_level,
+        # As Lambda does from the template's LoggingConfig, which the emulator does not read.
+        "AWS_LAMBDA_LOG_LEVEL": "INFO",
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
     }
 

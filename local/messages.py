@@ -1,8 +1,7 @@
-"""Reaches the bus and the queues of `make serve`: `python -m local.messages put|look|sweep`."""
+"""Reaches the bus and the queue of `make serve`: `python -m local.messages put|sweep`."""
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import boto3
@@ -33,20 +32,6 @@ def put(of: stack.Stack, event: dict[str, object]) -> None:
         raise RuntimeError(answer["Entries"][0].get("ErrorMessage", "the bus did not take it"))
 
 
-def look(of: stack.Stack) -> dict[str, dict[str, int]]:
-    """Count the messages of both queues: those that wait, and those that are worked on."""
-    client = boto3.client("sqs", **of.connection)
-    found = {}
-    urls = {"queue": of.queue_url, "dead_letter_queue": of.dead_letter_queue_url}
-    for name, url in urls.items():
-        counts = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        found[name] = {
-            "waiting": int(counts["ApproximateNumberOfMessages"]),
-            "in_work": int(counts["ApproximateNumberOfMessagesNotVisible"]),
-        }
-    return found
-
-
 def sweep(of: stack.Stack) -> None:
     """Have the sweep run now: send the message that the schedule sends each minute."""
     client = boto3.client("sqs", **of.connection)
@@ -55,23 +40,16 @@ def sweep(of: stack.Stack) -> None:
 
 def main() -> None:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser(prog="local.messages", description="Reach bus and queues.")
+    parser = argparse.ArgumentParser(prog="local.messages", description="Reach bus and queue.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("put", help="put an event on the bus").add_argument("sample", type=Path)
-    verbs.add_parser("look", help="count the messages of the queues")
     verbs.add_parser("sweep", help="have the sweep run now")
     options = parser.parse_args()
-    try:
-        running = stack.read()
-    except FileNotFoundError:
-        sys.exit("no stack is running: make serve")
-    match options.verb:
-        case "put":
-            put(running, json.loads(options.sample.read_text()))
-        case "look":
-            print(json.dumps(look(running), indent=2))
-        case "sweep":
-            sweep(running)
+    running = stack.served()
+    if options.verb == "put":
+        put(running, json.loads(options.sample.read_text()))
+    else:
+        sweep(running)
 
 
 if __name__ == "__main__":

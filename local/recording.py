@@ -82,10 +82,9 @@ def record(path: Path) -> None:
     # No terminal: what goes on for a while is a line as well, and nothing is overwritten.
     console = Console(record=True, force_terminal=False, highlight=False)
 
-    def play(timeline: Timeline) -> int:
-        status = demo.play(timeline)
+    def play(timeline: Timeline) -> None:
+        demo.play(timeline)
         path.write_text(draw(console.export_text(styles=True).splitlines()))
-        return status
 
     command(play, Timeline(console))
 

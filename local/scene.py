@@ -13,6 +13,7 @@ import httpx
 from local.backstage import Backstage
 from local.show import rows
 from local.simulator.client import Simulator
+from local.simulator.events import OF_STATUS
 from local.simulator.project import DEFAULT_API_KEY
 from local.stack import Stack
 from local.standin import StandIn, Wrong, listen
@@ -70,14 +71,21 @@ class Scene:
     def ask_for_link(self, user_id: str, auth_config_id: str) -> Link:
         """The application's backend begins a connection for its user."""
         self.timeline.say("app", f"asks for a link: {user_id} is to connect {auth_config_id}")
-        answer = self._composio.post(
-            "/connected_accounts/link",
-            json={"user_id": user_id, "auth_config_id": auth_config_id},
-        )
+        link = self.make_link(user_id, auth_config_id)
+        self._tell_account(link)
+        return link
+
+    def make_link(self, user_id: str, auth_config_id: str, callback_url: str | None = None) -> Link:
+        """Have Composio make a link, and remember it."""
+        wanted = {
+            "user_id": user_id,
+            "auth_config_id": auth_config_id,
+            "callback_url": callback_url,
+        }
+        answer = self._composio.post("/connected_accounts/link", json=wanted)
         made = answer.raise_for_status().json()
         link = Link(made["redirect_url"], made["connected_account_id"])
         self.links[user_id, auth_config_id] = link
-        self._tell_account(link)
         return link
 
     def open(self, link: Link) -> None:
@@ -92,17 +100,16 @@ class Scene:
         self._browser.post(link.url, data={"decision": "allow"}).raise_for_status()
         self._tell_account(link)
 
-    def connect(self, user_id: str, auth_config_id: str) -> Link:
+    def connect(self, user_id: str, auth_config_id: str) -> None:
         """The user connects an account, without anything that goes wrong on the way."""
         link = self.ask_for_link(user_id, auth_config_id)
         self.open(link)
         self.allow(link)
-        return link
 
     def deliver_again(self, user_id: str, auth_config_id: str, status: str, when: str) -> None:
         """Composio delivers the event of a status that the user's account had, once more."""
         link = self.links[user_id, auth_config_id]
-        wanted = f"composio.connected_account.{status.lower()}"
+        wanted = OF_STATUS[status]
         found = [
             attempt["webhook_id"]
             for attempt in self.simulator.deliveries()
@@ -125,7 +132,7 @@ class Scene:
         with socket.socket() as silent:
             # Bound, but nobody listens: the port is refused, and nobody else's.
             silent.bind(("127.0.0.1", 0))
-            retries = self.simulator.state(brief=True)["switches"]["webhook_retries"]
+            retries = self.simulator.state()["switches"]["webhook_retries"]
             self.simulator.switch(webhook_retries=0)
             self.simulator.set_webhook(
                 f"http://127.0.0.1:{silent.getsockname()[1]}", self.stack.webhook_secret
@@ -165,12 +172,9 @@ class Scene:
     def _tell_account(self, link: Link) -> None:
         answer = self._composio.get(f"/connected_accounts/{link.account_id}")
         status = answer.raise_for_status().json()["status"]
-        sends = "sends a signed event" if self._events() else "sends no event"
-        self.timeline.say("Composio", f"{link.account_id} is {status}; {sends}")
+        sends = "a signed" if self.simulator.state()["switches"]["webhooks"] else "no"
+        self.timeline.say("Composio", f"{link.account_id} is {status}; sends {sends} event")
         self.hear()
-
-    def _events(self) -> bool:
-        return bool(self.simulator.state(brief=True)["switches"]["webhooks"])
 
 
 def _answer(attempt: dict[str, Any]) -> str:

@@ -5,17 +5,18 @@ Composio, say, in the simulator's place.
 """
 
 import contextlib
+import json
 import os
 import shlex
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from local import stack
 from local.simulator.client import Simulator
 from local.simulator.project import DEFAULT_API_KEY, DEMO_AUTH_CONFIGS
 from local.simulator.subscriptions import deliverable
 from local.stack import Stack
-from local.standin import Elsewhere, Wrong, command, stand_in, webhook_url
+from local.standin import Elsewhere, Wrong, command, stand_in
 from local.timeline import Timeline
 
 READY = "ready: Ctrl-C ends it"
@@ -27,7 +28,7 @@ _CURL = ["curl", "-sS", "-w", "\\n"]
 _USER = "user_1"
 
 
-def play(timeline: Timeline) -> int:
+def play(timeline: Timeline) -> None:
     """Start everything, say what can be done with it, and wait.
 
     Raises:
@@ -47,7 +48,6 @@ def play(timeline: Timeline) -> int:
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
             threading.Event().wait()
     timeline.say("", "ended, and nothing is left running")
-    return 0
 
 
 def elsewhere() -> Elsewhere | None:
@@ -83,9 +83,8 @@ def _written(running: Stack) -> Iterator[None]:
 
 def _possible(running: Stack, simulator: Simulator | None) -> list[tuple[str, list[str]]]:
     """List what can be done, with the commands for it."""
-    url = webhook_url(running)
     sign = [_PYTHON, "-m", "local.sign", "events/connected.json"]
-    sign += ["--secret", running.webhook_secret, "--curl", url]
+    sign += ["--secret", running.webhook_secret, "--curl", running.webhook_url]
     url_of_user = f"{running.api_url}/users/{_USER}"
     local = [
         (f"for callback_url of links of your own: {running.callback_url}", []),
@@ -98,30 +97,30 @@ def _possible(running: Stack, simulator: Simulator | None) -> list[tuple[str, li
         ("read the table", [f"{_PYTHON} -m local.show {_USER}"]),
         ("put an event on the bus", [f"{_PYTHON} -m local.messages put events/bus.json"]),
         ("run a sweep now; it runs each minute", [f"{_PYTHON} -m local.messages sweep"]),
-        ("look at the queue and the dead-letter queue", [f"{_PYTHON} -m local.messages look"]),
+        (
+            "look at the queues, and at who is in trouble",
+            ["make provisioner", ".tools/cli/bin/provisioner watch --times 1"],
+        ),
     ]
     if simulator:
         return _with_simulator(running, simulator) + local
-    return [(f"the webhook, which a server elsewhere reaches through a tunnel: {url}", []), *local]
+    webhook = (
+        f"the webhook, which a server elsewhere reaches through a tunnel: {running.webhook_url}"
+    )
+    return [(webhook, []), *local]
 
 
 def _with_simulator(running: Stack, simulator: Simulator) -> list[tuple[str, list[str]]]:
+    accounts = [{"user_id": _USER, "auth_config_id": each} for each in DEMO_AUTH_CONFIGS]
     links = [
         _curl(
             f"{simulator.url}/api/v3/connected_accounts/link",
-            f'{{"user_id": "{_USER}", "auth_config_id": "{auth_config_id}", '
-            f'"callback_url": "{running.callback_url}"}}',
+            account | {"callback_url": running.callback_url},
             ["-H", f"x-api-key: {DEFAULT_API_KEY}"],
         )
-        for auth_config_id in DEMO_AUTH_CONFIGS
+        for account in accounts
     ]
-    accounts = ", ".join(
-        f'{{"user_id": "{_USER}", "auth_config_id": "{auth_config_id}"}}'
-        for auth_config_id in DEMO_AUTH_CONFIGS
-    )
-    at_once = _curl(
-        f"{simulator.url}/_control/accounts", f'{{"webhook": true, "accounts": [{accounts}]}}'
-    )
+    at_once = _curl(f"{simulator.url}/_control/accounts", {"webhook": True, "accounts": accounts})
     ledger = shlex.join([*_CURL, f"{simulator.url}/_control/ledger?path=*/instances"])
     return [
         ("connect an account: open the redirect_url that this prints", links),
@@ -130,9 +129,9 @@ def _with_simulator(running: Stack, simulator: Simulator) -> list[tuple[str, lis
     ]
 
 
-def _curl(url: str, body: str, more: list[str] | None = None) -> str:
-    headers = ["-H", "content-type: application/json", *(more or [])]
-    return shlex.join([*_CURL, url, *headers, "-d", body])
+def _curl(url: str, body: object, more: Iterable[str] = ()) -> str:
+    headers = ["-H", "content-type: application/json", *more]
+    return shlex.join([*_CURL, url, *headers, "-d", json.dumps(body)])
 
 
 def _signed_curl(url: str, method: str = "GET") -> str:

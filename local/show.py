@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from decimal import Decimal
 from typing import Any
 
@@ -34,11 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="local.show", description="Show a user's rows.")
     parser.add_argument("user_id")
     user_id = parser.parse_args().user_id
-    try:
-        running = stack.read()
-    except FileNotFoundError:
-        sys.exit("no stack is running: make serve")
-    for row in rows(running, user_id):
+    for row in rows(stack.served(), user_id):
         print(json.dumps(row, indent=2, default=_number))
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import secrets
+import sys
 from pathlib import Path
 from typing import TypedDict
 
@@ -34,7 +35,6 @@ class Parameters:
     composio_api_key: str
     mcp_server_ids: str = "*"
     webhook_secret: str = dataclasses.field(default_factory=lambda: secrets.token_hex(32))
-    log_level: str = "INFO"
     stack_name: str = "mcp-instance-provisioner"
 
     def overrides(self) -> dict[str, str]:
@@ -42,7 +42,6 @@ class Parameters:
         return {
             "ComposioBaseUrl": self.composio_url,
             "McpServerIds": self.mcp_server_ids,
-            "LogLevel": self.log_level,
             # The emulator does not know AWS::Logs::QueryDefinition.
             "SavedQueries": "no",
         }
@@ -52,13 +51,11 @@ class Parameters:
 class Stack:
     """A stack that runs: what a client, a test or an operator's tool has to know of it.
 
-    `api_url` is the API's base: `api_url + "/webhooks/composio"` is the webhook.
-    `callback_url` is where Composio sends the browser back to.
+    `api_url` is the API's base.
     """
 
     stack_name: str
     api_url: str
-    callback_url: str
     aws_endpoint_url: str
     region: str
     table_name: str
@@ -76,15 +73,25 @@ class Stack:
     webhook_secret: str
 
     @property
+    def webhook_url(self) -> str:
+        """Where Composio sends its events."""
+        return f"{self.api_url}/webhooks/composio"
+
+    @property
+    def callback_url(self) -> str:
+        """Where Composio sends the browser back to."""
+        return f"{self.api_url}/oauth/callback"
+
+    @property
     def connection(self) -> Connection:
         """The keyword arguments for `boto3.client`."""
         return connection(self.aws_endpoint_url)
 
-    def write(self, path: Path = STACK_FILE) -> None:
+    def write(self) -> None:
         """Write it as JSON, for one's eyes only: it names a secret."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+        RUNS.mkdir(exist_ok=True)
+        STACK_FILE.touch(mode=0o600)
+        STACK_FILE.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
 
 
 def read(path: Path = STACK_FILE) -> Stack:
@@ -94,6 +101,19 @@ def read(path: Path = STACK_FILE) -> Stack:
         FileNotFoundError: No stack was written there.
     """
     return Stack(**json.loads(path.read_text()))
+
+
+def served() -> Stack:
+    """Read what `make serve` runs; where nothing runs, say so and exit."""
+    try:
+        return read()
+    except FileNotFoundError:
+        sys.exit("no stack is running: make serve")
+
+
+def url_of_api(endpoint_url: str, api_id: str) -> str:
+    """Say where the emulator serves an API; the output's own URL is real AWS's."""
+    return f"{endpoint_url}/_aws/execute-api/{api_id}/live"
 
 
 def connection(endpoint_url: str) -> Connection:

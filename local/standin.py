@@ -41,21 +41,19 @@ class StandIn:
     simulator: Simulator | None
 
 
-def command(play: Callable[[Timeline], int], on: Timeline | None = None) -> None:
-    """Play something on a timeline as a command, and exit with the status that it returns.
+def command(play: Callable[[Timeline], None], on: Timeline | None = None) -> None:
+    """Play something on a timeline as a command.
 
-    What goes wrong is said in one message; signals end it in order.
+    What goes wrong is said in one message, and exits with 1; signals end it in order.
     """
     end_in_order_on_signals()
     try:
         with on or Timeline() as timeline:
-            status = play(timeline)
+            play(timeline)
     except KeyboardInterrupt:
-        status = _INTERRUPTED
+        sys.exit(_INTERRUPTED)
     except (Wrong, SamError, EmulatorError) as problem:
-        print(problem, file=sys.stderr)
-        status = 1
-    sys.exit(status)
+        sys.exit(str(problem))
 
 
 @contextlib.contextmanager
@@ -90,13 +88,8 @@ def stand_in(
 
 def listen(simulator: Simulator, stack: Stack) -> None:
     """Have the simulator send its events to the stack, also those that it invents."""
-    simulator.set_webhook(webhook_url(stack), stack.webhook_secret)
+    simulator.set_webhook(stack.webhook_url, stack.webhook_secret)
     simulator.switch(synthetic_events=True)
-
-
-def webhook_url(stack: Stack) -> str:
-    """Give the URL that takes Composio's events."""
-    return f"{stack.api_url}/webhooks/composio"
 
 
 def _parameters(

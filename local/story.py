@@ -75,10 +75,9 @@ def recovery(scene: Scene) -> None:
 
 def way_back(scene: Scene) -> None:
     """Dan's browser comes back from OAuth to the callback; no event is needed."""
-    scene.simulator.switch(webhooks=False)
-    browser.connect(scene, DAN, "ac_gmail")
-    browser.connect(scene, DAN, "ac_slack")
-    scene.simulator.switch(webhooks=True)
+    with scene.backstage.no_events():
+        browser.connect(scene, DAN, "ac_gmail")
+        browser.connect(scene, DAN, "ac_slack")
     scene.show_table(DAN)
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -33,25 +32,16 @@ class Timeline:
         self._steps.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Give the terminal back."""
         self._steps.stop()
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds since it was made."""
-        return self._clock() - self._began
-
     def say(self, speaker: str, text: str, style: str = "") -> None:
         """Print one line; `style` is one of rich's."""
+        elapsed = self._clock() - self._began
         self._print(
             Text.assemble(
-                (f"{self.elapsed:7.2f} s  ", "dim"),
+                (f"{elapsed:7.2f} s  ", "dim"),
                 (f"{speaker:<{_SPEAKER_WIDTH}}  ", "cyan"),
                 (text, style),
             )

@@ -64,17 +64,10 @@ def pasted(folder: Path, command: str) -> str:
     return run.stdout
 
 
-def commands(said: str) -> dict[str, list[str]]:
-    """Return the printed commands below each printed title."""
-    found: dict[str, list[str]] = {}
-    for title, block in re.findall(r"^# (.+)\n((?:[^#\s].*\n)*)", said, re.MULTILINE):
-        found[title] = block.splitlines()
-    return found
-
-
 def titled(said: str, start: str) -> list[str]:
-    """Return the printed commands below the title that starts so."""
-    return next(lines for title, lines in commands(said).items() if title.startswith(start))
+    """Return the printed commands below the one title that starts so."""
+    (block,) = re.findall(rf"^# {start}.*\n((?:[^#\s].*\n)*)", said, re.MULTILINE)
+    return str(block).splitlines()
 
 
 def shows(folder: Path, command: str, text: str) -> str:

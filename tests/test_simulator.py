@@ -1,5 +1,6 @@
 """The simulated REST API, over real connections."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -15,10 +16,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from local.simulator.__main__ import main
 from local.simulator.client import Simulator
-from local.simulator.project import Beginning
-from local.simulator.serving import embedded
+from local.simulator.process import running
 
 KEY = "ak_invented"
 INSTANCES = "/api/v3/mcp/servers/srv_demo/instances"
@@ -26,7 +25,7 @@ INSTANCES = "/api/v3/mcp/servers/srv_demo/instances"
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Simulator]:
-    with embedded(Beginning(api_keys=frozenset({KEY}), demo=True)) as simulator:
+    with running("--seed", "demo", "--api-key", KEY) as simulator:
         yield simulator
 
 
@@ -261,6 +260,11 @@ def test_a_link_dies_after_ten_minutes(
     assert browser.get(link["redirect_url"]).status_code == 410
 
 
+def test_oauth_that_composio_manages_is_connected_through_a_link_only(api: httpx.Client) -> None:
+    account = {"auth_config": {"id": "ac_gmail"}, "connection": {"user_id": "ada"}}
+    assert api.post("/api/v3/connected_accounts", json=account).status_code == 400
+
+
 def test_a_callback_must_be_a_web_page(api: httpx.Client) -> None:
     asked = {"auth_config_id": "ac_gmail", "user_id": "a", "callback_url": "javascript:alert(1)"}
     assert api.post("/api/v3/connected_accounts/link", json=asked).status_code == 400
@@ -296,6 +300,20 @@ def test_a_server_is_made_changed_and_deleted(api: httpx.Client) -> None:
     assert api.delete(path).json()["deleted"] is True
     assert api.get(path).status_code == 404
     assert api.post("/api/v3/mcp/servers", json={"name": "a_b"}).status_code == 400
+
+
+@pytest.mark.usefixtures("simulator")
+def test_auth_configs_and_servers_are_seeded_under_ids_of_ones_own(api: httpx.Client) -> None:
+    config = {"id": "ac_github", "toolkit": "github", "auth_scheme": "API_KEY"}
+    assert api.post("/_control/auth_configs", json=config).status_code == 201
+    assert items(api.get("/api/v3/auth_configs?toolkit_slug=github"))[0]["id"] == "ac_github"
+    server = {"id": "srv_mine", "name": "mine", "auth_config_ids": ["ac_github"]}
+    assert api.post("/_control/servers", json=server).status_code == 201
+    account = {"auth_config": {"id": "ac_github"}, "connection": {"user_id": "ada"}}
+    made = api.post("/api/v3/connected_accounts", json=account)
+    assert (made.status_code, made.json()["status"]) == (201, "ACTIVE")
+    path = INSTANCES.replace("srv_demo", "srv_mine")
+    assert api.post(path, json={"user_id": "ada"}).status_code == 201
 
 
 def test_overlapping_create_calls_are_seen_and_only_one_creates(
@@ -420,7 +438,8 @@ def stopped_by(number: signal.Signals) -> int:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own module
         assert process.stdout is not None
         url = urlsplit(json.loads(process.stdout.readline())["url"])
-        with Simulator(url.geturl()) as simulator:
+        assert url.hostname == "127.0.0.1"
+        with contextlib.closing(Simulator(url.geturl())) as simulator:
             simulator.add_fault(latency=60)
             with socket.create_connection(("127.0.0.1", url.port or 0)) as waiting:
                 waiting.sendall(b"GET /api/v3/auth_configs HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -428,9 +447,3 @@ def stopped_by(number: signal.Signals) -> int:
                     time.sleep(0.01)
                 process.send_signal(number)
                 return process.wait(3)
-
-
-def test_it_serves_on_loopback_only(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["--host", "0.0.0.0"])  # noqa: S104 - refused
-    assert "loopback only" in capsys.readouterr().err

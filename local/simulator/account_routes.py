@@ -1,13 +1,14 @@
 """The endpoints of connected accounts and auth configs."""
 
-from datetime import datetime
+from collections import Counter
+from functools import partial
 from operator import attrgetter
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from local.simulator import accounts, wire
+from local.simulator import accounts, events, wire
 from local.simulator.accounts import Account, AuthConfig, Status
 from local.simulator.bodies import AccountBody, EnabledBody, LinkBody
 from local.simulator.connections import Wanted
@@ -30,15 +31,11 @@ async def list_accounts(request: Request) -> JSONResponse:
     _one_of(direction, "order_direction", {"asc", "desc"})
     rows = sorted(
         project.connections.select(_wanted(request)),
-        key=_by(order),
+        key=attrgetter(order, "id"),
         reverse=direction == "desc",
     )
-    switches = project.switches
-    limit = whole(query.get("limit"), "limit", switches.page_default, switches.page_max)
-
-    def render(account: Account) -> object:
-        return project.shape(account, full=False)
-
+    limit = whole(query.get("limit"), "limit", 10, project.switches.page_max)
+    render = partial(project.shape, full=False)
     return JSONResponse(cursor_page(rows, limit=limit, cursor=query.get("cursor"), render=render))
 
 
@@ -59,7 +56,7 @@ async def create_link(request: Request) -> JSONResponse:
     return JSONResponse(
         {
             "link_token": link.token,
-            "redirect_url": f"{project.beginning.base_url}/oauth/{link.token}",
+            "redirect_url": f"{project.base_url}/oauth/{link.token}",
             "expires_at": iso(link.expires_at),
             "connected_account_id": link.account_id,
         },
@@ -109,7 +106,7 @@ async def delete_account(request: Request) -> JSONResponse:
     """DELETE /connected_accounts/{id}."""
     project = project_of(request)
     account = project.connections.delete(segment(request, "id"))
-    project.announce(account, "composio.connected_account.deleted")
+    project.announce(account, events.DELETED)
     return JSONResponse({"success": True})
 
 
@@ -126,12 +123,10 @@ async def list_auth_configs(request: Request) -> JSONResponse:
         and (not toolkits or config.toolkit in toolkits)
         and query.get("search", "").lower() in config.name.lower()
     ]
-    counts: dict[str, int] = {}
-    for account in project.connections.accounts.values():
-        counts[account.auth_config_id] = counts.get(account.auth_config_id, 0) + 1
+    counts = Counter(each.auth_config_id for each in project.connections.accounts.values())
 
     def render(config: AuthConfig) -> object:
-        return wire.auth_config(config, counts.get(config.id, 0))
+        return wire.auth_config(config, counts[config.id])
 
     limit = whole(query.get("limit"), "limit", 20, _AUTH_CONFIG_PAGE)
     return JSONResponse(cursor_page(rows, limit=limit, cursor=query.get("cursor"), render=render))
@@ -168,10 +163,6 @@ def _wanted(request: Request) -> Wanted:
         toolkits=listed(request, "toolkit_slugs"),
         account_type=_one_of(account_type, "account_type", {"PRIVATE", "SHARED", "ALL"}),
     )
-
-
-def _by(order: str) -> "attrgetter[tuple[datetime, str]]":
-    return attrgetter(order, "id")
 
 
 def _one_of(value: str, name: str, allowed: set[str] | set[Status]) -> str:

@@ -76,23 +76,15 @@ def opened(account: Account, at: datetime) -> Account:
 
 
 def decided(account: Account, at: datetime, *, allowed: bool) -> Account:
-    """The user answered the consent page.
-
-    Raises:
-        Refused: 410, when the account no longer waits for an answer.
-    """
-    if account.status not in PENDING:
-        raise Refused(410, "This connection link was already used or has expired")
+    """The user answered the consent page."""
     if allowed:
         return moved(account, Status.ACTIVE, None, at)
     return moved(account, Status.FAILED, "OAuth callback failed: access_denied", at)
 
 
 def lapsed(account: Account, at: datetime) -> Account:
-    """Nobody finished in time: INITIALIZING and INITIATED become EXPIRED."""
-    if account.status in PENDING:
-        return moved(account, Status.EXPIRED, "Not completed within 10 minutes", at)
-    return account
+    """Nobody finished in time."""
+    return moved(account, Status.EXPIRED, "Not completed within 10 minutes", at)
 
 
 def switched(account: Account, at: datetime, *, enabled: bool) -> Account:

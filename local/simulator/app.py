@@ -50,7 +50,6 @@ def application(project: Project) -> Gate:
 
 @contextlib.asynccontextmanager
 async def _lifespan(project: Project, _: Starlette) -> AsyncIterator[None]:
-    project.deliveries.start()
     lapsing = asyncio.create_task(_lapse(project))
     try:
         yield

@@ -1,7 +1,7 @@
 """What Composio's endpoints accept as request bodies."""
 
 import json
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -16,6 +16,8 @@ from pydantic import (
 from local.simulator.refusal import invalid
 
 type Text = Annotated[str, StringConstraints(min_length=1)]
+type Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 -]{4,30}$")]
+type Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class Body(BaseModel):
@@ -34,6 +36,10 @@ class Body(BaseModel):
             return cls.model_validate_json(raw or b"{}")
         except ValidationError as error:
             raise invalid("Invalid request data provided", *problems(error)) from error
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that are given."""
+        return self.model_dump(exclude_none=True)
 
 
 def problems(error: ValidationError) -> list[str]:
@@ -92,17 +98,17 @@ class EnabledBody(Body):
 class ServerBody(Body):
     """`POST /mcp/servers`: the name is 4 to 30 letters, digits, spaces and hyphens."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 -]{4,30}$")]
-    auth_config_ids: list[Text]
+    name: Name
+    auth_config_ids: tuple[Text, ...]
     allowed_tools: tuple[str, ...] = ()
 
 
 class ServerPatch(Body):
     """`PATCH /mcp/{id}`."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 -]{4,30}$")] | None = None
-    auth_config_ids: list[Text] | None = None
-    allowed_tools: list[str] | None = None
+    name: Name | None = None
+    auth_config_ids: tuple[Text, ...] | None = None
+    allowed_tools: tuple[str, ...] | None = None
 
 
 type Version = Literal["V1", "V2", "V3"]
@@ -112,7 +118,7 @@ class SubscriptionBody(Body):
     """`POST /webhook_subscriptions`."""
 
     webhook_url: Text
-    enabled_events: Annotated[list[Text], Field(min_length=1)]
+    enabled_events: Texts
     version: Version = "V3"
 
 
@@ -120,7 +126,7 @@ class SubscriptionPatch(Body):
     """`PATCH /webhook_subscriptions/{id}`."""
 
     webhook_url: Text | None = None
-    enabled_events: Annotated[list[Text], Field(min_length=1)] | None = None
+    enabled_events: Texts | None = None
     version: Version | None = None
 
 

@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
@@ -13,36 +12,23 @@ _POLL = 0.01
 
 
 class Simulator:
-    """A simulator at `url`, reached over `/_control`. Use it as a context manager.
+    """A simulator at `url`, reached over `/_control`.
 
     Every method raises `httpx.HTTPStatusError` when the simulator refuses, with its reasons
     in the response's body.
     """
 
-    def __init__(self, url: str, *, timeout: float = 10) -> None:
-        self.url = url.rstrip("/")
-        self._http = httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the connections."""
-        self._http.close()
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._http = httpx.Client(base_url=url, timeout=10, trust_env=False)
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
-    def state(self, *, brief: bool = False) -> Json:
-        """Return switches, counts, faults and, unless `brief`, all rows."""
-        return self._call("GET", "state", params={"brief": "1"} if brief else None)
+    def state(self) -> Json:
+        """Return the settings, and all that is there."""
+        return self._call("GET", "state")
 
     def reset(self) -> None:
         """Go back to what the command line said."""
@@ -60,23 +46,9 @@ class Simulator:
         """Change switches by name (see `Switches`) and return all of them."""
         return self._call("PATCH", "switches", switches)
 
-    def add_auth_config(
-        self, toolkit: str, auth_config_id: str | None = None, **more: str | bool
-    ) -> Json:
-        """Make an auth config; `more` is name, auth_scheme, is_composio_managed, is_disabled."""
-        body = {"toolkit": toolkit, "id": auth_config_id, **more}
-        return self._call("POST", "auth_configs", body)
-
     def disable_auth_config(self, auth_config_id: str, *, disabled: bool = True) -> Json:
         """Disable or enable an auth config."""
         return self._call("PATCH", f"auth_configs/{auth_config_id}", {"is_disabled": disabled})
-
-    def add_server(
-        self, auth_config_ids: Sequence[str], *, name: str = "server", server_id: str | None = None
-    ) -> Json:
-        """Make an MCP server that requires these auth configs."""
-        body = {"name": name, "auth_config_ids": auth_config_ids, "id": server_id}
-        return self._call("POST", "servers", body)
 
     def add_account(
         self, user_id: str, auth_config_id: str, *, webhook: bool = False, **more: str | bool | None
@@ -102,9 +74,9 @@ class Simulator:
         """Let these users have their instance already."""
         self._call("POST", "instances", {"server_id": server_id, "user_ids": user_ids})
 
-    def add_fault(self, **fault: str | float | bool | None) -> str:
-        """Add a fault (see `Fault`) and return its id."""
-        return str(self._call("POST", "faults", fault)["ids"][0])
+    def add_fault(self, **fault: str | float | bool | None) -> None:
+        """Add a fault (see `Fault`)."""
+        self._call("POST", "faults", fault)
 
     def faults(self) -> list[Json]:
         """List the faults that are still in force."""
@@ -128,9 +100,9 @@ class Simulator:
         """Forget all calls."""
         self._call("DELETE", "ledger")
 
-    def send_event(self, account_id: str, event_type: str | None = None) -> str | None:
+    def send_event(self, account_id: str) -> str | None:
         """Send the event of an account's state; returns its webhook id, None if none is sent."""
-        answer = self._call("POST", "events", {"account_id": account_id, "type": event_type})
+        answer = self._call("POST", "events", {"account_id": account_id})
         return None if answer["webhook_id"] is None else str(answer["webhook_id"])
 
     def deliveries(self) -> list[Json]:

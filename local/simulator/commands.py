@@ -6,7 +6,6 @@ from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationEr
 
 from local.simulator.accounts import AccountType, Status
 from local.simulator.bodies import Body, Text, problems
-from local.simulator.faults import Fault
 from local.simulator.refusal import invalid
 from local.simulator.subscriptions import deliverable
 from local.simulator.switches import Switches
@@ -59,7 +58,7 @@ class SeedServer(Command):
     """`POST /_control/servers`; unlike Composio's it takes the id and an empty requirement."""
 
     name: Text
-    auth_config_ids: list[str]
+    auth_config_ids: tuple[str, ...]
     id: Text | None = None
 
 
@@ -104,7 +103,6 @@ class SendEvent(Command):
     """`POST /_control/events`."""
 
     account_id: Text
-    type: Text | None = None
 
 
 class AdvanceClock(Command):
@@ -113,21 +111,7 @@ class AdvanceClock(Command):
     advance_seconds: Annotated[float, Field(ge=0)]
 
 
-_FAULTS = TypeAdapter[Fault | list[Fault]](Fault | list[Fault])
 _OBJECT = TypeAdapter(dict[str, object])
-
-
-def read_faults(raw: bytes) -> list[Fault]:
-    """Parse one rule or a list of rules.
-
-    Raises:
-        Refused: 400.
-    """
-    try:
-        found = _FAULTS.validate_json(raw)
-    except ValidationError as error:
-        raise invalid("Invalid fault", *problems(error)) from error
-    return found if isinstance(found, list) else [found]
 
 
 def read_switches(old: Switches, raw: bytes) -> Switches:

@@ -2,12 +2,12 @@
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from local.simulator import accounts
 from local.simulator.accounts import LINK_LIFETIME, PENDING, Account, AuthConfig, Status
-from local.simulator.moment import Ids, Ticker
+from local.simulator.moment import Ticker, random_id
 from local.simulator.refusal import Refused, invalid, missing
 
 
@@ -36,9 +36,8 @@ class Wanted:
 class Connections:
     """Accounts by id and by user. Every change stamps a new `updated_at`."""
 
-    def __init__(self, ticker: Ticker, ids: Ids) -> None:
+    def __init__(self, ticker: Ticker) -> None:
         self._ticker = ticker
-        self._ids = ids
         self.auth_configs: dict[str, AuthConfig] = {}
         self.accounts: dict[str, Account] = {}
         self.links: dict[str, Link] = {}
@@ -80,7 +79,9 @@ class Connections:
         except KeyError:
             raise missing("Auth config", auth_config_id) from None
 
-    def new(self, user_id: str, auth_config_id: str, status: Status) -> Account:
+    def new(
+        self, user_id: str, auth_config_id: str, status: Status, alias: str | None = None
+    ) -> Account:
         """Make and store an account in a status.
 
         Raises:
@@ -90,10 +91,11 @@ class Connections:
         at = self._ticker.tick()
         return self.put(
             Account(
-                id=self._ids("ca_"),
+                id=random_id("ca_"),
                 user_id=user_id,
                 auth_config_id=auth_config_id,
                 status=status,
+                alias=alias,
                 created_at=at,
                 updated_at=at,
             )
@@ -109,9 +111,8 @@ class Connections:
         """
         if self.auth_config(auth_config_id).is_disabled:
             raise invalid(f"Auth config {auth_config_id} is disabled")
-        account = replace(self.new(user_id, auth_config_id, Status.INITIALIZING), alias=alias)
-        self.accounts[account.id] = account
-        link = Link(self._ids("lk_"), account.id, callback_url, account.created_at + LINK_LIFETIME)
+        account = self.new(user_id, auth_config_id, Status.INITIALIZING, alias)
+        link = Link(random_id("lk_"), account.id, callback_url, account.created_at + LINK_LIFETIME)
         self.links[link.token] = link
         return link
 

@@ -44,7 +44,6 @@ for the user <code>{user}</code>?</p>
 async def ask(request: Request) -> Response:
     """GET /oauth/{token}: the question; opening it makes the account INITIATED."""
     project = project_of(request)
-    project.lapse()
     try:
         before = project.connections.follow(segment(request, "token"))[1]
         account = project.connections.open(segment(request, "token"))
@@ -60,7 +59,6 @@ async def ask(request: Request) -> Response:
 async def answer(request: Request) -> Response:
     """POST /oauth/{token}, form field `decision` allow or deny: settles the account."""
     project = project_of(request)
-    project.lapse()
     decision = parse_qs((await request.body()).decode("latin-1")).get("decision", [""])[0]
     try:
         if decision not in {"allow", "deny"}:

@@ -10,43 +10,34 @@ from local.simulator.commands import (
     SendEvent,
     SetKeys,
     SetWebhook,
-    read_faults,
     read_switches,
 )
+from local.simulator.faults import Fault
 from local.simulator.moment import iso
 from local.simulator.refusal import missing
 from local.simulator.requests import project_of, segment
 
 
 async def show_state(request: Request) -> JSONResponse:
-    """GET /_control/state; `?brief=1` leaves out the rows and keeps the counts."""
+    """GET /_control/state: the settings, and all that is there."""
     project = project_of(request)
     connections, servers = project.connections, project.servers
-    instances = [row for rows in servers.instances.values() for row in rows.values()]
-    shown: dict[str, object] = {
-        "now": iso(project.ticker.now()),
-        "switches": project.switches.model_dump(),
-        "api_keys": len(project.api_keys),
-        "webhook": {"target": project.webhook_target, "secrets": len(project.webhook_secrets)},
-        "faults": project.faults.listed(),
-        "pending_deliveries": project.deliveries.pending,
-        "calls": project.ledger.total,
-        "counts": {
-            "auth_configs": len(connections.auth_configs),
-            "servers": len(servers.by_id),
-            "accounts": len(connections.accounts),
-            "instances": len(instances),
-        },
-    }
-    if "brief" not in request.query_params:
-        configs = connections.auth_configs.values()
-        shown["auth_configs"] = [wire.auth_config(each, 0) for each in configs]
-        shown["servers"] = [project.shape_server(each) for each in servers.by_id.values()]
-        shown["accounts"] = [
-            project.shape_for_control(each) for each in connections.accounts.values()
-        ]
-        shown["instances"] = [wire.instance(each) for each in instances]
-    return JSONResponse(shown)
+    return JSONResponse(
+        {
+            "now": iso(project.ticker.now()),
+            "switches": project.switches.model_dump(),
+            "api_keys": len(project.api_keys),
+            "webhook": {"target": project.webhook_target, "secrets": len(project.webhook_secrets)},
+            "auth_configs": [
+                wire.auth_config(each, 0) for each in connections.auth_configs.values()
+            ],
+            "servers": [project.shape_server(each) for each in servers.by_id.values()],
+            "accounts": [project.shape_for_control(each) for each in connections.accounts.values()],
+            "instances": [
+                wire.instance(each) for rows in servers.instances.values() for each in rows.values()
+            ],
+        }
+    )
 
 
 async def reset(request: Request) -> JSONResponse:
@@ -78,10 +69,11 @@ async def set_switches(request: Request) -> JSONResponse:
     return JSONResponse(project.switches.model_dump())
 
 
-async def add_faults(request: Request) -> JSONResponse:
-    """POST /_control/faults: one rule or a list of them."""
-    faults = read_faults(await request.body())
-    return JSONResponse({"ids": [project_of(request).faults.add(each) for each in faults]}, 201)
+async def add_fault(request: Request) -> JSONResponse:
+    """POST /_control/faults."""
+    faults = project_of(request).faults
+    faults.add(Fault.read(await request.body()))
+    return JSONResponse({"faults": faults.listed()}, 201)
 
 
 async def list_faults(request: Request) -> JSONResponse:
@@ -89,9 +81,9 @@ async def list_faults(request: Request) -> JSONResponse:
     return JSONResponse({"faults": project_of(request).faults.listed()})
 
 
-async def remove_faults(request: Request) -> JSONResponse:
-    """DELETE /_control/faults, or /_control/faults/{id}."""
-    project_of(request).faults.remove(request.path_params.get("id"))
+async def clear_faults(request: Request) -> JSONResponse:
+    """DELETE /_control/faults."""
+    project_of(request).faults.clear()
     return JSONResponse({})
 
 
@@ -114,11 +106,11 @@ async def clear_ledger(request: Request) -> JSONResponse:
 
 
 async def send_event(request: Request) -> JSONResponse:
-    """POST /_control/events: the event of an account's present state, or of a given type."""
+    """POST /_control/events: the event of an account's present state."""
     project = project_of(request)
     command = SendEvent.read(await request.body())
     account = project.connections.get(command.account_id)
-    return JSONResponse({"webhook_id": project.announce(account, command.type)})
+    return JSONResponse({"webhook_id": project.announce(account)})
 
 
 async def show_deliveries(request: Request) -> JSONResponse:
@@ -148,10 +140,9 @@ ROUTES = [
     Route("/api_keys", set_keys, methods=["PUT"]),
     Route("/webhook", set_webhook, methods=["PUT"]),
     Route("/switches", set_switches, methods=["PATCH"]),
-    Route("/faults", add_faults, methods=["POST"]),
+    Route("/faults", add_fault, methods=["POST"]),
     Route("/faults", list_faults, methods=["GET"]),
-    Route("/faults", remove_faults, methods=["DELETE"]),
-    Route("/faults/{id}", remove_faults, methods=["DELETE"]),
+    Route("/faults", clear_faults, methods=["DELETE"]),
     Route("/ledger", show_ledger, methods=["GET"]),
     Route("/ledger", clear_ledger, methods=["DELETE"]),
     Route("/events", send_event, methods=["POST"]),

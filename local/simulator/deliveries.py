@@ -1,4 +1,4 @@
-"""Sends webhooks: signs, repeats, duplicates, delays and reorders as the switches say."""
+"""Sends webhooks: signs, repeats, duplicates and reorders as the switches say."""
 
 import asyncio
 import time
@@ -16,6 +16,8 @@ from local.simulator.switches import Switches
 
 _MOST_RECORDS = 100_000
 _LONGEST_ANSWER = 2_000
+# For each step of a delivery; to wait for one of our own connections takes as long as it takes.
+_TIMEOUT = httpx.Timeout(30, pool=None)
 
 
 class Route(NamedTuple):
@@ -45,30 +47,25 @@ class Attempt:
 
 
 class Deliveries:
-    """The outgoing side. Lives between `start` and `stop` on one event loop."""
+    """The outgoing side, on one event loop. Proxies of the environment are not used."""
 
     def __init__(
         self, switches: Callable[[], Switches], route: Callable[[str], Route | None]
     ) -> None:
         self._switches = switches
         self._route = route
-        self._client: httpx.AsyncClient | None = None
+        self._client = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=100))
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: list[Event] = []
         self._flush: asyncio.TimerHandle | None = None
         self._sent: dict[str, Event] = {}
         self.attempts: deque[Attempt] = deque(maxlen=_MOST_RECORDS)
 
-    def start(self) -> None:
-        """Open the HTTP client; proxies of the environment are not used."""
-        self._client = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=100))
-
     async def stop(self) -> None:
         """Give up all deliveries and close the HTTP client."""
         self.reset()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._client is not None:
-            await self._client.aclose()
+        await self._client.aclose()
 
     def reset(self) -> None:
         """Give up what is on its way and forget what was sent."""
@@ -122,7 +119,6 @@ class Deliveries:
                 task.add_done_callback(self._tasks.discard)
 
     async def _deliver(self, event: Event, copy: int) -> None:
-        await asyncio.sleep(self._switches().webhook_delay)
         attempt = 1
         while (route := self._route(event.type)) is not None:
             if await self._try(event, route, copy, attempt):
@@ -134,17 +130,14 @@ class Deliveries:
             attempt += 1
 
     async def _try(self, event: Event, route: Route, copy: int, attempt: int) -> bool:
-        if self._client is None:
-            raise RuntimeError("deliveries were not started")
-        switches = self._switches()
         started_at = iso(wall_clock())
         status, error, said = None, None, ""
         try:
             answer = await self._client.post(
                 route.url,
                 content=event.body,
-                headers=headers(event, route.secrets, attempt, switches),
-                timeout=httpx.Timeout(switches.webhook_timeout, pool=None),
+                headers=_headers(event, route.secrets, attempt, self._switches().webhook_skew),
+                timeout=_TIMEOUT,
             )
             status, said = answer.status_code, answer.text[:_LONGEST_ANSWER]
         except httpx.HTTPError as problem:
@@ -166,18 +159,14 @@ class Deliveries:
         return status is not None and httpx.codes.is_success(status)
 
 
-def headers(
-    event: Event, secrets: tuple[str, ...], attempt: int, switches: Switches
-) -> dict[str, str]:
+def _headers(event: Event, secrets: tuple[str, ...], attempt: int, skew: int) -> dict[str, str]:
     """Build the headers of one attempt (API reference, Webhook events)."""
-    timestamp = int(time.time()) + switches.webhook_skew
+    timestamp = int(time.time()) + skew
     return {
         "content-type": "application/json",
         "webhook-id": event.id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": sign(
-            secrets, event.id, timestamp, event.body, wrong_key=switches.webhook_wrong_key
-        ),
+        "webhook-signature": sign(secrets, event.id, timestamp, event.body),
         "x-composio-webhook-version": "V3",
         "x-composio-delivery-attempt": str(attempt),
     }

@@ -7,7 +7,10 @@ from datetime import datetime
 from local.simulator.accounts import Status
 from local.simulator.moment import iso
 
-EXPIRED = "composio.connected_account.expired"
+_OF_ACCOUNT = "composio.connected_account."
+OF_STATUS: dict[str, str] = {status: f"{_OF_ACCOUNT}{status.lower()}" for status in Status}
+EXPIRED = OF_STATUS["EXPIRED"]
+DELETED = f"{_OF_ACCOUNT}deleted"
 # The three types that can be subscribed to (API reference, Webhook events).
 REAL = {
     "composio.trigger.message": ("A trigger received data", ("V1", "V2", "V3")),
@@ -16,14 +19,8 @@ REAL = {
 }
 _SYNTHETIC_NOTE = "SYNTHETIC: this event exists in the simulator only, not at Composio"
 SYNTHETIC = {
-    f"composio.connected_account.{name}": (_SYNTHETIC_NOTE, ("V3",))
-    for name in (
-        *(status.lower() for status in Status if status is not Status.EXPIRED),
-        "deleted",
-    )
+    name: (_SYNTHETIC_NOTE, ("V3",)) for name in (*OF_STATUS.values(), DELETED) if name != EXPIRED
 }
-# Early published samples of the event lack these.
-_NOT_IN_LEAN = frozenset({"user_id", "state", "data", "params"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +38,14 @@ def known(*, synthetic: bool) -> dict[str, tuple[str, tuple[str, ...]]]:
     return REAL | SYNTHETIC if synthetic else dict(REAL)
 
 
-def type_of(status: Status) -> str:
-    """Name the event of an account that came into a status."""
-    return f"composio.connected_account.{status.lower()}"
-
-
-def envelope(
-    event_id: str, event_type: str, at: datetime, account: dict[str, object], *, lean: bool
-) -> Event:
+def envelope(event_id: str, event_type: str, at: datetime, account: dict[str, object]) -> Event:
     """Build a V3 envelope around the JSON shape of an account (with its `id`)."""
-    data = {key: value for key, value in account.items() if not lean or key not in _NOT_IN_LEAN}
     message = {
         "id": event_id,
         "timestamp": iso(at),
         "type": event_type,
         "metadata": {"project_id": "pr_simulator", "org_id": "ok_simulator"},
-        "data": data,
+        "data": account,
     }
     body = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode()
     return Event(event_id, event_type, str(account["id"]), body)

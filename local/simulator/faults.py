@@ -1,18 +1,18 @@
 """Faults on demand: which call goes wrong, how, and how often. Pure."""
 
-import itertools
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from local.simulator.commands import Command
 from local.simulator.refusal import Refused, envelope, generic_slug
 
 _STATUS_OF_BODY = {"bare": 429, "coded": 429, "gone": 410, "html": 502}
 _TOO_MANY_CODE = 10_429
 
 
-class Fault(BaseModel):
+class Fault(Command):
     """One rule of `POST /_control/faults`. The first rule that matches a call is applied.
 
     `method` and `path` are shell patterns (`*` also spans slashes); the path is matched
@@ -20,8 +20,6 @@ class Fault(BaseModel):
     delayed, given headers, or robbed of its answer; with `carry_out` it is carried out although
     the answer says otherwise.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     method: str = "*"
     path: str = "/api/*"
@@ -87,29 +85,23 @@ class Faults:
     """The rules in force, in the order in which they were added."""
 
     def __init__(self) -> None:
-        self._rules: dict[str, Fault] = {}
-        self._numbers = itertools.count(1)
+        self._rules: list[Fault] = []
 
-    def add(self, fault: Fault) -> str:
-        """Append a rule and return its id."""
-        fault_id = f"fault_{next(self._numbers)}"
-        self._rules[fault_id] = fault.model_copy()
-        return fault_id
+    def add(self, fault: Fault) -> None:
+        """Append a rule."""
+        self._rules.append(fault)
 
-    def remove(self, fault_id: str | None = None) -> None:
-        """Forget one rule, or all."""
-        if fault_id is None:
-            self._rules.clear()
-        else:
-            self._rules.pop(fault_id, None)
+    def clear(self) -> None:
+        """Forget all rules."""
+        self._rules.clear()
 
     def listed(self) -> list[dict[str, object]]:
-        """List the rules with their ids; `skip` and `times` count down."""
-        return [{"id": key, **fault.model_dump()} for key, fault in self._rules.items()]
+        """List the rules; `skip` and `times` count down."""
+        return [fault.model_dump() for fault in self._rules]
 
     def take(self, method: str, path: str, user_id: str | None) -> Fault | None:
         """Return the fault for a call and count it down; None when the call is spared."""
-        for fault_id, fault in list(self._rules.items()):
+        for fault in self._rules:
             if not fault.matches(method, path, user_id):
                 continue
             if fault.skip:
@@ -118,6 +110,6 @@ class Faults:
             if fault.times is not None:
                 fault.times -= 1
                 if not fault.times:
-                    del self._rules[fault_id]
+                    self._rules.remove(fault)
             return fault
         return None

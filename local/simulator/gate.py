@@ -14,7 +14,7 @@ from local.simulator.answer import Answer, finish
 from local.simulator.bodies import user_of
 from local.simulator.faults import Fault
 from local.simulator.ledger import Entry
-from local.simulator.moment import iso, wall_clock
+from local.simulator.moment import iso, random_id, wall_clock
 from local.simulator.project import Project
 from local.simulator.refusal import Refused, envelope
 from local.simulator.subscriptions import loopback
@@ -34,6 +34,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        self._project.lapse()
         # Ids may contain an encoded slash, so routes are matched before decoding.
         raw = scope["raw_path"].decode("ascii")
         routed = {**scope, "path": raw.replace("/api/v3.1/", "/api/v3/", 1)}
@@ -54,8 +55,8 @@ class Gate:
             method=scope["method"],
             path=unquote(raw),
             query=scope["query_string"].decode("latin-1"),
-            key_ok=key is not None and self._project.accepts(key),
-            request_id=self._project.ids(""),
+            key_ok=key in self._project.api_keys,
+            request_id=random_id(""),
             server_id=unquote(posted[1]) if posted else None,
             user_id=user_of(body) if posted else None,
             started=started,
@@ -63,7 +64,7 @@ class Gate:
         )
         self._project.ledger.add(entry)
         scope["state"]["request_id"] = entry.request_id
-        answer = Answer(entry, scope["state"].get("cable"), receive, send)
+        answer = Answer(entry, scope["state"]["cable"], receive, send)
         try:
             await self._answer(scope, body, answer, key_given=key is not None)
         finally:
@@ -71,7 +72,6 @@ class Gate:
 
     async def _answer(self, scope: Scope, body: bytes, answer: Answer, *, key_given: bool) -> None:
         entry, project = answer.entry, self._project
-        project.lapse()
         fault = project.faults.take(entry.method, entry.path, entry.user_id)
         if fault is not None:
             entry.fault = True

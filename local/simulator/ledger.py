@@ -54,19 +54,15 @@ class Ledger:
         self._entries.clear()
         self.total = 0
 
-    def select(self, *, method: str, path: str, user_id: str | None) -> list[Entry]:
-        """List the calls whose method and path match the shell patterns."""
-        return [
+    def shown(self, *, method: str, path: str, user_id: str | None) -> object:
+        """Shape the answer of `GET /_control/ledger`: what matches the shell patterns."""
+        entries = [
             entry
             for entry in self._entries
             if fnmatchcase(entry.method, method)
             and fnmatchcase(entry.path, path)
             and user_id in {None, entry.user_id}
         ]
-
-    def shown(self, *, method: str = "*", path: str = "*", user_id: str | None = None) -> object:
-        """Shape the answer of `GET /_control/ledger`."""
-        entries = self.select(method=method, path=path, user_id=user_id)
         return {
             "entries": [asdict(entry) for entry in entries],
             "instance_posts": instance_posts(entries),

@@ -1,12 +1,8 @@
-"""Time and identity, as arguments: the core never reads a clock or draws an id itself."""
+"""Time and identity: what differs each time."""
 
 import secrets
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
-
-type Clock = Callable[[], datetime]
-type Ids = Callable[[str], str]
 
 
 def wall_clock() -> datetime:
@@ -32,14 +28,13 @@ class Ticker:
     Distinct moments keep `updated_at` moving on every change, however coarse the clock is.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._ahead = timedelta()
         self._last = datetime.min.replace(tzinfo=UTC)
 
     def now(self) -> datetime:
         """Return the present of this ticker without consuming a moment."""
-        return self._clock() + self._ahead
+        return wall_clock() + self._ahead
 
     def tick(self) -> datetime:
         """Return a moment that is later than every earlier one."""

@@ -1,7 +1,6 @@
 """The two ways Composio cuts a list into pages: an opaque cursor, and page numbers."""
 
 import base64
-import binascii
 import math
 from collections.abc import Callable, Sequence
 
@@ -60,10 +59,9 @@ def _encoded(page: int, limit: int) -> str:
 
 def _decoded(cursor: str) -> tuple[int, int]:
     try:
-        page, limit = base64.urlsafe_b64decode(cursor).decode().split(":")
-        found = int(page), int(limit)
-    except (ValueError, binascii.Error) as error:
-        raise invalid("Invalid query parameter: cursor", "cursor is malformed") from error
-    if min(found) < 1:
+        page, limit = map(int, base64.urlsafe_b64decode(cursor).decode().split(":"))
+    except ValueError:
+        page = limit = 0
+    if min(page, limit) < 1:
         raise invalid("Invalid query parameter: cursor", "cursor is malformed")
-    return found
+    return page, limit

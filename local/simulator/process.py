@@ -12,21 +12,21 @@ _PATIENCE = 5
 
 
 @contextlib.contextmanager
-def running(*arguments: str, port: int = 0) -> Iterator[Simulator]:
-    """Run a simulator with these command line arguments and yield its client.
+def running(*arguments: str) -> Iterator[Simulator]:
+    """Run a simulator with these command line arguments on a free port and yield its client.
 
-    Start it from the root of the repository. Port 0 picks a free one.
+    Start it from the root of the repository.
 
     Raises:
         RuntimeError: When it ends before it says where it listens.
     """
-    command = [sys.executable, "-m", "local.simulator", "--port", str(port), *arguments]
+    command = [sys.executable, "-m", "local.simulator", "--port", "0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             first = process.stdout.readline() if process.stdout else ""
             if not first:
                 raise RuntimeError("the simulator did not start")
-            with Simulator(json.loads(first)["url"]) as simulator:
+            with contextlib.closing(Simulator(json.loads(first)["url"])) as simulator:
                 yield simulator
         finally:
             process.terminate()

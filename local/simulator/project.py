@@ -1,15 +1,12 @@
 """One Composio project with everything around it: what the routes work on."""
 
-import hmac
-from dataclasses import dataclass, field
-
 from local.simulator import events, wire
 from local.simulator.accounts import Account, AuthConfig
 from local.simulator.connections import Connections
 from local.simulator.deliveries import Deliveries, Route
 from local.simulator.faults import Faults
 from local.simulator.ledger import Ledger
-from local.simulator.moment import Clock, Ids, Ticker, random_id, wall_clock
+from local.simulator.moment import Ticker, random_id
 from local.simulator.ratelimit import RateWindow
 from local.simulator.servers import Server, Servers
 from local.simulator.subscriptions import Subscriptions
@@ -20,43 +17,27 @@ DEMO_AUTH_CONFIGS = {"ac_gmail": "gmail", "ac_slack": "slack"}
 DEMO_SERVER = "srv_demo"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beginning:
-    """What a project looks like at first and after a reset."""
-
-    base_url: str = "http://127.0.0.1"
-    api_keys: frozenset[str] = frozenset({DEFAULT_API_KEY})
-    webhook_target: str | None = None
-    webhook_secrets: tuple[str, ...] = ()
-    demo: bool = False
-    switches: Switches = field(default_factory=Switches)
-
-
 class Project:
-    """The state of the simulator. Single-threaded: no method awaits, so each is atomic."""
+    """The state of the simulator. Single-threaded: no method awaits, so each is atomic.
 
-    def __init__(
-        self, beginning: Beginning, *, clock: Clock = wall_clock, ids: Ids = random_id
-    ) -> None:
-        self.beginning = beginning
-        self.ids = ids
+    `api_keys` and `demo` are what it begins with, and again after a reset.
+    """
+
+    def __init__(self, base_url: str, *, api_keys: frozenset[str], demo: bool) -> None:
+        self.base_url = base_url
+        self._first_api_keys = api_keys
+        self._demo = demo
         self.ledger = Ledger()
         self.faults = Faults()
         self.deliveries = Deliveries(lambda: self.switches, self.route)
-        self._clock = clock
         self._begin()
 
     def reset(self) -> None:
         """Go back to the beginning: state, switches, keys, faults, ledger, deliveries, clock."""
         self.ledger.clear()
-        self.faults.remove()
+        self.faults.clear()
         self.deliveries.reset()
         self._begin()
-
-    def accepts(self, key: str) -> bool:
-        """Tell whether an API key is valid now."""
-        given = key.encode()
-        return any(hmac.compare_digest(given, valid.encode()) for valid in self.api_keys)
 
     def route(self, event_type: str) -> Route | None:
         """Find where an event goes now: the control target, else the subscription."""
@@ -74,17 +55,12 @@ class Project:
         None when nothing is sent: webhooks are off, the event is synthetic and those are off,
         or nobody listens.
         """
-        wanted = event_type or events.type_of(account.status)
+        wanted = event_type or events.OF_STATUS[account.status]
         known = events.known(synthetic=self.switches.synthetic_events)
         if not self.switches.webhooks or wanted not in known or self.route(wanted) is None:
             return None
-        event = events.envelope(
-            self.ids("msg_"),
-            wanted,
-            self.ticker.now(),
-            self.shape(account),
-            lean=self.switches.lean_events,
-        )
+        at, shape = self.ticker.now(), self.shape(account)
+        event = events.envelope(random_id("msg_"), wanted, at, shape)
         self.deliveries.post(event)
         return event.id
 
@@ -103,27 +79,28 @@ class Project:
         """Shape an account with its user, whatever the switches say."""
         return {**self.shape(account), "user_id": account.user_id}
 
-    def shape_server(self, server: Server) -> dict[str, object]:
+    def shape_server(self, server: Server, *, full: bool = True) -> dict[str, object]:
         """Shape an MCP server for an answer."""
         configs = self.connections.auth_configs
         return wire.server(
             server,
+            full=full,
             toolkits=sorted({configs[each].toolkit for each in server.auth_config_ids}),
             instances=len(self.servers.instances[server.id]),
-            base_url=self.beginning.base_url,
+            base_url=self.base_url,
         )
 
     def _begin(self) -> None:
-        self.ticker = Ticker(self._clock)
+        self.ticker = Ticker()
         self.window = RateWindow()
-        self.switches = self.beginning.switches
-        self.api_keys = self.beginning.api_keys
-        self.webhook_target = self.beginning.webhook_target
-        self.webhook_secrets = self.beginning.webhook_secrets
-        self.connections = Connections(self.ticker, self.ids)
-        self.servers = Servers(self.ticker, self.ids, self.connections)
-        self.subscriptions = Subscriptions(self.ticker, self.ids)
-        if self.beginning.demo:
+        self.switches = Switches()
+        self.api_keys = self._first_api_keys
+        self.webhook_target: str | None = None
+        self.webhook_secrets: tuple[str, ...] = ()
+        self.connections = Connections(self.ticker)
+        self.servers = Servers(self.ticker, self.connections)
+        self.subscriptions = Subscriptions(self.ticker)
+        if self._demo:
             for auth_config_id, toolkit in DEMO_AUTH_CONFIGS.items():
                 at = self.ticker.tick()
                 self.connections.auth_configs[auth_config_id] = AuthConfig(

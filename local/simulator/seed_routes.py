@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from local.simulator import wire
-from local.simulator.accounts import Account, AuthConfig, moved
+from local.simulator.accounts import Account, AuthConfig
 from local.simulator.commands import (
     ChangeAccount,
     ChangeAuthConfig,
@@ -17,6 +17,7 @@ from local.simulator.commands import (
     SeedInstances,
     SeedServer,
 )
+from local.simulator.moment import random_id
 from local.simulator.project import Project
 from local.simulator.requests import project_of, segment
 
@@ -27,7 +28,7 @@ async def seed_auth_config(request: Request) -> JSONResponse:
     command = SeedAuthConfig.read(await request.body())
     at = project.ticker.tick()
     config = AuthConfig(
-        id=command.id or project.ids("ac_"),
+        id=command.id or random_id("ac_"),
         toolkit=command.toolkit,
         name=command.name or command.toolkit,
         auth_scheme=command.auth_scheme,
@@ -57,8 +58,8 @@ async def seed_server(request: Request) -> JSONResponse:
     """POST /_control/servers."""
     project = project_of(request)
     command = SeedServer.read(await request.body())
-    server = project.servers.new(command.name, tuple(command.auth_config_ids), server_id=command.id)
-    return JSONResponse({**project.shape_server(server), "deleted": False}, 201)
+    server = project.servers.new(command.name, command.auth_config_ids, server_id=command.id)
+    return JSONResponse(project.shape_server(server), 201)
 
 
 async def seed_accounts(request: Request) -> JSONResponse:
@@ -80,10 +81,11 @@ async def change_account(request: Request) -> JSONResponse:
     command = ChangeAccount.read(await request.body())
     account = project.connections.get(segment(request, "id"))
     changed = replace(
-        moved(
-            account, command.status or account.status, command.status_reason, project.ticker.tick()
-        ),
+        account,
+        status=command.status or account.status,
+        status_reason=command.status_reason,
         is_disabled=account.is_disabled if command.is_disabled is None else command.is_disabled,
+        updated_at=project.ticker.tick(),
     )
     project.connections.put(changed)
     webhook_id = project.announce(changed) if command.webhook else None
@@ -113,7 +115,7 @@ ROUTES = [
 def _account(project: Project, seed: SeedAccount) -> Account:
     at = project.ticker.tick()
     return Account(
-        id=seed.id or project.ids("ca_"),
+        id=seed.id or random_id("ca_"),
         user_id=seed.user_id,
         auth_config_id=seed.auth_config_id,
         status=seed.status,

@@ -1,17 +1,17 @@
 """The endpoints of MCP servers and their instances."""
 
 import asyncio
-from datetime import datetime
+from functools import partial
+from operator import attrgetter
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from local.simulator import wire
+from local.simulator import events, wire
 from local.simulator.bodies import InstanceBody, ServerBody, ServerPatch
 from local.simulator.pages import numbered_page
 from local.simulator.requests import listed, page_numbers, project_of, segment
-from local.simulator.servers import Server
 
 _MOST_ROWS = 100
 
@@ -23,7 +23,8 @@ async def create_instance(request: Request) -> JSONResponse:
     await asyncio.sleep(half)
     body = InstanceBody.read(await request.body())
     server_id = segment(request, "id")
-    instance = project.servers.create_instance(server_id, body.user_id, project.switches)
+    conflict = 400 if project.switches.legacy_conflict else 409
+    instance = project.servers.create_instance(server_id, body.user_id, conflict=conflict)
     await asyncio.sleep(half)
     return JSONResponse(wire.instance(instance), 201)
 
@@ -51,7 +52,7 @@ async def delete_instance(request: Request) -> JSONResponse:
     server_id, user_id = segment(request, "id"), segment(request, "user")
     deleted = project.servers.destroy_instance(server_id, user_id)
     for account in deleted:
-        project.announce(account, "composio.connected_account.deleted")
+        project.announce(account, events.DELETED)
     return JSONResponse(
         {"message": "MCP server instance deleted", "deleted_connected_accounts": len(deleted)}
     )
@@ -69,40 +70,31 @@ async def list_servers(request: Request) -> JSONResponse:
         if name in server.name.lower() and needed <= set(server.auth_config_ids)
     ]
     descending = request.query_params.get("order_direction", "desc") == "desc"
-    rows.sort(key=_changed_at, reverse=descending)
-    return JSONResponse(
-        numbered_page(rows, limit=limit, page=page, name="items", render=project.shape_server)
-    )
+    rows.sort(key=attrgetter("updated_at"), reverse=descending)
+    render = partial(project.shape_server, full=False)
+    return JSONResponse(numbered_page(rows, limit=limit, page=page, name="items", render=render))
 
 
 async def create_server(request: Request) -> JSONResponse:
     """POST /mcp/servers."""
     project = project_of(request)
     body = ServerBody.read(await request.body())
-    server = project.servers.new(
-        body.name, tuple(body.auth_config_ids), allowed_tools=tuple(body.allowed_tools)
-    )
-    return JSONResponse({**project.shape_server(server), "deleted": False}, 201)
+    server = project.servers.new(body.name, body.auth_config_ids, allowed_tools=body.allowed_tools)
+    return JSONResponse(project.shape_server(server), 201)
 
 
 async def get_server(request: Request) -> JSONResponse:
     """GET /mcp/{id}: not below `/mcp/servers`."""
     project = project_of(request)
-    server = project.servers.get(segment(request, "id"))
-    return JSONResponse({**project.shape_server(server), "deleted": False})
+    return JSONResponse(project.shape_server(project.servers.get(segment(request, "id"))))
 
 
 async def change_server(request: Request) -> JSONResponse:
     """PATCH /mcp/{id}."""
     project = project_of(request)
     body = ServerPatch.read(await request.body())
-    server = project.servers.change(
-        segment(request, "id"),
-        name=body.name,
-        auth_config_ids=_tuple(body.auth_config_ids),
-        allowed_tools=_tuple(body.allowed_tools),
-    )
-    return JSONResponse({**project.shape_server(server), "deleted": False})
+    server = project.servers.change(segment(request, "id"), body.changes())
+    return JSONResponse(project.shape_server(server))
 
 
 async def delete_server(request: Request) -> JSONResponse:
@@ -122,11 +114,3 @@ ROUTES = [
     Route("/mcp/{id}", change_server, methods=["PATCH"]),
     Route("/mcp/{id}", delete_server, methods=["DELETE"]),
 ]
-
-
-def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
-    return None if values is None else tuple(values)
-
-
-def _changed_at(server: Server) -> datetime:
-    return server.updated_at

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from local.simulator.accounts import Account
 from local.simulator.connections import Connections
-from local.simulator.moment import Ids, Ticker
+from local.simulator.moment import Ticker, random_id
 from local.simulator.refusal import Refused, invalid, missing
-from local.simulator.switches import Switches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,6 @@ class Server:
     name: str
     auth_config_ids: tuple[str, ...]
     allowed_tools: tuple[str, ...] = ()
-    managed_auth_via_composio: bool = False
     created_at: datetime
     updated_at: datetime
 
@@ -39,7 +38,6 @@ class Servers:
     """Servers by id, instances by server and user."""
 
     ticker: Ticker
-    ids: Ids
     connections: Connections
     by_id: dict[str, Server] = field(default_factory=dict)
     instances: dict[str, dict[str, Instance]] = field(default_factory=dict)
@@ -71,7 +69,7 @@ class Servers:
         self._check(auth_config_ids)
         at = self.ticker.tick()
         server = Server(
-            id=server_id or self.ids(""),
+            id=server_id or random_id(""),
             name=name,
             auth_config_ids=auth_config_ids,
             allowed_tools=allowed_tools,
@@ -82,31 +80,16 @@ class Servers:
         self.instances.setdefault(server.id, {})
         return server
 
-    def change(
-        self,
-        server_id: str,
-        *,
-        name: str | None = None,
-        auth_config_ids: tuple[str, ...] | None = None,
-        allowed_tools: tuple[str, ...] | None = None,
-    ) -> Server:
+    def change(self, server_id: str, changes: dict[str, Any]) -> Server:
         """Change what is given.
 
         Raises:
             Refused: 404 without such a server, 400 when an auth config does not exist.
         """
-        server = self.get(server_id)
-        self._check(auth_config_ids or ())
-        self.by_id[server_id] = replace(
-            server,
-            name=server.name if name is None else name,
-            auth_config_ids=(
-                server.auth_config_ids if auth_config_ids is None else auth_config_ids
-            ),
-            allowed_tools=server.allowed_tools if allowed_tools is None else allowed_tools,
-            updated_at=self.ticker.tick(),
-        )
-        return self.by_id[server_id]
+        changed = replace(self.get(server_id), **changes, updated_at=self.ticker.tick())
+        self._check(changed.auth_config_ids)
+        self.by_id[server_id] = changed
+        return changed
 
     def delete(self, server_id: str) -> None:
         """Forget a server and its instances.
@@ -118,33 +101,22 @@ class Servers:
         del self.by_id[server_id]
         self.instances.pop(server_id, None)
 
-    def lacking(self, server: Server, user_id: str, switches: Switches) -> list[str]:
-        """List the required auth configs for which the user has no usable account.
-
-        Whether shared accounts or disabled auth configs count is not published; here they
-        do not, unless `shared_accounts_count` is switched on.
-        """
-        have = {
-            account.auth_config_id
-            for account in self.connections.of_user(user_id)
-            if account.usable
-            and (switches.shared_accounts_count or account.account_type == "PRIVATE")
-            and not self.connections.auth_configs[account.auth_config_id].is_disabled
-        }
-        return [required for required in server.auth_config_ids if required not in have]
-
-    def create_instance(self, server_id: str, user_id: str, switches: Switches) -> Instance:
+    def create_instance(self, server_id: str, user_id: str, *, conflict: int) -> Instance:
         """Check and create in one step (API reference, Create a new MCP server instance).
 
         Raises:
-            Refused: 404, 403 or 409; 400 instead of 409 with `legacy_conflict`.
+            Refused: 404 or 403, or the status `conflict` when there is one already.
         """
         server = self.get(server_id)
-        checks = [self._refuse_lacking, self._refuse_existing]
-        if switches.conflict_first:
-            checks.reverse()
-        for check in checks:
-            check(server, user_id, switches)
+        if lacking := self._lacking(server, user_id):
+            raise Refused(
+                403,
+                "The user does not have connected accounts for all required auth configurations",
+                fix="Connect the missing accounts, then try again",
+                errors=tuple(f"missing auth config: {each}" for each in lacking),
+            )
+        if user_id in self.instances[server_id]:
+            raise Refused(conflict, f"An instance with the id {user_id} already exists")
         return self.put_instance(server_id, user_id)
 
     def put_instance(self, server_id: str, user_id: str) -> Instance:
@@ -156,7 +128,7 @@ class Servers:
         self.get(server_id)
         at = self.ticker.tick()
         instance = Instance(
-            id=self.ids(""), instance_id=user_id, server_id=server_id, created_at=at, updated_at=at
+            id=random_id(""), instance_id=user_id, server_id=server_id, created_at=at, updated_at=at
         )
         self.instances[server_id][user_id] = instance
         return instance
@@ -176,19 +148,20 @@ class Servers:
             if account.auth_config_id in server.auth_config_ids
         ]
 
-    def _refuse_lacking(self, server: Server, user_id: str, switches: Switches) -> None:
-        if lacking := self.lacking(server, user_id, switches):
-            raise Refused(
-                403,
-                "The user does not have connected accounts for all required auth configurations",
-                fix="Connect the missing accounts, then try again",
-                errors=tuple(f"missing auth config: {each}" for each in lacking),
-            )
+    def _lacking(self, server: Server, user_id: str) -> list[str]:
+        """List the required auth configs for which the user has no usable account.
 
-    def _refuse_existing(self, server: Server, user_id: str, switches: Switches) -> None:
-        if user_id in self.instances[server.id]:
-            message = f"An instance with the id {user_id} already exists"
-            raise Refused(400 if switches.legacy_conflict else 409, message)
+        Whether shared accounts or disabled auth configs count is not published; here they
+        do not.
+        """
+        have = {
+            account.auth_config_id
+            for account in self.connections.of_user(user_id)
+            if account.usable
+            and account.account_type == "PRIVATE"
+            and not self.connections.auth_configs[account.auth_config_id].is_disabled
+        }
+        return [required for required in server.auth_config_ids if required not in have]
 
     def _check(self, auth_config_ids: tuple[str, ...]) -> None:
         unknown = [each for each in auth_config_ids if each not in self.connections.auth_configs]

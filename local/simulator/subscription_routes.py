@@ -27,7 +27,7 @@ async def create_subscription(request: Request) -> JSONResponse:
     body = SubscriptionBody.read(await request.body())
     created = project.subscriptions.create(
         body.webhook_url,
-        tuple(body.enabled_events),
+        body.enabled_events,
         body.version,
         synthetic=project.switches.synthetic_events,
     )
@@ -45,11 +45,7 @@ async def change_subscription(request: Request) -> JSONResponse:
     project = project_of(request)
     body = SubscriptionPatch.read(await request.body())
     changed = project.subscriptions.change(
-        segment(request, "id"),
-        webhook_url=body.webhook_url,
-        enabled_events=None if body.enabled_events is None else tuple(body.enabled_events),
-        version=body.version,
-        synthetic=project.switches.synthetic_events,
+        segment(request, "id"), body.changes(), synthetic=project.switches.synthetic_events
     )
     return JSONResponse(wire.subscription(changed))
 

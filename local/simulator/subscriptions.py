@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from local.simulator import events
-from local.simulator.moment import Ids, Ticker
+from local.simulator.moment import Ticker, random_id
 from local.simulator.refusal import Refused, invalid, missing
 
 _LONGEST_URL = 2048
@@ -28,9 +29,8 @@ class Subscription:
 class Subscriptions:
     """None or one: "one subscription per project" (changelog of 2026-02-06)."""
 
-    def __init__(self, ticker: Ticker, ids: Ids) -> None:
+    def __init__(self, ticker: Ticker) -> None:
         self._ticker = ticker
-        self._ids = ids
         self.current: Subscription | None = None
 
     def get(self, subscription_id: str) -> Subscription:
@@ -61,38 +61,25 @@ class Subscriptions:
         _check(webhook_url, enabled_events, version, synthetic=synthetic)
         at = self._ticker.tick()
         self.current = Subscription(
-            id=self._ids("ws_"),
+            id=random_id("ws_"),
             webhook_url=webhook_url,
             version=version,
             enabled_events=enabled_events,
-            secret=self._ids("whsec_"),
+            secret=random_id("whsec_"),
             created_at=at,
             updated_at=at,
         )
         return self.current
 
     def change(
-        self,
-        subscription_id: str,
-        *,
-        webhook_url: str | None,
-        enabled_events: tuple[str, ...] | None,
-        version: str | None,
-        synthetic: bool,
+        self, subscription_id: str, changes: dict[str, Any], *, synthetic: bool
     ) -> Subscription:
         """Change what is given.
 
         Raises:
             Refused: 404, or 400 for a bad URL or event.
         """
-        old = self.get(subscription_id)
-        new = replace(
-            old,
-            webhook_url=webhook_url or old.webhook_url,
-            enabled_events=enabled_events or old.enabled_events,
-            version=version or old.version,
-            updated_at=self._ticker.tick(),
-        )
+        new = replace(self.get(subscription_id), **changes, updated_at=self._ticker.tick())
         _check(new.webhook_url, new.enabled_events, new.version, synthetic=synthetic)
         self.current = new
         return new
@@ -104,7 +91,7 @@ class Subscriptions:
             Refused: 404.
         """
         old = self.get(subscription_id)
-        self.current = replace(old, secret=self._ids("whsec_"), updated_at=self._ticker.tick())
+        self.current = replace(old, secret=random_id("whsec_"), updated_at=self._ticker.tick())
         return self.current
 
     def delete(self, subscription_id: str) -> None:

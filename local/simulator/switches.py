@@ -10,33 +10,26 @@ type Seconds = Annotated[float, Field(ge=0, le=3600)]
 class Switches(BaseModel):
     """The settings of `PATCH /_control/switches`; durations are in seconds.
 
-    Composio publishes neither its retry schedule nor its page sizes for accounts, so both are
-    settings here rather than facts.
+    Composio publishes neither its retry schedule nor the size of its pages of accounts, so both
+    are settings here rather than facts.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     omit_user_id: bool = False
-    shared_accounts_count: bool = False
-    conflict_first: bool = False
     legacy_conflict: bool = False
     latency: Seconds = 0
     # Long enough that two overlapping calls are seen to overlap.
     instance_latency: Seconds = 0.02
-    page_default: Annotated[int, Field(ge=1)] = 10
     page_max: Annotated[int, Field(ge=1)] = 50
     rate_limit: Annotated[int, Field(ge=0)] | None = None
     rate_window: Annotated[float, Field(gt=0)] = 60
 
     webhooks: bool = True
     synthetic_events: bool = False
-    lean_events: bool = False
     webhook_retries: Annotated[int, Field(ge=0, le=100)] = 5
     webhook_backoff: Seconds = 1
-    webhook_timeout: Annotated[float, Field(gt=0)] = 30
-    webhook_delay: Seconds = 0
     webhook_copies: Annotated[int, Field(ge=1, le=100)] = 1
     webhook_reorder: Annotated[int, Field(ge=1)] = 1
     webhook_hold: Seconds = 0.5
     webhook_skew: int = 0
-    webhook_wrong_key: bool = False

@@ -56,11 +56,11 @@ def auth_config(each: AuthConfig, connections: int) -> dict[str, object]:
 
 
 def server(
-    each: Server, *, toolkits: list[str], instances: int, base_url: str
+    each: Server, *, toolkits: list[str], instances: int, base_url: str, full: bool
 ) -> dict[str, object]:
-    """Shape an MCP server; rows of the list have no `deleted`."""
+    """Shape an MCP server; rows of the list are not `full` and lack `deleted`."""
     url = f"{base_url}/v3/mcp/{each.id}"
-    return {
+    shape: dict[str, object] = {
         "id": each.id,
         "name": each.name,
         "auth_config_ids": list(each.auth_config_ids),
@@ -70,10 +70,11 @@ def server(
         "mcp_url": url,
         "commands": {"cursor": url, "claude": url, "windsurf": url},
         "server_instance_count": instances,
-        "managed_auth_via_composio": each.managed_auth_via_composio,
+        "managed_auth_via_composio": False,
         "created_at": iso(each.created_at),
         "updated_at": iso(each.updated_at),
     }
+    return shape | {"deleted": False} if full else shape
 
 
 def instance(each: Instance) -> dict[str, object]:
