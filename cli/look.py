@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import checks, desk, survey
-from cli.examination import examine, swept_at, waiting
+from cli.examination import examine, swept, waiting
 from cli.facts import Finding
 from cli.screen import status, table, when
 from cli.stack import Stack
@@ -142,12 +142,13 @@ def _counted(found: Iterable[survey.Entry]) -> dict[str, int]:
 
 
 def _now(stack: Stack) -> dict[str, Any]:
-    at = swept_at(stack)
+    at = int(time.time())
+    last = swept(stack, at)
     return {
-        "at": int(time.time()),
+        "at": at,
         "queue": stack.queue.depth(),
         "dead_letters": waiting(stack, "DeadLetterQueueUrl"),
-        "swept_ago": None if at is None else max(0, int(time.time()) - at),
+        "swept_ago": last and max(0, last.began),
     }
 
 

@@ -76,11 +76,10 @@ class Operator:
                 change = self.at.events.enable_rule if runs else self.at.events.disable_rule
                 change(Name=rule["Name"])
 
-    def swept(self, ago: int) -> None:
-        """Let the last sweep have ended so many seconds ago, and the next one not do it soon."""
+    def swept(self, ago: int, *, held: int = 0) -> None:
+        """Let the last pass have begun so many seconds ago, and one be at work for as many more."""
         now = int(time.time())
-        row = {**rows.WATERMARK_KEY, "read_until": now - ago, "lease_until": now + ago}
-        self.put(row)
+        self.put({**rows.WATERMARK_KEY, "read_until": now - ago, "lease_until": now + held})
 
     def put(self, row: Mapping[str, Any]) -> None:
         """Write a row."""
