@@ -10,10 +10,10 @@ from itertools import batched, islice
 from pathlib import Path
 from typing import Any
 
-from cli.repairs import BATCH
 from cli.stack import Stack
 from cli.trouble import Trouble
 from handler.events import Ignored, NotAnEnvelope, read
+from handler.tasks import BATCH
 
 MOST_SHOWN = 5
 

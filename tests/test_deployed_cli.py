@@ -180,7 +180,7 @@ def test_redrive_looks_first_and_then_moves_all(operator: Operator) -> None:
     for _ in range(13):
         operator.at.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(task))
 
-    assert operator.json("redrive", "--dry-run")["dead_letters"] == {"task due": 13}
+    assert operator.json("redrive", "--dry-run")["dead_letter_queue"] == {"task due": 13}
     done = operator.run("redrive", "--json")
     assert json.loads(done.stdout)["redriven"] == 13
     assert "redriving: 13 of 13" in done.stderr
