@@ -1,8 +1,10 @@
 """The command line itself: errors are messages, flags stand anywhere, no secret is shown."""
 
+import dataclasses
 import importlib
 import json
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from botocore.exceptions import (
 )
 from typer.testing import CliRunner
 
+import local.stack
 from cli import desk, locate
 from cli.main import COMMANDS, app, main
 from cli.secret import Secret, read
@@ -154,6 +157,23 @@ def test_without_a_served_stack_local_says_how_to_have_one(
     with pytest.raises(Trouble) as trouble:
         locate.find(None, local=True)
     assert trouble.value.remedy == "make serve"
+
+
+def test_a_served_stack_of_another_release_is_trouble_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = {one.name: "x" for one in dataclasses.fields(local.stack.Stack)}
+    file = tmp_path / "stack.json"
+    read_here = partial(local.stack.read, file)
+    monkeypatch.setattr("cli.locate.served.read", read_here)
+
+    for text in (json.dumps(fields | {"new": "x"}), json.dumps({"stack_name": "x"}), "{", "[]"):
+        file.write_text(text)
+        with pytest.raises(Trouble, match="another release") as trouble:
+            locate.find(None, local=None)
+        assert "make serve" in trouble.value.remedy
+    file.write_text(json.dumps(fields))
+    assert locate._served() == read_here()
 
 
 @pytest.mark.parametrize(
