@@ -35,7 +35,7 @@ def findings(facts: Facts) -> Iterator[Finding]:
         if isinstance(facts.subscription, Subscription):
             yield _signing(facts, facts.subscription)
     yield _queue(facts)
-    yield _dead_letters(facts)
+    yield _dead_letter_queue(facts)
     yield _sweep(facts)
     if facts.clocks:
         yield _clock(facts)
@@ -152,14 +152,14 @@ def _queue(facts: Facts) -> Finding:
     return Finding(name, "ok", f"the worker takes messages; {facts.queued} queued")
 
 
-def _dead_letters(facts: Facts) -> Finding:
-    name = "dead letters"
+def _dead_letter_queue(facts: Facts) -> Finding:
+    name = "dead-letter queue"
     if isinstance(facts.dead, Trouble):
         return _not_had(name, facts.dead)
     if facts.dead:
         remedy = "read the worker's log, mend the cause, then provisioner redrive"
-        return Finding(name, "bad", f"{facts.dead} in the dead-letter queue", remedy)
-    return Finding(name, "ok", "the dead-letter queue is empty")
+        return Finding(name, "bad", f"{facts.dead} messages are in it", remedy)
+    return Finding(name, "ok", "it is empty")
 
 
 def _sweep(facts: Facts) -> Finding:

@@ -32,9 +32,6 @@ def examine(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
     kept = _had(lambda: secret.read(stack))
     sound = kept if isinstance(kept, Secret) else None
     composio, key_rejected, response = _reach(stack)
-    clocks = {"AWS": _had(lambda: _aws_offset(stack, clock))}
-    if response is not None:
-        clocks["Composio"] = _offset(response.headers, clock)
     questions: dict[str, Callable[[], Any]] = {
         "servers": lambda: _servers(stack),
         "auth_configs": lambda: frozenset(stack.composio.toolkits(deadline=soon())),
@@ -43,13 +40,12 @@ def examine(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
         "deprecated": lambda: _deprecated(stack, response),
         "queued": stack.queue.depth,
         "worker_takes": lambda: _worker_takes(stack),
-        "dead": lambda: waiting(stack, "DeadLetterQueueUrl"),
+        "dead": lambda: queued(stack, "DeadLetterQueueUrl"),
         "schedule": lambda: _schedule(stack),
         "swept": lambda: swept(stack, clock()),
     }
-    permissions = map(_PERMISSIONS.get, questions)
     with ThreadPoolExecutor(THREADS) as pool:
-        found = pool.map(_had, questions.values(), permissions)
+        found = pool.map(_had, questions.values(), map(_PERMISSIONS.get, questions))
         answers = dict(zip(questions, found, strict=True))
     return Facts(
         webhook_url=stack.webhook_url,
@@ -57,12 +53,12 @@ def examine(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
         webhook_secrets=sound.webhook_secrets if sound else (),
         composio=composio,
         key_rejected=key_rejected,
-        clocks={name: one for name, one in clocks.items() if not isinstance(one, Trouble)},
+        clocks=_clocks(stack, response, clock),
         **answers,
     )
 
 
-def waiting(stack: Stack, output: str) -> int:
+def queued(stack: Stack, output: str) -> int:
     """Return about how many messages of a queue (the output with its URL) can be received."""
     answer = stack.sqs.get_queue_attributes(
         QueueUrl=stack.outputs[output], AttributeNames=["ApproximateNumberOfMessages"]
@@ -140,8 +136,14 @@ def _schedule(stack: Stack) -> bool:
     return found["State"] != "DISABLED"
 
 
-def _aws_offset(stack: Stack, clock: Callable[[], float]) -> float:
-    return _offset(_queue(stack)["ResponseMetadata"]["HTTPHeaders"], clock)
+def _clocks(
+    stack: Stack, response: httpx.Response | None, clock: Callable[[], float]
+) -> dict[str, float]:
+    asked = _had(lambda: _queue(stack)["ResponseMetadata"]["HTTPHeaders"])
+    found = {} if isinstance(asked, Trouble) else {"AWS": asked}
+    if response is not None:
+        found["Composio"] = response.headers
+    return {name: _offset(headers, clock) for name, headers in found.items()}
 
 
 def _queue(stack: Stack) -> Any:  # noqa: ANN401 - boto3's own

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli import desk, repairs, replay, survey
-from cli.examination import waiting
+from cli.examination import queued
 from cli.screen import table
 from cli.stack import Stack
 from cli.trouble import Trouble, explained
@@ -57,7 +57,7 @@ def retry(
 def redrive(ctx: typer.Context, *, dry_run: DryRun = False) -> None:
     """Send the messages of the dead-letter queue to the queue again."""
     at = desk.of(ctx)
-    total = waiting(at.stack, "DeadLetterQueueUrl")
+    total = queued(at.stack, "DeadLetterQueueUrl")
     if dry_run:
         with at.screen.progress("looking", total) as advance:
             kinds = repairs.look(at.stack, advance)
@@ -104,7 +104,6 @@ def import_(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="EVENTS.JSONL", help="One envelope a line.")],
     *,
-    restart: Annotated[bool, typer.Option("--restart", help="Begin at the first line.")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Take a file of events like the bus does; ended midway, it goes on where it was.
@@ -113,7 +112,7 @@ def import_(
     """
     at = desk.of(ctx)
     total = replay.check(file)
-    start = 0 if restart else min(replay.started(file), total)
+    start = min(replay.started(file), total)
     if not dry_run:
         with at.screen.progress("importing", total) as advance:
             advance(start)

@@ -33,10 +33,10 @@ def make_due(stack: Stack, key: Key, *, now: int) -> bool:
     It is the sweep's from here on, should the message to the worker never be sent.
     """
     due = {"status": Status.RETRYING.value, "due": rows.DUE, "due_at": now, "attempts": 0}
-    stuck = {one.value: one.value for one in STUCK}
-    condition = f"#status IN ({', '.join(f':{one}' for one in stuck)})"
-    _, changed = stack.store.update(rows.instance_key(*key), assign(due), condition, **due, **stuck)
-    return changed
+    failed = {one.value: one.value for one in STUCK}
+    condition = f"#status IN ({', '.join(f':{one}' for one in failed)})"
+    row = rows.instance_key(*key)
+    return stack.store.update(row, assign(due), condition, **due, **failed)[1]
 
 
 def retry(stack: Stack, keys: Sequence[Key], advance: Callable[[int], None]) -> int:

@@ -69,7 +69,7 @@ def started(file: Path) -> int:
     except FileNotFoundError:
         return 0
     except ValueError:
-        raise Trouble(f"{place_of(file)} holds no number", "say --restart, or remove it") from None
+        raise Trouble(f"{place_of(file)} holds no number", "remove it, to begin anew") from None
 
 
 def _lines(file: Path) -> Iterator[str]:

@@ -49,7 +49,7 @@ def test_without_a_permission_doctor_names_it_and_gives_no_other_remedy() -> Non
 
     ask = "ask for it, or use another profile (docs/provisioner.md lists the permissions)"
     attributes = ("no permission for GetQueueAttributes: not allowed", ask)
-    assert told["queue"] == told["dead letters"] == attributes
+    assert told["queue"] == told["dead-letter queue"] == attributes
     assert told["sweep"] == ("no permission for DescribeRule: not allowed", ask)
     assert {check: said for check, said in told.items() if said[0] == "Composio: forbidden"} == {
         "MCP servers": ("Composio: forbidden", "give the API key mcp_servers: write"),

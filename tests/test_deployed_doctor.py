@@ -75,7 +75,7 @@ FAULTS: dict[str, tuple[Callable[[Operator], object], str, str]] = {
         "signing",
         CONNECT,
     ),
-    "dead letter": (dead_letter, "dead letters", "provisioner redrive"),
+    "dead letter": (dead_letter, "dead-letter queue", "provisioner redrive"),
     "schedule stopped": (lambda at: at.schedule(runs=False), "sweep", "enable-rule"),
     "Composio down": (fault(path="*", status=503), "Composio", "status.composio.dev"),
     "deprecated": (
