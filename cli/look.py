@@ -121,7 +121,7 @@ def watch(
 
 def listed(found: Iterable[survey.Entry]) -> Table:
     """Return the entries as a table."""
-    shown = table("user", "MCP server", "status", "attempts", "due or settled, UTC", "why")
+    shown = table("user", "MCP server", "status", "attempts", "when, UTC", "why")
     for one in found:
         missing = f"missing {', '.join(sorted(one.missing))}" if one.missing else ""
         at = f"due {when(one.due_at)[11:]}" if one.due_at else when(one.settled_at)[5:16]

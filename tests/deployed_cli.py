@@ -11,9 +11,10 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from handler import rows
+from handler.instances import Server
 from local.emulator import aws_environment
 from local.simulator.project import DEFAULT_API_KEY
-from tests.deployed import BOTH
+from tests.deployed import BOTH, SERVER
 from tests.deployed_finish import Finishing
 
 ACCOUNT_EVENT = "composio.connected_account.expired"
@@ -86,7 +87,7 @@ class Operator:
         self.at.dynamodb.put_item(TableName=self.at.stack.table_name, Item=rows.to_item(row))
 
     def put_right(self) -> None:
-        """Make everything as it should be, with nobody in the table."""
+        """Make everything as it should be, with nobody in the table, and nothing to back-fill."""
         self.at.settle()
         for url in (self.at.stack.queue_url, self.at.stack.dead_letter_queue_url):
             self.at.sqs.purge_queue(QueueUrl=url)
@@ -97,4 +98,5 @@ class Operator:
         self.at.composio.reset()
         self.at.api_key, self.at.secrets = DEFAULT_API_KEY, [self.at.stack.webhook_secret]
         self.at.put_secret()
+        self.put(rows.server_key(SERVER) | rows.server_to_row(Server(SERVER, frozenset(BOTH))))
         self.swept(0)
