@@ -4,12 +4,15 @@ Pure: no clock, no call.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from cli.facts import Facts, Finding
 from cli.subscription import Subscription, lacking
+from cli.trouble import Trouble
 from handler.instances import Server
 
 SWEEP_SECONDS = 300
+"""The sweep begins a pass each minute; with very many users one takes longer than this."""
 SKEW_SECONDS = 60
 """A signature holds for 300 s either way; a clock that is off by a minute will not stop there."""
 LONG_QUEUE = 1000
@@ -25,24 +28,31 @@ def findings(facts: Facts) -> Iterator[Finding]:
     asked = facts.has_api_key is True and not facts.composio
     if asked:
         yield _servers(facts)
-        if not isinstance(facts.servers, str):
+        if not isinstance(facts.servers, Trouble):
             yield _auth_configs(facts, facts.servers)
         yield _events(facts)
         yield _webhook(facts)
         if isinstance(facts.subscription, Subscription):
             yield _signing(facts, facts.subscription)
     yield _queue(facts)
-    yield _dead_letters(facts)
+    yield _dead_letter_queue(facts)
     yield _sweep(facts)
-    yield _clock(facts)
+    if facts.clocks:
+        yield _clock(facts)
     if asked:
         yield _deprecation(facts)
 
 
+def _not_had(name: str, *facts: object, level: Literal["note", "bad"] = "bad") -> Finding:
+    """Say which of the facts could not be had, with its own remedy."""
+    why = next(one for one in facts if isinstance(one, Trouble))
+    return Finding(name, level, str(why), why.remedy)
+
+
 def _secret(facts: Facts) -> Finding:
     name = "secret"
-    if isinstance(facts.has_api_key, str):
-        return Finding(name, "bad", facts.has_api_key, FILL)
+    if isinstance(facts.has_api_key, Trouble):
+        return _not_had(name, facts.has_api_key)
     if not facts.has_api_key:
         return Finding(name, "bad", "the secret holds no Composio API key", FILL)
     if not facts.webhook_secrets:
@@ -64,26 +74,25 @@ def _composio(facts: Facts) -> Finding:
 
 def _servers(facts: Facts) -> Finding:
     name = "MCP servers"
-    if isinstance(facts.servers, str):
-        return Finding(name, "bad", facts.servers, "give the API key mcp_servers: write")
-    gone = sorted(one.id for one in facts.servers.values() if one.gone)
+    if isinstance(facts.servers, Trouble):
+        return _not_had(name, facts.servers)
+    servers = facts.servers.values()
+    gone = sorted(one.id for one in servers if one.gone)
     if gone:
         remedy = "take it out of McpServerIds (sam deploy), or make it at Composio"
         return Finding(name, "bad", f"Composio does not know {', '.join(gone)}", remedy)
-    idle = sorted(one.id for one in facts.servers.values() if not one.required)
-    if idle or not facts.servers:
+    idle = sorted(one.id for one in servers if not one.required)
+    if idle or not servers:
         said = f"no auth config: {', '.join(idle)}" if idle else "the project has no MCP server"
         return Finding(name, "note", said, "add auth configs to it at Composio")
-    said = ", ".join(
-        f"{one.id} requires {' and '.join(sorted(one.required))}" for one in facts.servers.values()
-    )
+    said = ", ".join(f"{one.id} requires {' and '.join(sorted(one.required))}" for one in servers)
     return Finding(name, "ok", said)
 
 
 def _auth_configs(facts: Facts, servers: Mapping[str, Server]) -> Finding:
     name = "auth configs"
-    if isinstance(facts.auth_configs, str):
-        return Finding(name, "note", "could not be read", "give the API key auth_configs: read")
+    if isinstance(facts.auth_configs, Trouble):
+        return _not_had(name, facts.auth_configs, level="note")
     required = frozenset[str]().union(*(one.required for one in servers.values()))
     lost = sorted(required - facts.auth_configs)
     if lost:
@@ -94,8 +103,8 @@ def _auth_configs(facts: Facts, servers: Mapping[str, Server]) -> Finding:
 
 def _events(facts: Facts) -> Finding:
     name = "event types"
-    if isinstance(facts.offered, str):
-        return Finding(name, "note", facts.offered, "give the API key webhooks: read")
+    if isinstance(facts.offered, Trouble):
+        return _not_had(name, facts.offered, level="note")
     told = ", ".join(one.rpartition(".")[2] for one in facts.offered) or "none"
     if any(not one.endswith(".expired") for one in facts.offered):
         return Finding(name, "ok", f"Composio tells of accounts: {told}")
@@ -104,13 +113,12 @@ def _events(facts: Facts) -> Finding:
 
 
 def _webhook(facts: Facts) -> Finding:
-    name = "webhook"
-    found = facts.subscription
-    if isinstance(found, str):
-        return Finding(name, "bad", found, "give the API key webhooks: write")
+    name, found = "webhook", facts.subscription
+    if isinstance(found, Trouble):
+        return _not_had(name, found)
     if found is None:
         return Finding(name, "bad", "Composio has no webhook subscription", CONNECT)
-    offered = [] if isinstance(facts.offered, str) else list(facts.offered)
+    offered = [] if isinstance(facts.offered, Trouble) else list(facts.offered)
     changes = lacking(found, facts.webhook_url, offered)
     if "webhook_url" in changes:
         said = f"the subscription goes elsewhere: {found.webhook_url}"
@@ -125,21 +133,16 @@ def _webhook(facts: Facts) -> Finding:
 def _signing(facts: Facts, found: Subscription) -> Finding:
     name = "signing"
     if not found.secret:
-        return Finding(
-            name, "note", "Composio does not show what it signs with", "provisioner send"
-        )
+        return Finding(name, "note", "Composio hides its webhook secret", "provisioner send")
     if found.secret not in facts.webhook_secrets:
-        said = "what Composio signs with is not among the accepted webhook secrets"
-        return Finding(name, "bad", said, CONNECT)
-    return Finding(name, "ok", "what Composio signs with is accepted")
+        return Finding(name, "bad", "Composio's webhook secret is not accepted", CONNECT)
+    return Finding(name, "ok", "Composio's webhook secret is accepted")
 
 
 def _queue(facts: Facts) -> Finding:
     name = "queue"
-    if isinstance(facts.queued, str) or isinstance(facts.worker_takes, str):
-        return Finding(
-            name, "bad", f"{facts.queued} {facts.worker_takes}", "see the stack's events"
-        )
+    if isinstance(facts.queued, Trouble) or isinstance(facts.worker_takes, Trouble):
+        return _not_had(name, facts.queued, facts.worker_takes)
     if not facts.worker_takes:
         remedy = "aws lambda update-event-source-mapping --enabled --uuid (of the worker's queue)"
         return Finding(name, "bad", f"the worker takes nothing; {facts.queued} queued", remedy)
@@ -149,14 +152,14 @@ def _queue(facts: Facts) -> Finding:
     return Finding(name, "ok", f"the worker takes messages; {facts.queued} queued")
 
 
-def _dead_letters(facts: Facts) -> Finding:
-    name = "dead letters"
-    if isinstance(facts.dead, str):
-        return Finding(name, "bad", facts.dead, "see the stack's events")
+def _dead_letter_queue(facts: Facts) -> Finding:
+    name = "dead-letter queue"
+    if isinstance(facts.dead, Trouble):
+        return _not_had(name, facts.dead)
     if facts.dead:
         remedy = "read the worker's log, mend the cause, then provisioner redrive"
-        return Finding(name, "bad", f"{facts.dead} in the dead-letter queue", remedy)
-    return Finding(name, "ok", "the dead-letter queue is empty")
+        return Finding(name, "bad", f"{facts.dead} messages are in it", remedy)
+    return Finding(name, "ok", "it is empty")
 
 
 def _sweep(facts: Facts) -> Finding:
@@ -164,30 +167,32 @@ def _sweep(facts: Facts) -> Finding:
     if facts.schedule is False:
         remedy = "aws events enable-rule --name (output SweepRuleName)"
         return Finding(name, "bad", "the schedule of the sweep is disabled", remedy)
-    if isinstance(facts.schedule, str) or isinstance(facts.swept_ago, str):
-        return Finding(name, "bad", f"{facts.schedule} {facts.swept_ago}", "see the stack's events")
-    if facts.swept_ago is None:
-        return Finding(name, "note", "no sweep has ended yet", "wait two minutes, and look again")
-    if facts.swept_ago > SWEEP_SECONDS:
-        said = f"the last sweep that reached its end was {facts.swept_ago} s ago"
+    if isinstance(facts.schedule, Trouble) or isinstance(facts.swept, Trouble):
+        return _not_had(name, facts.schedule, facts.swept)
+    if facts.swept is None:
+        return Finding(name, "note", "no sweep has begun yet", "wait two minutes, and look again")
+    if facts.swept.at_work > SWEEP_SECONDS:
+        said = f"no sweep has been at work for {facts.swept.at_work} s"
         return Finding(name, "bad", said, "mend what is bad above, then read the worker's log")
-    return Finding(name, "ok", f"ended {max(0, facts.swept_ago)} s ago")
+    said = f"the last that reached its end began {max(0, facts.swept.began)} s ago"
+    if facts.swept.began > SWEEP_SECONDS:
+        remedy = "with very many users a pass takes so long; else read the worker's log"
+        return Finding(name, "note", said, remedy)
+    return Finding(name, "ok", said)
 
 
 def _clock(facts: Facts) -> Finding:
     off = {name: offset for name, offset in facts.clocks.items() if abs(offset) > SKEW_SECONDS}
     if off:
-        said = ", ".join(
-            f"{name} is {offset:+.0f} s from this machine" for name, offset in off.items()
-        )
+        said = ", ".join(f"{name} is {one:+.0f} s from this machine" for name, one in off.items())
         return Finding("clocks", "bad", said, "set this machine's clock (NTP); signatures carry it")
     return Finding("clocks", "ok", f"{' and '.join(facts.clocks)} agree with this machine")
 
 
 def _deprecation(facts: Facts) -> Finding:
     name = "deprecation"
-    if isinstance(facts.deprecated, str):
-        return Finding(name, "note", facts.deprecated, "run it again")
+    if isinstance(facts.deprecated, Trouble):
+        return _not_had(name, facts.deprecated, level="note")
     if facts.deprecated:
         said = "; ".join(f"{path}: {text}" for path, text in facts.deprecated.items())
         remedy = "look for a newer release of this project before the day it goes"

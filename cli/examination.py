@@ -9,15 +9,22 @@ from typing import Any
 import httpx
 
 from cli import secret, subscription
-from cli.facts import Facts
+from cli.facts import Facts, Swept
 from cli.secret import Secret
 from cli.stack import THREADS, Stack, soon
-from cli.trouble import EXPECTED, explained
+from cli.trouble import EXPECTED, Trouble, explained
 from handler import rows
 from handler.instances import Server
 from handler.transport import Unavailable, segment
 
 _MCP = "/api/v3/mcp/servers"
+_PERMISSIONS = {
+    "servers": "mcp_servers: write",
+    "auth_configs": "auth_configs: read",
+    "subscription": "webhooks: write",
+    "offered": "webhooks: read",
+}
+"""What the API key needs for a fact."""
 
 
 def examine(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
@@ -25,9 +32,6 @@ def examine(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
     kept = _had(lambda: secret.read(stack))
     sound = kept if isinstance(kept, Secret) else None
     composio, key_rejected, response = _reach(stack)
-    clocks = {"AWS": _aws_offset(stack, clock)}
-    if response is not None:
-        clocks["Composio"] = _offset(response.headers, clock)
     questions: dict[str, Callable[[], Any]] = {
         "servers": lambda: _servers(stack),
         "auth_configs": lambda: frozenset(stack.composio.toolkits(deadline=soon())),
@@ -36,24 +40,25 @@ def examine(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
         "deprecated": lambda: _deprecated(stack, response),
         "queued": stack.queue.depth,
         "worker_takes": lambda: _worker_takes(stack),
-        "dead": lambda: waiting(stack, "DeadLetterQueueUrl"),
+        "dead": lambda: queued(stack, "DeadLetterQueueUrl"),
         "schedule": lambda: _schedule(stack),
-        "swept_ago": lambda: _swept_ago(stack, clock),
+        "swept": lambda: swept(stack, clock()),
     }
     with ThreadPoolExecutor(THREADS) as pool:
-        answers = dict(zip(questions, pool.map(_had, questions.values()), strict=True))
+        found = pool.map(_had, questions.values(), map(_PERMISSIONS.get, questions))
+        answers = dict(zip(questions, found, strict=True))
     return Facts(
         webhook_url=stack.webhook_url,
-        has_api_key=sound.has_api_key if sound else str(kept),
+        has_api_key=sound.has_api_key if sound else kept,
         webhook_secrets=sound.webhook_secrets if sound else (),
         composio=composio,
         key_rejected=key_rejected,
-        clocks=clocks,
+        clocks=_clocks(stack, response, clock),
         **answers,
     )
 
 
-def waiting(stack: Stack, output: str) -> int:
+def queued(stack: Stack, output: str) -> int:
     """Return about how many messages of a queue (the output with its URL) can be received."""
     answer = stack.sqs.get_queue_attributes(
         QueueUrl=stack.outputs[output], AttributeNames=["ApproximateNumberOfMessages"]
@@ -61,18 +66,22 @@ def waiting(stack: Stack, output: str) -> int:
     return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
 
-def swept_at(stack: Stack) -> int | None:
-    """Return when the last sweep that reached its end began (Unix seconds), or None."""
+def swept(stack: Stack, now: float) -> Swept | None:
+    """Return what the sweep has last done, seen at this Unix time; None before its first pass."""
     for row in stack.store.partition(rows.WATERMARK_KEY["pk"]):
-        return int(row["read_until"])
+        began = int(row["read_until"])
+        return Swept(int(now) - began, int(now) - max(began, row.get("lease_until", 0)))
     return None
 
 
-def _had(question: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it returns
+def _had(question: Callable[[], Any], permission: str | None = None) -> Any:  # noqa: ANN401 - whatever it returns
     try:
         return question()
     except EXPECTED as error:
-        return str(explained(error))
+        trouble = explained(error)
+        if permission and isinstance(error, Unavailable) and error.problem.status == 403:
+            trouble.remedy = f"give the API key {permission}"
+        return trouble
 
 
 def _reach(stack: Stack) -> tuple[str, bool, httpx.Response | None]:
@@ -127,13 +136,14 @@ def _schedule(stack: Stack) -> bool:
     return found["State"] != "DISABLED"
 
 
-def _swept_ago(stack: Stack, clock: Callable[[], float]) -> int | None:
-    at = swept_at(stack)
-    return None if at is None else int(clock() - at)
-
-
-def _aws_offset(stack: Stack, clock: Callable[[], float]) -> float:
-    return _offset(_queue(stack)["ResponseMetadata"]["HTTPHeaders"], clock)
+def _clocks(
+    stack: Stack, response: httpx.Response | None, clock: Callable[[], float]
+) -> dict[str, float]:
+    asked = _had(lambda: _queue(stack)["ResponseMetadata"]["HTTPHeaders"])
+    found = {} if isinstance(asked, Trouble) else {"AWS": asked}
+    if response is not None:
+        found["Composio"] = response.headers
+    return {name: _offset(headers, clock) for name, headers in found.items()}
 
 
 def _queue(stack: Stack) -> Any:  # noqa: ANN401 - boto3's own

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from cli.subscription import Subscription
+from cli.trouble import Trouble
 from handler.instances import Server
 
 
@@ -18,28 +19,38 @@ class Finding:
     remedy: str = ""
 
 
+class Swept(NamedTuple):
+    """What the sweep has last done, in seconds before now."""
+
+    began: int
+    """The last pass that reached its end began."""
+    at_work: int
+    """A pass was under way; less than 0 while one is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What was found; a fact that could not be had is a `str` that says why.
+    """What was found; a fact that could not be had is the trouble, with what to do about it.
 
     Times are Unix seconds, offsets are seconds ahead of this machine.
     """
 
     webhook_url: str
-    has_api_key: bool | str
+    has_api_key: bool | Trouble
     webhook_secrets: tuple[str, ...]
     composio: str
     """Why Composio cannot be asked anything; "" where it can."""
     key_rejected: bool
-    servers: Mapping[str, Server] | str
-    auth_configs: frozenset[str] | str
-    subscription: Subscription | str | None
-    offered: tuple[str, ...] | str
-    queued: int | str
-    worker_takes: bool | str
-    dead: int | str
-    schedule: bool | str
-    swept_ago: int | str | None
+    servers: Mapping[str, Server] | Trouble
+    auth_configs: frozenset[str] | Trouble
+    subscription: Subscription | Trouble | None
+    offered: tuple[str, ...] | Trouble
+    queued: int | Trouble
+    worker_takes: bool | Trouble
+    dead: int | Trouble
+    schedule: bool | Trouble
+    swept: Swept | Trouble | None
     clocks: Mapping[str, float]
-    deprecated: Mapping[str, str] | str
+    """Those that could be read."""
+    deprecated: Mapping[str, str] | Trouble
     """By endpoint, what its headers say."""

@@ -66,6 +66,11 @@ def _served() -> served.Stack | None:
         return served.read()
     except FileNotFoundError:
         return None
+    except (TypeError, ValueError):
+        raise Trouble(
+            f"{served.STACK_FILE} was written by another release",
+            "end make serve and run it again; for the stack at AWS: --aws",
+        ) from None
 
 
 def _region() -> dict[str, str]:

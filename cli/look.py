@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import checks, desk, survey
-from cli.examination import examine, swept_at, waiting
+from cli.examination import examine, queued, swept
 from cli.facts import Finding
 from cli.screen import status, table, when
 from cli.stack import Stack
@@ -121,7 +121,7 @@ def watch(
 
 def listed(found: Iterable[survey.Entry]) -> Table:
     """Return the entries as a table."""
-    shown = table("user", "MCP server", "status", "tries", "due or settled, UTC", "why")
+    shown = table("user", "MCP server", "status", "attempts", "when, UTC", "why")
     for one in found:
         missing = f"missing {', '.join(sorted(one.missing))}" if one.missing else ""
         at = f"due {when(one.due_at)[11:]}" if one.due_at else when(one.settled_at)[5:16]
@@ -142,25 +142,26 @@ def _counted(found: Iterable[survey.Entry]) -> dict[str, int]:
 
 
 def _now(stack: Stack) -> dict[str, Any]:
-    at = swept_at(stack)
+    at = int(time.time())
+    last = swept(stack, at)
     return {
-        "at": int(time.time()),
+        "at": at,
         "queue": stack.queue.depth(),
-        "dead_letters": waiting(stack, "DeadLetterQueueUrl"),
-        "swept_ago": None if at is None else max(0, int(time.time()) - at),
+        "dead_letter_queue": queued(stack, "DeadLetterQueueUrl"),
+        "swept_ago": last and max(0, last.began),
     }
 
 
 def _picture(now: dict[str, Any], found: list[survey.Entry]) -> RenderableType:
-    counts = table(*(one.value for one in Status), "queue", "dead letters", "last sweep")
-    ago = "never" if now["swept_ago"] is None else f"{now['swept_ago']} s ago"
-    numbers = [str(number) for number in _counted(found).values()]
-    counts.add_row(*numbers, str(now["queue"]), str(now["dead_letters"]), ago)
-    worst = sorted(
-        found, key=lambda one: _TROUBLED.index(one.status) if one.status in _TROUBLED else 9
-    )
-    some = [one for one in worst if one.status is not Status.READY][:10]
-    return Group(Text(f"{when(now['at'])} UTC"), counts, listed(some) if some else "")
+    sweep = "not swept yet" if now["swept_ago"] is None else f"swept {now['swept_ago']} s ago"
+    line = f"{when(now['at'])} UTC, queue {now['queue']}, dead-letter queue"
+    line += f" {now['dead_letter_queue']}, {sweep}"
+    held = {name: str(number) for name, number in _counted(found).items() if number}
+    counts = table(*held)
+    counts.add_row(*held.values())
+    troubled = [one for one in found if one.status in _TROUBLED]
+    worst = sorted(troubled, key=lambda one: _TROUBLED.index(one.status))[:10]
+    return Group(Text(line), counts if held else "", listed(worst) if worst else "")
 
 
 def _accounts(accounts: Iterable[dict[str, Any]]) -> Table:
@@ -177,7 +178,7 @@ def _instance(told: dict[str, Any]) -> RenderableType:
     parts = {
         "status": status(told["status"]),
         "missing": ", ".join(told["missing"]),
-        "tries": str(told["attempts"] or ""),
+        "attempts": str(told["attempts"] or ""),
         "due at": when(told["next_attempt_at"]),
         "instance": (told["instance"] or {}).get("id", ""),
         "error": " ".join(

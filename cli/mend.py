@@ -1,19 +1,20 @@
 """The commands that repair: `retry`, `redrive`, `backfill`, `import`, `forget`."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli import desk, repairs, replay, survey
-from cli.examination import waiting
+from cli.examination import queued
 from cli.screen import table
 from cli.stack import Stack
-from cli.trouble import Trouble
+from cli.trouble import Trouble, explained
 from handler import rows
 from handler.instances import STUCK, Server
+from handler.transport import Unavailable
 
 POLL_SECONDS = 0.5
 
@@ -56,14 +57,16 @@ def retry(
 def redrive(ctx: typer.Context, *, dry_run: DryRun = False) -> None:
     """Send the messages of the dead-letter queue to the queue again."""
     at = desk.of(ctx)
-    total = waiting(at.stack, "DeadLetterQueueUrl")
+    total = queued(at.stack, "DeadLetterQueueUrl")
     if dry_run:
         with at.screen.progress("looking", total) as advance:
             kinds = repairs.look(at.stack, advance)
+        if kinds.total() < total:
+            at.screen.say(f"looked at {kinds.total()} only, of about {total}")
         shown = table("number", "what it is")
         for name, number in kinds.most_common():
             shown.add_row(str(number), name)
-        at.screen.show({"dead_letters": dict(kinds)}, shown if kinds else "there are none")
+        at.screen.show({"dead_letter_queue": dict(kinds)}, shown if kinds else "there are none")
         return
     with at.screen.progress("redriving", total) as advance:
         number = repairs.redrive(at.stack, advance)
@@ -74,24 +77,26 @@ def backfill(
     ctx: typer.Context,
     server_id: Annotated[str, typer.Argument(metavar="SERVER", help="An enrolled MCP server.")],
     *,
-    wait: Annotated[bool, typer.Option(help="Stay until it is done.")] = True,
     dry_run: DryRun = False,
 ) -> None:
     """Take the accounts of all users that matter to an MCP server, from Composio.
 
-    The worker does it, also when this command is ended.
+    The worker does it, also when this command is ended; where the MCP server has just changed,
+    or a back-fill is under way, it begins within two minutes.
     """
     at = desk.of(ctx)
     server = _enrolled(at.stack, server_id)
-    cursors, accounts = repairs.pages(at.stack, server)
-    done = not dry_run
-    if not dry_run:
-        repairs.begin_backfill(at.stack, server)
-        done = wait and _backfilled(at, server_id, cursors)
-    said = {True: "taken", False: "to take"}[done]
+    accounts: int | None
+    if dry_run or not server.required:
+        _, accounts = repairs.pages(at.stack, server)
+        said = f"{accounts} active accounts to take"
+    else:
+        repairs.begin_backfill(at.stack, server_id)
+        accounts = _backfilled(at, server)
+        said = "done" if accounts is None else f"{accounts} active accounts taken"
     at.screen.show(
-        {"server_id": server_id, "accounts": accounts, "done": done},
-        f"{server_id}: {accounts} active accounts {said}",
+        {"server_id": server_id, "accounts": accounts, "done": not dry_run},
+        f"{server_id}: {said}",
     )
 
 
@@ -99,7 +104,6 @@ def import_(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="EVENTS.JSONL", help="One envelope a line.")],
     *,
-    restart: Annotated[bool, typer.Option("--restart", help="Begin at the first line.")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Take a file of events like the bus does; ended midway, it goes on where it was.
@@ -108,7 +112,7 @@ def import_(
     """
     at = desk.of(ctx)
     total = replay.check(file)
-    start = 0 if restart else min(replay.started(file), total)
+    start = min(replay.started(file), total)
     if not dry_run:
         with at.screen.progress("importing", total) as advance:
             advance(start)
@@ -157,16 +161,30 @@ def _enrolled(stack: Stack, server_id: str) -> Server:
     return servers[server_id]
 
 
-def _backfilled(
-    at: desk.Desk, server_id: str, cursors: list[str], sleep: Callable[[float], None] = time.sleep
-) -> bool:
-    """Show how far it is until it is done; pages are counted where the worker pauses."""
-    done = 0
-    with at.screen.progress(f"back-filling {server_id}, pages", len(cursors)) as advance:
-        while (place := repairs.backfill_place(at.stack, server_id)) is not None:
+def _backfilled(at: desk.Desk, server: Server) -> int | None:
+    """Show how far it is until it is done, and return the accounts, where they can be counted.
+
+    Pages are counted where the worker pauses.
+    """
+    places, done = _places(at.stack, server.id), 0
+    try:
+        cursors, accounts = repairs.pages(at.stack, server)
+    except Unavailable as error:
+        at.screen.say(f"{explained(error)}: the back-fill goes on, without a bar")
+        for _ in places:
+            pass
+        return None
+    with at.screen.progress(f"back-filling {server.id}, pages", len(cursors)) as advance:
+        for place in places:
             if place in cursors[done:]:
                 advance(cursors.index(place) - done)
                 done = cursors.index(place)
-            sleep(POLL_SECONDS)
         advance(len(cursors) - done)
-    return True
+    return accounts
+
+
+def _places(stack: Stack, server_id: str) -> Iterator[str]:
+    """Yield where a back-fill is, again and again, until it is done."""
+    while (place := repairs.backfill_place(stack, server_id)) is not None:
+        yield place
+        time.sleep(POLL_SECONDS)

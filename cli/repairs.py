@@ -9,35 +9,34 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cli.stack import THREADS, Stack
+from cli.trouble import Trouble
 from handler import rows
 from handler.dynamodb import assign
 from handler.instances import STUCK, Server, Status
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
+from handler.tasks import BATCH
 
 type Key = tuple[str, str]
 """A user id and the id of an MCP server."""
 
-BATCH = 10
-"""SQS takes and gives no more at once."""
-_LOOK_SECONDS = 20
+LOOK_SECONDS = 600
+"""For so long, at most, messages are hidden while they are counted."""
+_MOVE_SECONDS = 20
 _DELETE_BATCH = 25
 
 
 def make_due(stack: Stack, key: Key, *, now: int) -> bool:
-    """Make a stuck instance due now, its attempts counted anew; False if it is not stuck.
+    """Make a failed instance due now, its attempts counted anew; False if it is not failed.
 
     It is the sweep's from here on, should the message to the worker never be sent.
     """
     due = {"status": Status.RETRYING.value, "due": rows.DUE, "due_at": now, "attempts": 0}
-    stuck = {one.value: one.value for one in STUCK}
-    condition = f"#status IN ({', '.join(f':{one}' for one in stuck)})"
-    _, changed = stack.store.update(rows.instance_key(*key), assign(due), condition, **due, **stuck)
-    return changed
+    failed = {one.value: one.value for one in STUCK}
+    condition = f"#status IN ({', '.join(f':{one}' for one in failed)})"
+    row = rows.instance_key(*key)
+    return stack.store.update(row, assign(due), condition, **due, **failed)[1]
 
 
 def retry(stack: Stack, keys: Sequence[Key], advance: Callable[[int], None]) -> int:
@@ -60,7 +59,7 @@ def retry(stack: Stack, keys: Sequence[Key], advance: Callable[[int], None]) -> 
     return number
 
 
-def dead_letters(stack: Stack, *, seconds: int = _LOOK_SECONDS) -> Iterator[list["MessageTypeDef"]]:
+def _received(stack: Stack, seconds: int) -> Iterator[list[Any]]:
     """Yield the messages of the dead-letter queue in batches, each hidden for so many seconds."""
     url = stack.outputs["DeadLetterQueueUrl"]
     while found := stack.sqs.receive_message(
@@ -74,18 +73,21 @@ def dead_letters(stack: Stack, *, seconds: int = _LOOK_SECONDS) -> Iterator[list
 
 
 def look(stack: Stack, advance: Callable[[int], None]) -> Counter[str]:
-    """Count the dead letters by what they are, and leave them where they are."""
-    url = stack.outputs["DeadLetterQueueUrl"]
+    """Count the messages of the dead-letter queue by what they are, and leave them there.
+
+    It ends before those that are counted come back: of very many, it counts only the first.
+    """
+    url, end = stack.outputs["DeadLetterQueueUrl"], time.monotonic() + LOOK_SECONDS
     seen: dict[str, str] = {}
     receipts: list[str] = []
     try:
-        for batch in dead_letters(stack):
+        for batch in _received(stack, LOOK_SECONDS):
             receipts += [one["ReceiptHandle"] for one in batch]
-            fresh = {one["MessageId"]: kind(one["Body"]) for one in batch} | seen
-            if len(fresh) == len(seen):
+            before = len(seen)
+            seen |= {one["MessageId"]: kind(one["Body"]) for one in batch}
+            advance(len(seen) - before)
+            if time.monotonic() >= end:
                 break
-            advance(len(fresh) - len(seen))
-            seen = fresh
     finally:
         for some in batched(receipts, BATCH, strict=False):
             entries: Any = [
@@ -97,14 +99,14 @@ def look(stack: Stack, advance: Callable[[int], None]) -> Counter[str]:
 
 
 def redrive(stack: Stack, advance: Callable[[int], None]) -> int:
-    """Send the dead letters to the queue again, and return how many.
+    """Send the messages of the dead-letter queue to the queue again, and return how many.
 
     Each is deleted after it is sent: ended in between, it is worked on twice, which is harmless.
     """
     number = 0
-    for batch in dead_letters(stack):
-        letters: Any = [{"Id": str(n), "MessageBody": one["Body"]} for n, one in enumerate(batch)]
-        answer = stack.sqs.send_message_batch(QueueUrl=stack.outputs["QueueUrl"], Entries=letters)
+    for batch in _received(stack, _MOVE_SECONDS):
+        again: Any = [{"Id": str(n), "MessageBody": one["Body"]} for n, one in enumerate(batch)]
+        answer = stack.sqs.send_message_batch(QueueUrl=stack.outputs["QueueUrl"], Entries=again)
         sent: Any = [
             {"Id": one["Id"], "ReceiptHandle": batch[int(one["Id"])]["ReceiptHandle"]}
             for one in answer.get("Successful", [])
@@ -158,7 +160,13 @@ def forget(stack: Stack, user_id: str) -> int:
 
 
 def pages(stack: Stack, server: Server) -> tuple[list[str], int]:
-    """Return the cursors of the pages that a back-fill reads, and the accounts on them."""
+    """Return the cursors of the pages that a back-fill reads, and the accounts on them.
+
+    Raises:
+        Unavailable: They could not be read.
+    """
+    if not server.required:  # which would be a question without a filter
+        return [], 0
     found = stack.composio.active_accounts(
         "", auth_config_ids=server.required, deadline=float("inf")
     )
@@ -166,13 +174,17 @@ def pages(stack: Stack, server: Server) -> tuple[list[str], int]:
     return list(read), read.total()
 
 
-def begin_backfill(stack: Stack, server: Server) -> None:
-    """Have the worker take the accounts of all users that matter to the server.
+def begin_backfill(stack: Stack, server_id: str) -> None:
+    """Have the worker take the accounts of all users that matter to the server, from the first.
 
-    The catalog says so first: the sweep sends the message should this one be lost.
+    The catalog says so first: the sweep sends the message should this one be lost. Who is at it
+    loses it; `backfill_until` stays as it is: a change of the last minute needs the wait.
     """
-    stack.bookmarks.store_server(server, backfill_at=0)
-    stack.queue.send([{"task": "backfill", "server_id": server.id}])
+    begun = {"backfill": "", "backfill_token": ""}
+    known = "attribute_exists(#server_id)"
+    if not stack.store.update(rows.server_key(server_id), assign(begun), known, **begun)[1]:
+        raise Trouble(f"the catalog does not know {server_id}", "provisioner doctor")
+    stack.queue.send([{"task": "backfill", "server_id": server_id}])
 
 
 def backfill_place(stack: Stack, server_id: str) -> str | None:

@@ -10,10 +10,10 @@ from itertools import batched, islice
 from pathlib import Path
 from typing import Any
 
-from cli.repairs import BATCH
 from cli.stack import Stack
 from cli.trouble import Trouble
 from handler.events import Ignored, NotAnEnvelope, read
+from handler.tasks import BATCH
 
 MOST_SHOWN = 5
 
@@ -69,7 +69,7 @@ def started(file: Path) -> int:
     except FileNotFoundError:
         return 0
     except ValueError:
-        raise Trouble(f"{place_of(file)} holds no number", "say --restart, or remove it") from None
+        raise Trouble(f"{place_of(file)} holds no number", "remove it, to begin anew") from None
 
 
 def _lines(file: Path) -> Iterator[str]:

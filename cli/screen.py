@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -76,9 +75,9 @@ class Screen:
             yield advance
 
 
-def table(*columns: str, title: str = "") -> Table:
+def table(*columns: str) -> Table:
     """Return an empty table that fits 80 columns: what is too long is folded, never cut."""
-    made = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")
     return made
@@ -89,17 +88,15 @@ def status(text: str) -> Text:
     return Text(text, STYLES.get(text, ""))
 
 
-def when(seconds: int | Decimal | None) -> str:
+def when(seconds: int | None) -> str:
     """Return Unix seconds for people, in UTC."""
     if not seconds:
         return ""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def plain(value: object) -> int | list[Any]:
-    """Return what JSON has no word for: a number of the table, or a set."""
-    if isinstance(value, Decimal):
-        return int(value)
-    if isinstance(value, frozenset | set | tuple):
+def plain(value: object) -> list[Any]:
+    """Return what JSON has no word for: a set."""
+    if isinstance(value, frozenset):
         return sorted(value)
     raise TypeError(f"{type(value).__name__} is not shown")

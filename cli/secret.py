@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
+from pydantic import ValidationError
 
 from cli.stack import Stack
 from cli.trouble import Trouble
+from handler.credentials import _Secret as Readable
 
 FORM = '{"composio_api_key": "…", "webhook_secrets": ["…"]}'
 
@@ -25,7 +27,7 @@ class Secret:
     @property
     def has_api_key(self) -> bool:
         """Whether there is an API key at all."""
-        return bool(self.content.get("composio_api_key"))
+        return bool(self.content.get("composio_api_key", "").strip())
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
@@ -45,19 +47,19 @@ def read(stack: Stack) -> Secret:
     """
     remedy = f"fill it (README, Deploy, step 1) with {FORM}"
     try:
-        text = stack.secrets.get_secret_value(SecretId=stack.outputs["SecretId"])["SecretString"]
-        content = json.loads(text)
-        listed = content.get("webhook_secrets", [])
-        sound = isinstance(listed, list) and all(isinstance(one, str) for one in listed)
+        answer = stack.secrets.get_secret_value(SecretId=stack.outputs["SecretId"])
+        text = answer.get("SecretString", "")
+        Readable.model_validate_json(text)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
         raise Trouble("the secret of the stack is gone", "sam deploy, then " + remedy) from None
-    except (ValueError, AttributeError, KeyError):
-        sound = False
-    if not sound:
-        raise Trouble("the secret is not of the form that the functions read", remedy)
-    return Secret(content)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        wrong = "; ".join(f"{_field(one['loc'])}: {one['msg']}" for one in found)
+        said = f"the secret is not of the form that the functions read: {wrong}"
+        raise Trouble(said, remedy) from None
+    return Secret(json.loads(text))
 
 
 def write(stack: Stack, secret: Secret) -> None:
@@ -65,3 +67,7 @@ def write(stack: Stack, secret: Secret) -> None:
     stack.secrets.put_secret_value(
         SecretId=stack.outputs["SecretId"], SecretString=json.dumps(dict(secret.content))
     )
+
+
+def _field(place: Sequence[int | str]) -> str:
+    return ".".join(map(str, place)) or "all of it"

@@ -14,7 +14,7 @@ from cli.mend import Yes
 from cli.stack import CALL_SECONDS, Stack, soon
 from cli.trouble import Trouble
 from handler.credentials import LEAST_AGE_SECONDS
-from handler.events import timestamp
+from handler.events import ACCOUNT_EVENTS, timestamp
 from handler.signature import sign
 from handler.transport import Unavailable, segment
 
@@ -26,7 +26,7 @@ PING = "composio.trigger.message"
 
 
 def connect_webhook(ctx: typer.Context, *, yes: Yes = False) -> None:
-    """Have Composio send its account events here, and accept what it signs them with.
+    """Have Composio send its account events here, and accept its webhook secret.
 
     Composio has one subscription per project: one that goes elsewhere is taken over only
     after a yes. Run it again at any time: what is right already is left alone.
@@ -55,7 +55,7 @@ def rotate_webhook_secret(
     ctx: typer.Context,
     *,
     end: Annotated[
-        bool, typer.Option("--end", help="End the overlap: accept what Composio signs with only.")
+        bool, typer.Option("--end", help="End the overlap: accept Composio's webhook secret only.")
     ] = False,
     yes: Yes = False,
 ) -> None:
@@ -158,7 +158,7 @@ def _end_overlap(
     at: desk.Desk, kept: secret.Secret, found: subscription.Subscription, *, yes: bool
 ) -> None:
     if not found.secret or found.secret not in kept.webhook_secrets:
-        raise Trouble("what Composio signs with is not accepted", "provisioner connect-webhook")
+        raise Trouble("Composio's webhook secret is not accepted", "provisioner connect-webhook")
     old = [one for one in kept.webhook_secrets if one != found.secret]
     if old:
         at.confirm(
@@ -174,7 +174,7 @@ def _event(stack: Stack, account_id: str | None) -> dict[str, Any]:
     if account_id:
         path = f"/api/v3/connected_accounts/{segment(account_id)}"
         data = stack.transport.get(path, soon())
-        kind = f"composio.connected_account.{str(data.get('status')).lower()}"
+        kind = ACCOUNT_EVENTS + str(data.get("status")).lower()
     at = timestamp(datetime.now(UTC))
     return {
         "id": f"msg_{uuid.uuid4()}",

@@ -11,9 +11,10 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from handler import rows
+from handler.instances import Server
 from local.emulator import aws_environment
 from local.simulator.project import DEFAULT_API_KEY
-from tests.deployed import BOTH
+from tests.deployed import BOTH, SERVER
 from tests.deployed_finish import Finishing
 
 ACCOUNT_EVENT = "composio.connected_account.expired"
@@ -76,18 +77,17 @@ class Operator:
                 change = self.at.events.enable_rule if runs else self.at.events.disable_rule
                 change(Name=rule["Name"])
 
-    def swept(self, ago: int) -> None:
-        """Let the last sweep have ended so many seconds ago, and the next one not do it soon."""
+    def swept(self, ago: int, *, held: int = 0) -> None:
+        """Let the last pass have begun so many seconds ago, and one be at work for as many more."""
         now = int(time.time())
-        row = {**rows.WATERMARK_KEY, "read_until": now - ago, "lease_until": now + ago}
-        self.put(row)
+        self.put({**rows.WATERMARK_KEY, "read_until": now - ago, "lease_until": now + held})
 
     def put(self, row: Mapping[str, Any]) -> None:
         """Write a row."""
         self.at.dynamodb.put_item(TableName=self.at.stack.table_name, Item=rows.to_item(row))
 
     def put_right(self) -> None:
-        """Make everything as it should be, with nobody in the table."""
+        """Make everything as it should be, with nobody in the table, and nothing to back-fill."""
         self.at.settle()
         for url in (self.at.stack.queue_url, self.at.stack.dead_letter_queue_url):
             self.at.sqs.purge_queue(QueueUrl=url)
@@ -98,4 +98,5 @@ class Operator:
         self.at.composio.reset()
         self.at.api_key, self.at.secrets = DEFAULT_API_KEY, [self.at.stack.webhook_secret]
         self.at.put_secret()
+        self.put(rows.server_key(SERVER) | rows.server_to_row(Server(SERVER, frozenset(BOTH))))
         self.swept(0)

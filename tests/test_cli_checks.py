@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from cli.checks import findings
-from cli.facts import Facts, Finding
+from cli.facts import Facts, Finding, Swept
 from cli.subscription import Subscription, lacking
+from cli.trouble import Trouble
 from handler.instances import Server
 
 URL = "https://api.invalid/live/webhooks/composio"
@@ -30,7 +31,7 @@ SOUND = Facts(
     worker_takes=True,
     dead=0,
     schedule=True,
-    swept_ago=59,
+    swept=Swept(began=59, at_work=20),
     clocks={"AWS": 1.0, "Composio": -1.0},
     deprecated={},
 )
@@ -49,10 +50,8 @@ def test_nothing_is_said_against_what_is_sound() -> None:
     ("changes", "check", "level", "remedy"),
     [
         ({"has_api_key": False}, "secret", "bad", "fill the secret"),
-        ({"has_api_key": "not of the form"}, "secret", "bad", "fill the secret"),
         ({"composio": "HTTP 401", "key_rejected": True}, "Composio", "bad", "make a new key"),
         ({"composio": "no answer: ConnectError"}, "Composio", "bad", "ComposioBaseUrl"),
-        ({"servers": "Composio: forbidden"}, "MCP servers", "bad", "mcp_servers: write"),
         (
             {"servers": {"srv_demo": SERVER._replace(gone=True)}},
             "MCP servers",
@@ -61,11 +60,8 @@ def test_nothing_is_said_against_what_is_sound() -> None:
         ),
         ({"servers": {}}, "MCP servers", "note", "add auth configs"),
         ({"auth_configs": frozenset({"ac_gmail"})}, "auth configs", "bad", "off the MCP server"),
-        ({"auth_configs": "Composio: forbidden"}, "auth configs", "note", "auth_configs: read"),
         ({"offered": (EXPIRED,)}, "event types", "note", "CallbackUrl"),
-        ({"offered": "Composio: forbidden"}, "event types", "note", "webhooks: read"),
         ({"subscription": None}, "webhook", "bad", "provisioner connect-webhook"),
-        ({"subscription": "Composio: forbidden"}, "webhook", "bad", "webhooks: write"),
         ({"webhook_url": "https://else.invalid"}, "webhook", "bad", "connect-webhook (it asks"),
         ({"offered": (EXPIRED, ACTIVE, ACTIVE + "s")}, "webhook", "bad", "connect-webhook"),
         ({"webhook_secrets": ("whsec_2",)}, "signing", "bad", "provisioner connect-webhook"),
@@ -77,15 +73,12 @@ def test_nothing_is_said_against_what_is_sound() -> None:
         ),
         ({"worker_takes": False}, "queue", "bad", "update-event-source-mapping"),
         ({"queued": 1000}, "queue", "note", "WorkerConcurrency"),
-        ({"queued": "no permission"}, "queue", "bad", "the stack's events"),
-        ({"dead": 1}, "dead letters", "bad", "provisioner redrive"),
-        ({"dead": "no permission"}, "dead letters", "bad", "the stack's events"),
+        ({"dead": 1}, "dead-letter queue", "bad", "provisioner redrive"),
         ({"schedule": False}, "sweep", "bad", "enable-rule"),
-        ({"schedule": "no permission"}, "sweep", "bad", "the stack's events"),
-        ({"swept_ago": 301}, "sweep", "bad", "worker's log"),
-        ({"swept_ago": None}, "sweep", "note", "wait two minutes"),
+        ({"swept": Swept(began=301, at_work=301)}, "sweep", "bad", "mend what is bad above"),
+        ({"swept": Swept(began=900, at_work=-30)}, "sweep", "note", "with very many users"),
+        ({"swept": None}, "sweep", "note", "wait two minutes"),
         ({"clocks": {"Composio": 61.0}}, "clocks", "bad", "NTP"),
-        ({"deprecated": "no answer"}, "deprecation", "note", "run it again"),
         ({"deprecated": {"/mcp": "sunset soon"}}, "deprecation", "bad", "newer release"),
     ],
 )
@@ -98,15 +91,45 @@ def test_each_fault_is_found_alone_and_with_its_remedy(
     assert remedy in found.remedy
 
 
+@pytest.mark.parametrize(
+    ("fact", "check", "level"),
+    [
+        ("has_api_key", "secret", "bad"),
+        ("servers", "MCP servers", "bad"),
+        ("auth_configs", "auth configs", "note"),
+        ("offered", "event types", "note"),
+        ("subscription", "webhook", "bad"),
+        ("queued", "queue", "bad"),
+        ("worker_takes", "queue", "bad"),
+        ("dead", "dead-letter queue", "bad"),
+        ("schedule", "sweep", "bad"),
+        ("swept", "sweep", "bad"),
+        ("deprecated", "deprecation", "note"),
+    ],
+)
+def test_a_fact_that_could_not_be_had_is_told_with_its_own_remedy(
+    fact: str, check: str, level: str
+) -> None:
+    found = told(**{fact: Trouble("no permission for It", "ask for it")})
+
+    assert [(one.check, one.level) for one in found] == [(check, level)]
+    assert (found[0].said, found[0].remedy) == ("no permission for It", "ask for it")
+
+
 def test_without_a_webhook_secret_both_sides_say_how_to_get_one() -> None:
     assert {one.check for one in told(webhook_secrets=())} == {"secret", "signing"}
     assert {one.remedy for one in told(webhook_secrets=())} == {"provisioner connect-webhook"}
 
 
 def test_what_composio_would_have_to_say_is_not_judged_while_it_says_nothing() -> None:
-    changes = {"composio": "no answer", "servers": "no answer", "subscription": "no answer"}
+    silent = Trouble("no answer", "try again")
+    changes = {"composio": "no answer", "servers": silent, "subscription": silent}
 
     assert [one.check for one in told(**changes)] == ["Composio"]
+
+
+def test_a_clock_that_nobody_has_told_is_not_judged() -> None:
+    assert "clocks" not in {one.check for one in findings(replace(SOUND, clocks={}))}
 
 
 def test_no_secret_is_in_what_is_found() -> None:

@@ -1,8 +1,10 @@
 """The command line itself: errors are messages, flags stand anywhere, no secret is shown."""
 
+import dataclasses
 import importlib
 import json
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,13 @@ from botocore.exceptions import (
 )
 from typer.testing import CliRunner
 
+import local.stack
 from cli import desk, locate
 from cli.main import COMMANDS, app, main
 from cli.secret import Secret, read
 from cli.stack import Stack
 from cli.trouble import Trouble, explained
-from handler.credentials import SecretUnusable
+from handler.credentials import Credentials, SecretUnusable
 from handler.instances import Problem
 from handler.transport import Unavailable
 from tests.office import stack_of
@@ -156,6 +159,23 @@ def test_without_a_served_stack_local_says_how_to_have_one(
     assert trouble.value.remedy == "make serve"
 
 
+def test_a_served_stack_of_another_release_is_trouble_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = {one.name: "x" for one in dataclasses.fields(local.stack.Stack)}
+    file = tmp_path / "stack.json"
+    read_here = partial(local.stack.read, file)
+    monkeypatch.setattr("cli.locate.served.read", read_here)
+
+    for text in (json.dumps(fields | {"new": "x"}), json.dumps({"stack_name": "x"}), "{", "[]"):
+        file.write_text(text)
+        with pytest.raises(Trouble, match="another release") as trouble:
+            locate.find(None, local=None)
+        assert "make serve" in trouble.value.remedy
+    file.write_text(json.dumps(fields))
+    assert locate._served() == read_here()
+
+
 @pytest.mark.parametrize(
     ("region", "given"), [("eu-west-1", {"region_name": "eu-west-1"}), ("", {})]
 )
@@ -187,14 +207,37 @@ class Secrets:
 
 
 @pytest.mark.parametrize(
-    "text", ["no json", "[]", '"x"', '{"webhook_secrets": "x"}', '{"webhook_secrets": [1]}']
+    ("text", "wrong"),
+    [
+        ("", "all of it"),
+        ("hidden", "all of it"),
+        ('["hidden"]', "all of it"),
+        ('"hidden"', "all of it"),
+        ('{"webhook_secrets": "hidden"}', "webhook_secrets"),
+        ('{"webhook_secrets": ["hidden", 1]}', "webhook_secrets.1"),
+        ('{"composio_api_key": "ak_hidden…", "webhook_secrets": []}', "composio_api_key"),
+        ('{"composio_api_key": 1}', "composio_api_key"),
+        ('{"composio_api_key": null}', "composio_api_key"),
+    ],
 )
-def test_a_secret_of_another_form_is_trouble_and_not_quoted(text: str) -> None:
+def test_a_secret_that_the_functions_cannot_read_is_trouble_and_not_quoted(
+    text: str, wrong: str
+) -> None:
+    secrets: Any = Secrets(text)
     found = stack_of(World())
-    vars(found)["secrets"] = Secrets(text)
+    vars(found)["secrets"] = secrets
 
-    with pytest.raises(Trouble, match="not of the form"):
+    with pytest.raises(SecretUnusable):
+        Credentials(secrets, "secret").api_key()
+    with pytest.raises(Trouble, match=f"not of the form that the functions read: {wrong}:") as one:
         read(found)
+    assert "hidden" not in str(one.value)
+
+
+@pytest.mark.parametrize("key", ["", " ", "\n"])
+def test_a_key_of_nothing_is_no_key(key: str) -> None:
+    assert not Secret({"composio_api_key": key}).has_api_key
+    assert not Secret({}).has_api_key
 
 
 def test_a_secret_keeps_what_it_has_and_shows_nothing() -> None:

@@ -2,11 +2,15 @@
 
 import json
 from collections import Counter
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from cli import repairs, replay
+from cli import desk, repairs, replay
+from cli.main import app
 from cli.survey import of_row, waiting_of
 from cli.trouble import Trouble
 from handler import rows
@@ -55,7 +59,7 @@ def test_a_failed_instance_is_made_by_the_worker_and_by_one_call(
 
 
 @pytest.mark.parametrize("other", [one for one in Status if one not in STUCK])
-def test_what_is_not_stuck_is_left_alone(other: Status) -> None:
+def test_what_is_not_failed_is_left_alone(other: Status) -> None:
     world = World()
     row = {**rows.instance_key("user_1", SERVER), "status": other.value, "attempts": 1}
     world.db.put_item(TableName="table", Item=rows.to_item(row))
@@ -218,3 +222,51 @@ def test_a_file_that_is_not_there_is_trouble(tmp_path: Path) -> None:
 )
 def test_a_message_is_named_without_what_it_says(body: str, kind: str) -> None:
     assert repairs.kind(body) == kind
+
+
+class DeadLetters:
+    """SQS with one queue in it, of which each request takes so many seconds."""
+
+    def __init__(self, messages: int, *, seconds: float) -> None:
+        self.now = 0.0
+        self.seconds = seconds
+        self.visible_at = {f"m{number}": 0.0 for number in range(messages)}
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+        return {"Attributes": {"ApproximateNumberOfMessages": str(len(self.visible_at))}}
+
+    def receive_message(self, *, VisibilityTimeout: int, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self.now += self.seconds
+        found = list(islice((one for one, at in self.visible_at.items() if at <= self.now), 10))
+        for one in found:
+            self.visible_at[one] = self.now + VisibilityTimeout
+        body = '{"task": "due"}'
+        return {
+            "Messages": [{"MessageId": one, "ReceiptHandle": one, "Body": body} for one in found]
+        }
+
+    def change_message_visibility_batch(self, *, Entries: list[Any], **_: Any) -> None:  # noqa: N803
+        for entry in Entries:
+            self.visible_at[entry["ReceiptHandle"]] = self.now + entry["VisibilityTimeout"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "counted", "said"),
+    [(0.1, 3000, ""), (5, 1200, "looked at 1200 only, of about 3000")],
+)
+def test_a_look_at_the_dead_letter_queue_counts_all_or_says_so_and_gives_all_back(
+    seconds: float, counted: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead, stack = DeadLetters(3000, seconds=seconds), stack_of(World())
+    vars(stack)["sqs"] = dead
+    monkeypatch.setattr(desk, "find", lambda *_, **__: stack)
+    monkeypatch.setattr(repairs, "time", dead)
+
+    ended = CliRunner().invoke(app, ["redrive", "--dry-run", "--json"])
+
+    assert json.loads(ended.stdout) == {"dead_letter_queue": {"task due": counted}}
+    assert ("looked at" in ended.stderr, said in ended.stderr) == (bool(said), True)
+    assert max(dead.visible_at.values()) <= dead.now

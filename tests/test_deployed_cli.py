@@ -132,16 +132,17 @@ def test_user_and_list_tell_who_is_where_and_why(operator: Operator) -> None:
 
 
 def test_retry_has_the_worker_make_what_had_failed_by_one_more_call(operator: Operator) -> None:
-    operator.fail("user_1")
-    assert operator.at.connect("user_2", *BOTH).instance == ("ready", [])
+    # Users of this test alone: for a minute a worker remembers whom it has seen ready.
+    operator.fail("user_11")
+    assert operator.at.connect("user_12", *BOTH).instance == ("ready", [])
 
-    assert operator.json("retry", "user_1")["retried"] == 1
-    until(lambda: status(operator, "user_1") == "ready", "it is made")
-    posts = operator.at.posts("user_1")
+    assert operator.json("retry", "user_11")["retried"] == 1
+    until(lambda: status(operator, "user_11") == "ready", "it is made")
+    posts = operator.at.posts("user_11")
     assert (posts["posts"], posts["created"]) == (2, 1)
-    said = operator.run("retry", "user_2", code=1).output
-    assert "no instance of user_2 is failed" in said
-    assert operator.at.posts("user_2")["posts"] == 1
+    said = operator.run("retry", "user_12", code=1).output
+    assert "no instance of user_12 is failed" in said
+    assert operator.at.posts("user_12")["posts"] == 1
 
 
 def test_retry_of_all_that_is_killed_midway_goes_on_and_does_nothing_twice(
@@ -180,7 +181,7 @@ def test_redrive_looks_first_and_then_moves_all(operator: Operator) -> None:
     for _ in range(13):
         operator.at.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(task))
 
-    assert operator.json("redrive", "--dry-run")["dead_letters"] == {"task due": 13}
+    assert operator.json("redrive", "--dry-run")["dead_letter_queue"] == {"task due": 13}
     done = operator.run("redrive", "--json")
     assert json.loads(done.stdout)["redriven"] == 13
     assert "redriving: 13 of 13" in done.stderr

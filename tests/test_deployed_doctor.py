@@ -75,9 +75,8 @@ FAULTS: dict[str, tuple[Callable[[Operator], object], str, str]] = {
         "signing",
         CONNECT,
     ),
-    "dead letter": (dead_letter, "dead letters", "provisioner redrive"),
+    "dead letter": (dead_letter, "dead-letter queue", "provisioner redrive"),
     "schedule stopped": (lambda at: at.schedule(runs=False), "sweep", "enable-rule"),
-    "sweep never ends": (lambda at: at.swept(900), "sweep", "worker's log"),
     "Composio down": (fault(path="*", status=503), "Composio", "status.composio.dev"),
     "deprecated": (
         fault(path="*/instances", deprecation="true", sunset="Sat, 01 May 2027 00:00:00 GMT"),
@@ -116,6 +115,14 @@ def test_doctor_finds_each_seeded_fault_and_says_the_remedy(sound: Operator) -> 
 def test_doctor_finds_a_worker_that_takes_nothing(sound: Operator) -> None:
     with sound.at.worker_paused():
         assert "update-event-source-mapping" in found(sound, 1)["queue"][1]
+        sound.swept(900, held=-500)
+        assert "no sweep has been at work for 50" in found(sound, 1)["sweep"][0]
+
+
+def test_doctor_has_nothing_against_a_sweep_that_takes_long(sound: Operator) -> None:
+    sound.swept(900, held=100)
+
+    assert found(sound, 0) == {}
 
 
 def test_doctor_finds_a_clock_that_is_off(sound: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
