@@ -40,7 +40,7 @@ def test_the_worst_come_first_and_who_is_ready_is_no_trouble() -> None:
     statuses = [Status.READY, Status.WAITING, Status.CREATING, Status.RETRYING, Status.FAILED]
     _, header, _, _, *worst = shown(*statuses)
 
-    assert set(header.split()) == {one.value for one in Status}
+    assert set(header.split()) == {one.value for one in statuses}
     assert [line.split()[0] for line in worst[2:]] == ["user_4", "user_3", "user_2", "user_1"]
 
 
