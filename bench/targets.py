@@ -17,8 +17,8 @@ class Limit:
 
 # Ratios of instructions. A peer is held against as plain `sam build` leaves it: without bytecode.
 RATIOS = {
-    "webhook: start / floor": Limit(1.20, 1.20),
-    "worker: start / floor": Limit(1.30, 1.22),
+    "webhook: start / floor": Limit(1.20, 1.18),
+    "worker: start / floor": Limit(1.30, 1.19),
     "webhook: start / without bytecode": Limit(0.35, 0.35),
     "webhook: rejected / update_item": Limit(0.20, 0.20),
     "webhook: repeated / update_item": Limit(1.20, 1.20),

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from cli.stack import Stack
 from cli.trouble import Trouble
-from handler.credentials import _Secret as Readable
+from handler.credentials import SecretValue
 
 FORM = '{"composio_api_key": "…", "webhook_secrets": ["…"]}'
 
@@ -49,7 +49,7 @@ def read(stack: Stack) -> Secret:
     try:
         answer = stack.secrets.get_secret_value(SecretId=stack.outputs["SecretId"])
         text = answer.get("SecretString", "")
-        Readable.model_validate_json(text)
+        SecretValue.model_validate_json(text)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise

@@ -55,3 +55,18 @@ def test_readme_is_read_in_two_minutes() -> None:
 )
 def test_readme_points_at_what_is_there(path: str) -> None:
     assert Path(path).exists()
+
+
+@pytest.mark.parametrize(
+    ("other", "word"),
+    [
+        ("DLQ|dead letters?", "dead-letter queue"),
+        ("signing (secret|key)|webhook key", "webhook secret"),
+    ],
+)
+def test_one_thing_has_one_word(other: str, word: str) -> None:
+    prose = [*Path().glob("*.md"), *Path("docs").glob("*.md"), Path("template.yaml")]
+    code = [path for room in ("src/handler", "cli", "local") for path in Path(room).rglob("*.py")]
+    said = rf"\b({other})\b"
+
+    assert [path for path in prose + code if re.search(said, path.read_text())] == [], word

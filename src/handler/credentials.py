@@ -35,7 +35,9 @@ def _header_value(secret: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
-class _Secret(BaseModel):
+class SecretValue(BaseModel):
+    """What the secret has to hold."""
+
     model_config = ConfigDict(hide_input_in_errors=True, frozen=True)
 
     composio_api_key: Annotated[SecretStr, AfterValidator(_header_value)] = SecretStr("")
@@ -49,7 +51,7 @@ class Credentials:
     client: "SecretsManagerClient"
     secret_id: str
     clock: Callable[[], float] = time.monotonic
-    _secret: _Secret | None = field(default=None, init=False)
+    _secret: SecretValue | None = field(default=None, init=False)
     _fetched_at: float = field(default=float("-inf"), init=False)
     _fresh_until: float = field(default=float("-inf"), init=False)
 
@@ -82,7 +84,7 @@ class Credentials:
         self._fetch()
         return self._secret != before
 
-    def _current(self) -> _Secret:
+    def _current(self) -> SecretValue:
         if self._secret is None or self.clock() >= self._fresh_until:
             self._fetch()
         if self._secret is None:
@@ -94,7 +96,7 @@ class Credentials:
         self._fresh_until = self._fetched_at + LEAST_AGE_SECONDS
         try:
             answer = self.client.get_secret_value(SecretId=self.secret_id)
-            self._secret = _Secret.model_validate_json(answer.get("SecretString", ""))
+            self._secret = SecretValue.model_validate_json(answer.get("SecretString", ""))
             self._fresh_until = self._fetched_at + MAX_AGE_SECONDS
         except (BotoCoreError, ClientError):
             # The one in hand is better than none; without one, the caller hears of it.
