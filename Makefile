@@ -63,7 +63,6 @@ check: tools-dev+sam ## Check format, lint, types and the template
 	@.tools/dev/bin/ruff format --check --quiet .
 	@.tools/dev/bin/ruff check --quiet .
 	@.tools/dev/bin/mypy
-	@.tools/dev/bin/cfn-lint template.yaml
 	@.tools/sam/bin/sam validate --lint
 
 format: tools-dev ## Format the code and mend what ruff can mend
