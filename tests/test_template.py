@@ -209,6 +209,17 @@ def test_defaults_of_the_parameters_are_usable_settings() -> None:
     assert all(output["Description"] for output in TEMPLATE["Outputs"].values())
 
 
+def test_no_level_of_the_log_loses_the_metrics() -> None:
+    """Lambda takes a line without a level, as metrics are, for INFO and drops it above that.
+
+    docs.aws.amazon.com/lambda, "Log-level filtering".
+    """
+    levels = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
+
+    for level in TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"]:
+        assert levels.index(level) <= levels.index("INFO")
+
+
 def test_samconfig_holds_what_a_first_deploy_needs() -> None:
     deploy = tomllib.loads(Path("samconfig.toml").read_text())["default"]["deploy"]["parameters"]
 
