@@ -103,6 +103,24 @@ def test_user_erased_whose_claim_another_lost_is_finished(world: World, again: s
     assert world.row()["status"] == "ready"
 
 
+def test_user_erased_who_failed_elsewhere_is_retried_at_once(world: World) -> None:
+    empty = world.db.snapshot()
+    complete(world)
+    world.db.restore(empty)
+    remembering = world.provisioning
+    world.start()
+    world.catalog.sync(deadline=world.now + 20)
+    world.upstream.instances.clear()
+    world.upstream.down = True
+    complete(world)
+    world.upstream.down = False
+    world.now += 16
+
+    remembering.finish("user_1", SERVER, deadline=world.now + 20)
+
+    assert world.row()["status"] == "ready"
+
+
 def lost(*_: object, **__: object) -> Never:
     """Die before the claim."""
     raise ConnectionError

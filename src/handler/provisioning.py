@@ -92,6 +92,7 @@ class Provisioning:
         instance = instances.get(server_id)
         if instance is None:
             return None
+        self.creation.forget(user_id)  # what is due is not ready, whatever is remembered
         server = self.catalog.server(server_id, deadline=deadline)
         lacking = missing(server.required, facts.active)
         if lacking and instance.status is Status.WAITING:
