@@ -1,7 +1,4 @@
-"""What `doctor` makes of what it found: facts in, findings out, and for each what to do.
-
-Pure: no clock, no call.
-"""
+"""What `doctor` makes of what it found, purely: facts in, findings out, each with what to do."""
 
 from collections.abc import Iterator, Mapping
 from typing import Literal
@@ -11,8 +8,8 @@ from cli.subscription import Subscription, lacking
 from cli.trouble import Trouble
 from handler.instances import Server
 
-SWEEP_SECONDS = 300
-"""The sweep begins a pass each minute; with very many users one takes longer than this."""
+SWEEP_SECONDS, LONGEST_PASS_SECONDS = 300, 3600
+"""The sweep begins a pass each minute; with very many users one takes longer than the first."""
 SKEW_SECONDS = 60
 """A signature holds for 300 s either way; a clock that is off by a minute will not stop there."""
 LONG_QUEUE = 1000
@@ -62,14 +59,13 @@ def _secret(facts: Facts) -> Finding:
 
 
 def _composio(facts: Facts) -> Finding:
-    name = "Composio"
     if facts.key_rejected:
-        remedy = f"make a new key at Composio, then {FILL}"
-        return Finding(name, "bad", "Composio rejects the API key", remedy)
+        said = "Composio rejects the API key"
+        return Finding("Composio", "bad", said, f"make a new key at Composio, then {FILL}")
     if facts.composio:
         remedy = "check ComposioBaseUrl and status.composio.dev; the sweep catches up by itself"
-        return Finding(name, "bad", f"Composio cannot be asked: {facts.composio}", remedy)
-    return Finding(name, "ok", "accepts the API key")
+        return Finding("Composio", "bad", f"Composio cannot be asked: {facts.composio}", remedy)
+    return Finding("Composio", "ok", "accepts the API key")
 
 
 def _servers(facts: Facts) -> Finding:
@@ -169,16 +165,20 @@ def _sweep(facts: Facts) -> Finding:
         return Finding(name, "bad", "the schedule of the sweep is disabled", remedy)
     if isinstance(facts.schedule, Trouble) or isinstance(facts.swept, Trouble):
         return _not_had(name, facts.schedule, facts.swept)
+    if isinstance(facts.accounts, Trouble) and not facts.composio:
+        return _not_had(name, facts.accounts)
     if facts.swept is None:
         return Finding(name, "note", "no sweep has begun yet", "wait two minutes, and look again")
-    if facts.swept.at_work > SWEEP_SECONDS:
-        said = f"no sweep has been at work for {facts.swept.at_work} s"
-        return Finding(name, "bad", said, "mend what is bad above, then read the worker's log")
-    said = f"the last that reached its end began {max(0, facts.swept.began)} s ago"
-    if facts.swept.began > SWEEP_SECONDS:
+    began, at_work = max(0, facts.swept.began), facts.swept.at_work
+    said = f"the last that reached its end began {began} s ago"
+    if at_work > SWEEP_SECONDS:
+        said = f"no sweep has been at work for {at_work} s"
+    elif began <= SWEEP_SECONDS:
+        return Finding(name, "ok", said)
+    elif began <= LONGEST_PASS_SECONDS:
         remedy = "with very many users a pass takes so long; else read the worker's log"
         return Finding(name, "note", said, remedy)
-    return Finding(name, "ok", said)
+    return Finding(name, "bad", said, "mend what is bad above, then read the worker's log")
 
 
 def _clock(facts: Facts) -> Finding:

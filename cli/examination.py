@@ -20,6 +20,7 @@ from handler.transport import Unavailable, segment
 _MCP = "/api/v3/mcp/servers"
 _PERMISSIONS = {
     "servers": "mcp_servers: write",
+    "accounts": "connected_accounts: read",
     "auth_configs": "auth_configs: read",
     "subscription": "webhooks: write",
     "offered": "webhooks: read",
@@ -32,8 +33,10 @@ def examine(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
     kept = _had(lambda: secret.read(stack))
     sound = kept if isinstance(kept, Secret) else None
     composio, key_rejected, response = _reach(stack)
+    clocks = _clocks(stack, response, clock)
     questions: dict[str, Callable[[], Any]] = {
         "servers": lambda: _servers(stack),
+        "accounts": lambda: any(stack.composio.active_accounts("", deadline=soon())),
         "auth_configs": lambda: frozenset(stack.composio.toolkits(deadline=soon())),
         "subscription": lambda: subscription.current(stack.transport),
         "offered": lambda: tuple(subscription.offered(stack.transport)),
@@ -53,7 +56,7 @@ def examine(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
         webhook_secrets=sound.webhook_secrets if sound else (),
         composio=composio,
         key_rejected=key_rejected,
-        clocks=_clocks(stack, response, clock),
+        clocks=clocks,
         **answers,
     )
 

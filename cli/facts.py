@@ -42,6 +42,8 @@ class Facts:
     """Why Composio cannot be asked anything; "" where it can."""
     key_rejected: bool
     servers: Mapping[str, Server] | Trouble
+    accounts: bool | Trouble
+    """Whether any connected account is active: the sweep reads them."""
     auth_configs: frozenset[str] | Trouble
     subscription: Subscription | Trouble | None
     offered: tuple[str, ...] | Trouble

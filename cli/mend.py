@@ -89,7 +89,7 @@ def backfill(
     accounts: int | None
     if dry_run or not server.required:
         _, accounts = repairs.pages(at.stack, server)
-        said = f"{accounts} active accounts to take"
+        said = f"{accounts} active accounts to take" if server.required else "it requires nothing"
     else:
         repairs.begin_backfill(at.stack, server_id)
         accounts = _backfilled(at, server)

@@ -165,8 +165,6 @@ def pages(stack: Stack, server: Server) -> tuple[list[str], int]:
     Raises:
         Unavailable: They could not be read.
     """
-    if not server.required:  # which would be a question without a filter
-        return [], 0
     found = stack.composio.active_accounts(
         "", auth_config_ids=server.required, deadline=float("inf")
     )

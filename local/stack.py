@@ -109,6 +109,8 @@ def served() -> Stack:
         return read()
     except FileNotFoundError:
         sys.exit("no stack is running: make serve")
+    except (TypeError, ValueError):
+        sys.exit("the stack that runs is of another release: make serve again")
 
 
 def url_of_api(endpoint_url: str, api_id: str) -> str:

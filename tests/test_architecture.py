@@ -115,6 +115,9 @@ def test_side_by_side_counts_what_is_there() -> None:
         sum(len(text.splitlines()) for text in texts), rel=0.1
     )
     assert number(said["of them code"]) == pytest.approx(sum(map(lines_of_code, texts)), rel=0.1)
+    assert max(len(text.splitlines()) for text in texts) <= number(
+        said["lines of the longest file, at most"]
+    )
     assert said["settings"] == str(len(Settings.model_fields))
     assert said["dependencies at run time"] == str(len(project["dependencies"]))
 

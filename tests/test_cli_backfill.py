@@ -86,7 +86,7 @@ def test_of_a_server_that_requires_nothing_nobody_is_asked_for(
 
     ended = run(world, monkeypatch, *options)
 
-    assert ended.stdout == f"{SERVER}: 0 active accounts to take\n"
+    assert ended.stdout == f"{SERVER}: it requires nothing\n"
     assert asked_for_accounts(world) == []
     assert (catalog_row(world), world.sqs.sent) == (before, [])
 

@@ -24,6 +24,7 @@ SOUND = Facts(
     composio="",
     key_rejected=False,
     servers={"srv_demo": SERVER},
+    accounts=True,
     auth_configs=frozenset({"ac_gmail", "ac_slack"}),
     subscription=COMES_HERE,
     offered=(EXPIRED, ACTIVE),
@@ -77,6 +78,7 @@ def test_nothing_is_said_against_what_is_sound() -> None:
         ({"schedule": False}, "sweep", "bad", "enable-rule"),
         ({"swept": Swept(began=301, at_work=301)}, "sweep", "bad", "mend what is bad above"),
         ({"swept": Swept(began=900, at_work=-30)}, "sweep", "note", "with very many users"),
+        ({"swept": Swept(began=3601, at_work=-30)}, "sweep", "bad", "mend what is bad above"),
         ({"swept": None}, "sweep", "note", "wait two minutes"),
         ({"clocks": {"Composio": 61.0}}, "clocks", "bad", "NTP"),
         ({"deprecated": {"/mcp": "sunset soon"}}, "deprecation", "bad", "newer release"),
@@ -96,6 +98,7 @@ def test_each_fault_is_found_alone_and_with_its_remedy(
     [
         ("has_api_key", "secret", "bad"),
         ("servers", "MCP servers", "bad"),
+        ("accounts", "sweep", "bad"),
         ("auth_configs", "auth configs", "note"),
         ("offered", "event types", "note"),
         ("subscription", "webhook", "bad"),
@@ -123,7 +126,7 @@ def test_without_a_webhook_secret_both_sides_say_how_to_get_one() -> None:
 
 def test_what_composio_would_have_to_say_is_not_judged_while_it_says_nothing() -> None:
     silent = Trouble("no answer", "try again")
-    changes = {"composio": "no answer", "servers": silent, "subscription": silent}
+    changes = {"composio": "no answer", "servers": silent, "accounts": silent}
 
     assert [one.check for one in told(**changes)] == ["Composio"]
 

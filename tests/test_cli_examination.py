@@ -77,5 +77,22 @@ def test_a_pass_is_at_work_for_as_long_as_it_is_handed_on() -> None:
     assert swept(stack, began + 999) == Swept(began=999, at_work=399 - LEASE_SECONDS)
 
 
+def test_a_sweep_that_may_not_read_the_accounts_is_told_of() -> None:
+    """Each pass that dies of it has held its lease, and so looks as if it were at work."""
+    facts = examine(denied(World(), by_composio=refusal(403, "forbidden")))
+
+    assert isinstance(facts.accounts, Trouble)
+    assert facts.accounts.remedy == "give the API key connected_accounts: read"
+
+
+def test_a_clock_is_read_before_the_slow_questions() -> None:
+    world, ticking = World(), iter(range(1767225600, 1767999999, 100))
+    now = httpx.Response(200, json={"items": []}, headers={"date": "Thu, 01 Jan 2026 00:00:00 GMT"})
+
+    facts = examine(denied(world, by_composio=now), clock=lambda: next(ticking))
+
+    assert facts.clocks == {"Composio": 0}
+
+
 def test_before_the_first_pass_there_is_none() -> None:
     assert swept(stack_of(World()), 1) is None

@@ -19,7 +19,8 @@ REQUESTS = 600
 def over_http(deployed: Deployed, generator: Generator) -> httpx.Request | None:
     """Return the next request as a client would send it; None where it cannot be HTTP."""
     event = generator.request().event
-    path = re.sub(r"{\w+}", quote(str(event["pathParameters"]), safe=""), event["resource"])
+    known = event["pathParameters"] or {}
+    path = re.sub(r"{(\w+)}", lambda name: _segment(known.get(name[1], "")), event["resource"])
     query = urlencode(event["multiValueQueryStringParameters"] or {}, doseq=True, errors="replace")
     many = event["multiValueHeaders"] or {}
     try:
@@ -61,3 +62,7 @@ def test_hostile_requests_over_http_break_nothing_and_write_nothing(
     assert [one for one in (deployed.api_key, *deployed.secrets, CANARY) if one in log] == []
     answers = ", ".join(f"{number} x {status}" for status, number in sorted(counted.items()))
     figures.append(f"{counted.total()} hostile requests over HTTP: {answers}")
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="", errors="replace")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from handler.announcer import BATCH, DETAIL_TYPES
+from handler.announcer import BATCH
 from handler.decisions import LEASE_SECONDS
 from handler.events import ACCOUNT_EVENTS
 from handler.instances import ENDED, Status
@@ -273,7 +273,6 @@ def test_announcer_hears_of_each_settled_outcome_and_of_nothing_else() -> None:
     image = pattern["dynamodb"]["NewImage"]
     assert image["sk"] == {"S": [{"prefix": instance_key("", "")["sk"]}]}
     assert image["status"] == {"S": [{"anything-but": [s for s in Status if s not in ENDED]}]}
-    assert set(DETAIL_TYPES) == set(ENDED)
     assert source["BatchSize"] <= BATCH
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 

@@ -97,7 +97,7 @@ class Callback:
         return True
 
     def _confirmed(self, account_id: str, user_id: str | None, deadline: float) -> Account | None:
-        """Return the account by Composio's word; what it said counts for a minute."""
+        """Return the account by Composio's word; what it said counts for a while."""
         key, now = (account_id, user_id), self.clock()
         remembered = self._memory.get(key)
         if remembered and now < remembered.until:
