@@ -58,7 +58,7 @@ class Backstage:
 
     def sweep(self) -> None:
         """Send the schedule's message, as each minute."""
-        self._timeline.say("schedule", "ticks: sweep (each minute; sent early, not to keep you)")
+        self._timeline.say("schedule", "sends: sweep (each minute; sent early, not to keep you)")
         messages.sweep(self._stack)
 
     def wait_until_due(self, user_id: str) -> None:
