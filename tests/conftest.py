@@ -12,6 +12,8 @@ import pytest
 from hypothesis import settings
 
 from handler.telemetry import Metric, logger, metrics
+from local.simulator.client import Simulator
+from local.simulator.process import running
 from tests.deployed_fixtures import (
     aside,
     crowd,
@@ -26,7 +28,7 @@ from tests.deployed_fixtures import (
     tidy,
 )
 from tests.exploration import report
-from tests.world import World
+from tests.world import API_KEY, World
 
 __all__ = [
     "aside",
@@ -65,6 +67,13 @@ class Clock:
     def forward(self, seconds: float) -> None:
         """Let so many seconds pass."""
         self.now += seconds
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Iterator[Simulator]:
+    """Return one simulator for all who try it: to start a process takes as long as fifty tests."""
+    with running("--seed", "demo", "--api-key", API_KEY) as simulator:
+        yield simulator
 
 
 class FakeSecretsManager:

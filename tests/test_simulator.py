@@ -17,35 +17,28 @@ import httpx
 import pytest
 
 from local.simulator.client import Simulator
-from local.simulator.process import running
+from tests.world import API_KEY as KEY
 
-KEY = "ak_invented"
 INSTANCES = "/api/v3/mcp/servers/srv_demo/instances"
 
 
-@pytest.fixture(scope="module")
-def process() -> Iterator[Simulator]:
-    with running("--seed", "demo", "--api-key", KEY) as simulator:
-        yield simulator
-
-
 @pytest.fixture
-def simulator(process: Simulator) -> Simulator:
-    process.reset()
-    process.switch(instance_latency=0)
-    return process
+def simulator(simulated: Simulator) -> Simulator:
+    simulated.reset()
+    simulated.switch(instance_latency=0)
+    return simulated
 
 
 @pytest.fixture(scope="module")
-def api(process: Simulator) -> Iterator[httpx.Client]:
+def api(simulated: Simulator) -> Iterator[httpx.Client]:
     headers = {"x-api-key": KEY}
-    with httpx.Client(base_url=process.url, headers=headers, trust_env=False) as client:
+    with httpx.Client(base_url=simulated.url, headers=headers, trust_env=False) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def browser(process: Simulator) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=process.url, trust_env=False) as client:
+def browser(simulated: Simulator) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=simulated.url, trust_env=False) as client:
         yield client
 
 

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from local.simulator.client import Simulator
-from local.simulator.process import running
 from local.simulator.signature import sign
+from tests.world import API_KEY
 
 SECRETS = ("whsec_invented_one", "whsec_invented_two")
 ACTIVE = "composio.connected_account.active"
@@ -63,24 +63,18 @@ def inbox() -> Iterator[Inbox]:
     thread.join()
 
 
-@pytest.fixture(scope="module")
-def process() -> Iterator[Simulator]:
-    with running("--seed", "demo") as simulator:
-        yield simulator
-
-
 @pytest.fixture
-def simulator(process: Simulator, inbox: Inbox) -> Simulator:
-    process.reset()
-    process.set_webhook(inbox.url, *SECRETS)
-    process.switch(webhook_backoff=0.01)
-    return process
+def simulator(simulated: Simulator, inbox: Inbox) -> Simulator:
+    simulated.reset()
+    simulated.set_webhook(inbox.url, *SECRETS)
+    simulated.switch(webhook_backoff=0.01)
+    return simulated
 
 
 @pytest.fixture(scope="module")
-def api(process: Simulator) -> Iterator[httpx.Client]:
-    headers = {"x-api-key": "ak_simulator"}
-    with httpx.Client(base_url=process.url, headers=headers, trust_env=False) as client:
+def api(simulated: Simulator) -> Iterator[httpx.Client]:
+    headers = {"x-api-key": API_KEY}
+    with httpx.Client(base_url=simulated.url, headers=headers, trust_env=False) as client:
         yield client
 
 
