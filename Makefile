@@ -18,9 +18,7 @@ LIST_sam := local/requirements-sam.txt
 LIST_emulator := local/requirements-emulator.txt
 LIST_local := local/requirements-local.txt
 LIST_dev := tests/requirements.txt
-LIST_checkov := local/requirements-checkov.txt
-LIST_fuzz := local/requirements-fuzz.txt
-LIST_cli := cli/requirements.txt
+LIST_provisioner := provisioner/requirements.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -35,17 +33,17 @@ demo: tools-local+sam+emulator ## Deploy to this machine and watch MCP server in
 serve: tools-local+sam+emulator ## The same stack, and it stays up until Ctrl-C
 	@.tools/local/bin/python -m local.serve
 
-provisioner: tools-cli ## Install the operator's command line, .tools/cli/bin/provisioner
-	@.tools/cli/bin/provisioner --help
+provisioner: tools-provisioner ## Install the operator's command line, .tools/provisioner/bin/provisioner
+	@.tools/provisioner/bin/provisioner --help
 
-test: tools-dev+local+sam+emulator+checkov+fuzz ## Run all tests, also those against the deployed stack
+test: tools-dev+local+sam+emulator ## Run all tests, also those against the deployed stack
 	@.tools/dev/bin/python -m pytest $(ARGS)
 
 test-fast: tools-dev ## Run the tests that need no deployed stack
 	@.tools/dev/bin/python -m pytest -m 'not slow and not prove' \
-		-p no:schemathesis --ignore-glob='tests/test_deployed*' $(ARGS)
+		-p no:schemathesis --ignore=tests/deployed $(ARGS)
 
-prove: tools-dev+fuzz ## Explore far more histories than `make test` does, and spoil the handler
+prove: tools-dev ## Explore far more histories than `make test` does, and spoil the handler
 	@PROVE=1 .tools/dev/bin/python -m pytest -m prove $(ARGS)
 
 bench: tools-dev+sam+emulator ## Measure starts and events beside the floor and what one would otherwise write
@@ -54,7 +52,7 @@ bench: tools-dev+sam+emulator ## Measure starts and events beside the floor and 
 
 pictures: tools-dev+local+sam+emulator ## Take the pictures of docs/ afresh: the demo, and the pages in a real browser
 	@.tools/local/bin/python -m local.recording docs/demo.svg
-	@PICTURES=docs .tools/dev/bin/python -m pytest -k picture tests/test_deployed_browser.py $(ARGS)
+	@PICTURES=docs .tools/dev/bin/python -m pytest -k picture tests/deployed/test_browser.py $(ARGS)
 
 model: tools-dev ## Compute the tables and the plot of docs/cost-and-scale.md afresh
 	@PYTHONPATH=src .tools/dev/bin/python -m bench.page
@@ -74,7 +72,7 @@ build: tools-sam ## Build the Lambda package (sam build)
 
 clean: ## Remove what was built and installed
 	rm -rf .aws-sam .local .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
-	find bench cli local src tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find bench local provisioner src tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- Tools ------------------------------------------------------------------------------
 
@@ -84,11 +82,11 @@ tools-%:
 
 # uv runs here, where .python-version is: that is how it finds, or fetches, Python 3.13.
 .SECONDEXPANSION:
-$(foreach name,sam emulator local dev checkov fuzz cli,$(call env,$(name))): .tools/%/.installed: $$(LIST_$$*) .python-version | $(UV)
+$(foreach name,sam emulator local dev provisioner,$(call env,$(name))): .tools/%/.installed: $$(LIST_$$*) .python-version | $(UV)
 	@echo "installing .tools/$*"
 	@$(UV) venv --quiet --clear --python "$$(cat .python-version)" .tools/$*
 	@$(UV) pip sync --quiet --require-hashes --python .tools/$* $(LIST_$*)
-	@$(if $(filter cli,$*),$(UV) pip install --quiet --no-deps --no-build-isolation --python .tools/$* --editable .)
+	@$(if $(filter provisioner,$*),$(UV) pip install --quiet --no-deps --no-build-isolation --python .tools/$* --editable .)
 	@touch $@
 
 # Only where there is no uv. The binary stands alone, so it is moved out of the environment
@@ -114,9 +112,7 @@ lock: | $(UV) ## Lock the newest versions of everything, by hash
 	$(COMPILE) pyproject.toml --group dev -c $(LIST_local) -o $(LIST_dev)
 	$(COMPILE) --group pyproject.toml:sam -o $(LIST_sam)
 	$(COMPILE) --group pyproject.toml:emulator -o $(LIST_emulator)
-	$(COMPILE) --group pyproject.toml:checkov -o $(LIST_checkov)
-	$(COMPILE) pyproject.toml --extra cli --group build -c $(LIST_dev) -o $(LIST_cli)
-	$(COMPILE) pyproject.toml --group fuzz -c src/requirements.txt -o $(LIST_fuzz)
+	$(COMPILE) pyproject.toml --extra cli --group build -c $(LIST_dev) -o $(LIST_provisioner)
 	$(COMPILE) --group pyproject.toml:peer-powertools -c src/requirements.txt -o bench/peers/requirements-powertools.txt
 	$(COMPILE) --group pyproject.toml:peer-composio -c src/requirements.txt -o bench/peers/requirements-composio.txt
 	$(COMPILE) --group pyproject.toml:uv -o local/requirements-uv.txt

@@ -99,7 +99,7 @@ def _possible(running: Stack, simulator: Simulator | None) -> list[tuple[str, li
         ("run a sweep now; it runs each minute", [f"{_PYTHON} -m local.messages sweep"]),
         (
             "look at the queues, and at who is in trouble",
-            ["make provisioner", ".tools/cli/bin/provisioner watch --times 1"],
+            ["make provisioner", ".tools/provisioner/bin/provisioner watch --times 1"],
         ),
     ]
     if simulator:

@@ -1,72 +1,21 @@
 """What the tests share: a clock that stands still, a Secrets Manager, and what was told."""
 
 import gc
-import io
-import json
 import logging
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-import httpx
 import pytest
 from hypothesis import settings
 
-from handler.telemetry import Metric, logger, metrics
+from handler.telemetry import logger, metrics
 from local.simulator.client import Simulator
 from local.simulator.process import running
-from tests.deployed_fixtures import (
-    aside,
-    crowd,
-    deployed,
-    finishing,
-    house,
-    operator,
-    standing,
-    standing_aside,
-    standing_finishing,
-    standing_operated,
-    tidy,
-)
+from tests.doubles import ANSWERS, Clock, Counted, Figured, Log
 from tests.exploration import report
 from tests.world import API_KEY, World
 
-__all__ = [
-    "aside",
-    "crowd",
-    "deployed",
-    "finishing",
-    "house",
-    "operator",
-    "standing",
-    "standing_aside",
-    "standing_finishing",
-    "standing_operated",
-    "tidy",
-]
-
-settings.register_profile("house", deadline=None)
-settings.load_profile("house")
-
-
-type Counted = Callable[[], dict[str, int]]
-type Figured = Callable[[str], list[float]]
-
-ANSWERS = {name for name in Metric if name.startswith("Composio") and name[8] in "2345N"}
-
-
-class Clock:
-    """A clock that moves only when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1767225600.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
-
-    def forward(self, seconds: float) -> None:
-        """Let so many seconds pass."""
-        self.now += seconds
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")
@@ -74,53 +23,6 @@ def simulated() -> Iterator[Simulator]:
     """Return one simulator for all who try it: to start a process takes as long as fifty tests."""
     with running("--seed", "demo", "--api-key", API_KEY) as simulator:
         yield simulator
-
-
-class FakeSecretsManager:
-    """One secret, as boto3's client hands it out; `failure` is raised instead."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.failure: Exception | None = None
-        self.fetches = 0
-
-    def keep(self, api_key: str, *webhook_secrets: str) -> None:
-        """Replace the secret."""
-        content = {"composio_api_key": api_key, "webhook_secrets": list(webhook_secrets)}
-        self.text = json.dumps(content)
-
-    def get_secret_value(self, **request: str) -> dict[str, Any]:
-        """GetSecretValue."""
-        self.fetches += 1
-        if self.failure:
-            raise self.failure
-        return {"Name": request["SecretId"], "SecretString": self.text}
-
-
-class Log:
-    """The lines that the one logger wrote."""
-
-    def __init__(self) -> None:
-        self.stream = io.StringIO()
-
-    @property
-    def text(self) -> str:
-        """All of it, as CloudWatch would show it."""
-        return self.stream.getvalue()
-
-    @property
-    def lines(self) -> list[dict[str, Any]]:
-        """Each line, read."""
-        return [json.loads(line) for line in self.text.splitlines()]
-
-
-class Killed(BaseException):
-    """The process is gone; a BaseException, so that nothing in the handler catches it."""
-
-
-def die(_: httpx.Request) -> httpx.Response:
-    """Answer no more: the handler is killed during this call."""
-    raise Killed
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.contract import KEY, Item, faked, items, m, n, refused, s
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.fakes.schema import INDEX, KEYS, TYPES
-from tests.test_template import RESOURCES
+from tests.template.sam_template import RESOURCES
 
 
 @pytest.fixture

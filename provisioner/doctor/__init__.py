@@ -1,0 +1,1 @@
+"""`provisioner doctor`: collects facts about the stack, and judges them."""

@@ -1,0 +1,199 @@
+"""The commands about Composio's webhook: `connect-webhook`, `rotate-webhook-secret`, `send`."""
+
+import json
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from handler.credentials import LEAST_AGE_SECONDS
+from handler.events import ACCOUNT_EVENTS, timestamp
+from handler.signature import sign
+from handler.transport import Unavailable, segment
+from provisioner import context, secret, subscription
+from provisioner.errors import Trouble
+from provisioner.repair_commands import Yes
+from provisioner.stack import CALL_SECONDS, Stack, soon
+
+DOCTOR = "provisioner doctor"
+KNOWN_SECONDS = LEAST_AGE_SECONDS + 2
+"""After so long the functions know a new secret, once they have turned one away."""
+PING = "composio.trigger.message"
+"""An event that is genuine and concerns no account: it is ignored, and changes nothing."""
+
+
+def connect_webhook(ctx: typer.Context, *, yes: Yes = False) -> None:
+    """Have Composio send its account events here, and accept its webhook secret.
+
+    Composio has one subscription per project: one that goes elsewhere is taken over only
+    after a yes. Run it again at any time: what is right already is left alone.
+    """
+    at = context.of(ctx)
+    url, kept = at.stack.webhook_url, secret.read(at.stack)
+    events = subscription.offered(at.stack.transport)
+    found = subscription.current(at.stack.transport)
+    changes = subscription.lacking(found, url, events)
+    if found and "webhook_url" in changes:
+        at.confirm(f"The subscription goes to {found.webhook_url}. Take it over?", yes=yes)
+    if changes:
+        found = _changed(at, found, url, events)
+    if found is None or not found.secret:
+        raise Trouble(
+            "Composio does not show the webhook secret of the subscription",
+            "provisioner rotate-webhook-secret draws a new one",
+        )
+    added = found.secret not in kept.webhook_secrets
+    if added:
+        secret.write(at.stack, kept.accepting([found.secret, *kept.webhook_secrets]))
+    _tell(at, found, sorted(changes), added=added)
+
+
+def rotate_webhook_secret(
+    ctx: typer.Context,
+    *,
+    end: Annotated[
+        bool, typer.Option("--end", help="End the overlap: accept Composio's webhook secret only.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Have Composio draw a new webhook secret, and accept it beside the old ones.
+
+    What was signed with the old one before stays valid. Later, --end forgets the old ones.
+    """
+    at = context.of(ctx)
+    transport = at.stack.transport
+    kept, found = secret.read(at.stack), subscription.current(transport)
+    if found is None or found.webhook_url != at.stack.webhook_url:
+        raise Trouble("Composio's subscription does not come here", "provisioner connect-webhook")
+    if end:
+        _end_overlap(at, kept, found, yes=yes)
+        return
+    at.confirm("Composio signs with a new secret from then on. Rotate?", yes=yes)
+    # Who may not write it must find out while Composio still signs with the old one.
+    secret.write(at.stack, kept)
+    new = subscription.rotate(transport, found)
+    secret.write(at.stack, kept.accepting([new, *kept.webhook_secrets]))
+    number = len(kept.webhook_secrets)
+    at.screen.show(
+        {"subscription": found.id, "accepted": number + 1},
+        f"{found.id} signs with a new secret; {number} older stay accepted",
+        "when nothing old is on its way any more: provisioner rotate-webhook-secret --end",
+    )
+
+
+def send(
+    ctx: typer.Context,
+    *,
+    account: Annotated[
+        str | None, typer.Option(help="Tell of this connected account, as Composio shows it.")
+    ] = None,
+) -> None:
+    """Send a signed test event to the webhook, as Composio would.
+
+    Without --account it concerns nobody, and changes nothing: it shows that the API is reached
+    and the signature accepted. With it, the account is taken like by an event.
+    """
+    at = context.of(ctx)
+    kept = secret.read(at.stack)
+    if not kept.webhook_secrets:
+        raise Trouble("there is no webhook secret to sign with", "provisioner connect-webhook")
+    body = json.dumps(_event(at.stack, account)).encode()
+    for _ in range(KNOWN_SECONDS):
+        began = time.monotonic()
+        answer = _posted(at.stack.webhook_url, body, kept.webhook_secrets[0])
+        if answer.status_code != httpx.codes.UNAUTHORIZED:
+            break
+        at.screen.say("not accepted yet: the functions look for a new secret every 10 s")
+        time.sleep(1)
+    took = round((time.monotonic() - began) * 1000)
+    if answer.status_code != httpx.codes.OK:
+        raise Trouble(f"the webhook answers {answer.status_code}: {answer.text}", DOCTOR)
+    said = answer.json()
+    at.screen.show(
+        {"status": answer.status_code, "milliseconds": took, "answer": said},
+        f"{answer.status_code} in {took} ms: {json.dumps(said)}",
+    )
+
+
+def _tell(
+    at: context.Desk, found: subscription.Subscription, changed: list[str], *, added: bool
+) -> None:
+    told = {
+        "subscription": found.id,
+        "webhook_url": found.webhook_url,
+        "enabled_events": sorted(found.enabled_events),
+        "changed": changed,
+        "secret_added": added,
+    }
+    at.screen.show(
+        told,
+        f"{found.id} goes to {found.webhook_url}",
+        f"events: {', '.join(sorted(found.enabled_events))}",
+        f"changed: {', '.join(changed) or 'nothing'}",
+        "its webhook secret is accepted" + (" from now on, beside the others" if added else ""),
+    )
+
+
+def _changed(
+    at: context.Desk, found: subscription.Subscription | None, url: str, events: list[str]
+) -> subscription.Subscription:
+    """Set the subscription, also where somebody has made one since it was read (409)."""
+    changes, transport = subscription.lacking(found, url, events), at.stack.transport
+    try:
+        return subscription.change(transport, found, changes)
+    except Unavailable as refused:
+        if refused.problem.status != httpx.codes.CONFLICT:
+            raise
+    found = subscription.current(transport)
+    if found is None or found.webhook_url != url:
+        raise Trouble("somebody has just made a subscription", "run it again, to take it over")
+    changes = subscription.lacking(found, url, events)
+    return subscription.change(transport, found, changes) if changes else found
+
+
+def _end_overlap(
+    at: context.Desk, kept: secret.Secret, found: subscription.Subscription, *, yes: bool
+) -> None:
+    if not found.secret or found.secret not in kept.webhook_secrets:
+        raise Trouble("Composio's webhook secret is not accepted", "provisioner connect-webhook")
+    old = [one for one in kept.webhook_secrets if one != found.secret]
+    if old:
+        at.confirm(
+            f"{len(old)} other secrets are accepted, perhaps your own backend's. Forget them?",
+            yes=yes,
+        )
+        secret.write(at.stack, kept.accepting([found.secret]))
+    at.screen.show({"forgotten": len(old), "accepted": 1}, f"{len(old)} old secrets forgotten")
+
+
+def _event(stack: Stack, account_id: str | None) -> dict[str, Any]:
+    kind, data = PING, dict[str, Any]()
+    if account_id:
+        path = f"/api/v3/connected_accounts/{segment(account_id)}"
+        data = stack.transport.get(path, soon())
+        kind = ACCOUNT_EVENTS + str(data.get("status")).lower()
+    at = timestamp(datetime.now(UTC))
+    return {
+        "id": f"msg_{uuid.uuid4()}",
+        "timestamp": at,
+        "type": kind,
+        "metadata": {},
+        "data": data,
+    }
+
+
+def _posted(url: str, body: bytes, key: str) -> httpx.Response:
+    webhook_id, stamp = f"msg_{uuid.uuid4()}", str(int(time.time()))
+    headers = {
+        "content-type": "application/json",
+        "webhook-id": webhook_id,
+        "webhook-timestamp": stamp,
+        "webhook-signature": sign(webhook_id, stamp, body, key=key.encode()),
+    }
+    try:
+        return httpx.post(url, content=body, headers=headers, timeout=CALL_SECONDS)
+    except httpx.HTTPError as error:
+        raise Trouble(f"{url} does not answer: {type(error).__name__}", DOCTOR) from None

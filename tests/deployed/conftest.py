@@ -1,0 +1,162 @@
+"""The fixtures of the tests of the deployed application, which are all slow."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from local.deployment import build, create
+from local.emulator import emulator, run_folder
+from local.simulator.client import Simulator
+from local.simulator.process import running
+from local.simulator.project import DEFAULT_API_KEY
+from local.simulator.switches import Switches
+from local.stack import Parameters
+from tests.deployed.application import GMAIL, SERVER, Deployed, someone
+from tests.deployed.finishing import Finishing
+from tests.deployed.operator_commands import Operator
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests of this folder, and give them time to build and deploy."""
+    item.add_marker(pytest.mark.slow)
+    if item.get_closest_marker("timeout") is None:
+        item.add_marker(pytest.mark.timeout(300))
+
+
+@dataclass(frozen=True)
+class House:
+    """What all tests of the deployed application stand on."""
+
+    endpoint_url: str
+    build_dir: Path
+    composio: Simulator
+
+
+@contextlib.contextmanager
+def deployed_to(
+    house: House, name: str, mcp_server_ids: str = "*", *, still: bool = True
+) -> Iterator[Finishing]:
+    """Create a stack, for as long as the context lasts; time stands still there.
+
+    Else its sweep, each minute, would find whoever a test has just let connect at Composio.
+    """
+    parameters = Parameters(
+        composio_url=house.composio.url,
+        composio_api_key=DEFAULT_API_KEY,
+        stack_name=name,
+        mcp_server_ids=mcp_server_ids,
+    )
+    stack = create(house.endpoint_url, house.build_dir, parameters)
+    application = Finishing(stack, house.composio)
+    with contextlib.closing(application):
+        if still:
+            application.stand_still()
+        application.connect(someone("first"), GMAIL)  # from here on the catalog is known
+        yield application
+
+
+@pytest.fixture(scope="session")
+def house() -> Iterator[House]:
+    """One simulator, one emulator and one build."""
+    with (
+        run_folder("tests") as folder,
+        running("--seed", "demo") as composio,
+        emulator() as endpoint_url,
+    ):
+        yield House(endpoint_url, build(folder), composio)
+        # Composio's DELETE of an instance deletes the user's connected accounts, too.
+        assert composio.ledger(method="DELETE") == []
+
+
+@pytest.fixture(scope="session")
+def standing(house: House) -> Iterator[Deployed]:
+    """Deploy once for the session."""
+    with deployed_to(house, "one") as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def standing_aside(house: House) -> Iterator[Deployed]:
+    """Deploy once more, for the tests that take away what the application needs."""
+    with deployed_to(house, "two") as two:
+        yield two
+
+
+@pytest.fixture
+def tidy(house: House) -> Iterator[None]:
+    """Leave the simulator as it was; what it knows of users stays, each test has its own."""
+    yield
+    house.composio.clear_faults()
+    house.composio.set_api_keys(DEFAULT_API_KEY)
+    house.composio.set_webhook(None)
+    house.composio.switch(**Switches().model_dump())
+
+
+@pytest.fixture
+def deployed(standing: Deployed, tidy: None) -> Iterator[Deployed]:  # noqa: ARG001
+    """Give the application that runs."""
+    yield standing
+    standing.put_back()
+
+
+@pytest.fixture
+def aside(standing_aside: Deployed, tidy: None) -> Iterator[Deployed]:  # noqa: ARG001
+    """Give a second one, which may be broken and mended."""
+    yield standing_aside
+    standing_aside.put_back()
+
+
+@pytest.fixture(scope="session")
+def standing_finishing(house: House) -> Iterator[Finishing]:
+    """Deploy once more, with a Composio of its own: a sweep reads all of its accounts."""
+    with (
+        running("--seed", "demo") as composio,
+        deployed_to(replace(house, composio=composio), "three") as three,
+    ):
+        yield three
+
+
+@pytest.fixture(scope="session")
+def crowd(house: House) -> Iterator[Finishing]:
+    """Deploy once more, with a Composio of its own, where time goes on.
+
+    For whoever wants many execution environments at once: they stay, and nobody else needs them.
+    """
+    with (
+        running("--seed", "demo") as composio,
+        deployed_to(replace(house, composio=composio), "crowd", still=False) as crowd,
+    ):
+        yield crowd
+
+
+@pytest.fixture
+def finishing(standing_finishing: Finishing) -> Iterator[Finishing]:
+    """Give the application with its queue, and a Composio in which nobody is."""
+    yield standing_finishing
+    standing_finishing.settle()
+    standing_finishing.composio.reset()
+
+
+@pytest.fixture(scope="session")
+def standing_operated(house: House) -> Iterator[Finishing]:
+    """Deploy once more, for the operator: its table is read whole, so nobody else may be in it."""
+    with (
+        running("--seed", "demo") as composio,
+        deployed_to(
+            replace(house, composio=composio), "mcp-instance-provisioner", SERVER
+        ) as operated,
+    ):
+        operated.stand_still()
+        yield operated
+
+
+@pytest.fixture
+def operator(standing_operated: Finishing) -> Iterator[Operator]:
+    """Give the operator a stack that is as it should be, with nobody in it."""
+    operator = Operator(standing_operated)
+    operator.put_right()
+    yield operator
+    operator.put_right()

@@ -1,0 +1,182 @@
+"""The side of the deployed application that nobody waits for, and verbs to try it."""
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import batched
+from typing import Any
+
+import boto3
+
+from handler.rows import from_item
+from local import messages
+from local.simulator.client import Simulator
+from local.stack import Stack
+from tests.deployed.application import ALIAS, BOTH, INSTANCE, PATIENCE_SECONDS, Deployed, event
+from tests.deployed.bus_listener import Ear
+
+
+class Finishing(Deployed):
+    """A stack with its bus and its queues."""
+
+    def __init__(self, stack: Stack, composio: Simulator) -> None:
+        super().__init__(stack, composio)
+        self.sqs = boto3.client("sqs", **stack.connection)
+        self.events = boto3.client("events", **stack.connection)
+        self.ear = Ear(stack)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.sqs.close()
+        self.events.close()
+        self.ear.close()
+        super().close()
+
+    def put(self, details: Iterable[bytes], source: str = "my-application") -> None:
+        """Put events with these details on the bus."""
+        for batch in batched(details, 10, strict=False):
+            answer = self.events.put_events(
+                Entries=[
+                    {
+                        "Source": source,
+                        "DetailType": "Connected Account Active",
+                        "Detail": detail.decode(),
+                        "EventBusName": self.stack.bus_name,
+                    }
+                    for detail in batch
+                ]
+            )
+            assert answer["FailedEntryCount"] == 0
+
+    def complete(self, *users: str) -> list[bytes]:
+        """Let the users have all accounts at Composio, and return the events that tell of them."""
+        seeds = [{"user_id": user, "auth_config_id": one} for user in users for one in BOTH]
+        self.composio.add_accounts(seeds)
+        return self.events_of(users)
+
+    def events_of(self, users: Iterable[str]) -> list[bytes]:
+        """Return the events that tell of all accounts that the users have at Composio."""
+        whose, accounts = set(users), self.composio.state()["accounts"]
+        return [event(account) for account in accounts if account["user_id"] in whose]
+
+    def queue(self, *bodies: str) -> None:
+        """Send messages to the queue, as they are."""
+        for body in bodies:
+            self.sqs.send_message(QueueUrl=self.stack.queue_url, MessageBody=body)
+
+    def sweep(self) -> None:
+        """Send the schedule's message."""
+        self.queue(messages.SWEEP)
+
+    def sweeps_run(self, since: float) -> int:
+        """Count the sweeps that the worker's metrics have told of since this Unix time."""
+        told = re.findall(r'"SweepRun":\[([^]]+)\]', self.worker_log(since))
+        return sum(len(each.split(",")) for each in told)
+
+    def worker_log(self, since: float) -> str:
+        """Return every line that the worker has logged since this Unix time."""
+        return self.lines(self.stack.worker_log_group_name, since)
+
+    def announcer_log(self, since: float) -> str:
+        """Return every line that the announcer has logged since this Unix time."""
+        return self.lines(self.stack.announcer_log_group_name, since)
+
+    def sweep_until[T](self, true: Callable[[], T], what: str, patience: float = 0) -> T:
+        """Run a sweep every other second until it is true."""
+        sweep_at = time.monotonic()
+        deadline = sweep_at + PATIENCE_SECONDS + patience
+        while not (found := true()):
+            assert time.monotonic() < deadline, f"in vain: {what}"
+            if time.monotonic() >= sweep_at:
+                self.sweep()
+                sweep_at += 2
+            time.sleep(0.3)
+        return found
+
+    def stand_still(self) -> None:
+        """Let time stand still: from here on a sweep is run where a test says so."""
+        self.events.disable_rule(Name=self.schedule()["Name"])
+        self.settle()  # a tick that was on its way reads all of Composio's accounts
+
+    def schedule(self) -> Any:
+        """Return the rule that has the sweep run."""
+        (rule,) = self.events.list_rules(NamePrefix=f"{self.stack.stack_name}-SweepRule")["Rules"]
+        return rule
+
+    def settle(self) -> None:
+        """Wait until the worker has nothing in hand; forget what would only come back later."""
+        deadline = time.monotonic() + PATIENCE_SECONDS / 2
+        while not self.idle() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if not self.idle():
+            self.forget()
+
+    def forget(self) -> None:
+        """Take out of the queue what waits there, also what would only come back later."""
+        self.sqs.purge_queue(QueueUrl=self.stack.queue_url)
+
+    def idle(self) -> bool:
+        """Whether no message waits or is worked on."""
+        return self.count(self.stack.queue_url) == 0
+
+    def count(self, url: str) -> int:
+        """Count all messages of a queue."""
+        answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+        counts = answer["Attributes"]
+        return int(counts["ApproximateNumberOfMessages"]) + int(
+            counts["ApproximateNumberOfMessagesNotVisible"]
+        )
+
+    def dead(self) -> int:
+        """Count the messages in the dead-letter queue."""
+        return self.count(self.stack.dead_letter_queue_url)
+
+    def instances(self, users: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the row of each user's instance, empty where there is none."""
+        table, rows = self.stack.table_name, {user: dict[str, Any]() for user in users}
+        for batch in batched(rows, 100, strict=False):
+            keys = [{"pk": {"S": f"USER#{user}"}, "sk": {"S": INSTANCE}} for user in batch]
+            found = self.dynamodb.batch_get_item(
+                RequestItems={table: {"Keys": keys, "ConsistentRead": True}}
+            )
+            assert not found["UnprocessedKeys"]
+            for item in found["Responses"][table]:
+                rows[item["pk"]["S"].removeprefix("USER#")] = from_item(item)
+        return rows
+
+    def statuses(self, users: Iterable[str]) -> dict[str, str]:
+        """Return the status of each user's instance, "" where there is none."""
+        return {user: str(row.get("status", "")) for user, row in self.instances(users).items()}
+
+    def all_ready(self, users: list[str]) -> bool:
+        """Whether the instance of each of them is ready."""
+        return set(self.statuses(users).values()) == {"ready"}
+
+    @contextlib.contextmanager
+    def worker_paused(self) -> Iterator[None]:
+        """Let the messages wait for as long as the context lasts."""
+        self._take_messages(yes=False)
+        try:
+            yield
+        finally:
+            self._take_messages(yes=True)
+
+    def _take_messages(self, *, yes: bool) -> None:
+        name = self.stack.worker_function_name
+        (source,) = self.functions.list_event_source_mappings(FunctionName=f"{name}:{ALIAS}")[
+            "EventSourceMappings"
+        ]
+        self.functions.update_event_source_mapping(UUID=source["UUID"], Enabled=yes)
+
+
+def make_due(finishing: Finishing, user: str) -> None:
+    """Let it be time to look at the user's instance again, unless that has happened already."""
+    with contextlib.suppress(finishing.dynamodb.exceptions.ConditionalCheckFailedException):
+        finishing.dynamodb.update_item(
+            TableName=finishing.stack.table_name,
+            Key={"pk": {"S": f"USER#{user}"}, "sk": {"S": INSTANCE}},
+            UpdateExpression="SET due_at = :past",
+            ConditionExpression="attribute_exists(due_at)",
+            ExpressionAttributeValues={":past": {"N": "1"}},
+        )

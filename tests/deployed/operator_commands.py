@@ -1,0 +1,102 @@
+"""The operator before a deployed stack: runs `provisioner`, and breaks what it has to find."""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+import httpx
+from typer.testing import CliRunner, Result
+
+from handler import rows
+from handler.instances import Server
+from local.emulator import aws_environment
+from local.simulator.project import DEFAULT_API_KEY
+from provisioner.main import app
+from tests.deployed.application import BOTH, SERVER
+from tests.deployed.finishing import Finishing
+
+ACCOUNT_EVENT = "composio.connected_account.expired"
+
+
+class Operator:
+    """Works on a stack; `at` is what the tests know of it."""
+
+    def __init__(self, at: Finishing) -> None:
+        self.at = at
+        self.environment = aws_environment(at.stack.aws_endpoint_url) | {
+            "PROVISIONER_STACK": at.stack.stack_name,
+            "COLUMNS": "80",
+            "NO_COLOR": "1",
+        }
+
+    def run(self, *arguments: str, code: int = 0, says: str | None = None) -> Result:
+        """Run `provisioner`, which must end with this exit code; `says` is what is typed."""
+        ended = CliRunner().invoke(app, arguments, env=self.environment, input=says)
+        if ended.exception and not isinstance(ended.exception, SystemExit):
+            raise ended.exception
+        assert ended.exit_code == code, ended.output
+        return ended
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        """Run it for a script."""
+        return json.loads(self.run("--json", *arguments, code=code).stdout)
+
+    def fail(self, *users: str) -> None:
+        """Let the instances of these users fail, though they have all accounts."""
+        self.at.composio.add_fault(
+            method="POST", path="*/instances", status=422, times=None, message="No more instances"
+        )
+        for user in users:
+            assert self.at.connect(user, *BOTH).instance == ("failed", [])
+        self.at.composio.clear_faults()
+
+    def subscription(self, method: str = "GET", **body: Any) -> Any:
+        """Ask Composio about the one subscription, or change it."""
+        url = f"{self.at.composio.url}/api/v3/webhook_subscriptions"
+        key = {"x-api-key": DEFAULT_API_KEY}
+        (found, *_) = httpx.get(url, headers=key).json()["items"] or [None]
+        if method == "POST":
+            return httpx.post(url, headers=key, json=body).raise_for_status().json()
+        if method == "PATCH":
+            where = f"{url}/{found['id']}"
+            return httpx.patch(where, headers=key, json=body).raise_for_status().json()
+        return found
+
+    def secret(self) -> dict[str, Any]:
+        """Return what is in Secrets Manager."""
+        client = boto3.client("secretsmanager", **self.at.stack.connection)
+        text = client.get_secret_value(SecretId=self.at.stack.secret_id)["SecretString"]
+        return dict(json.loads(text))
+
+    def schedule(self, *, runs: bool) -> None:
+        """Let the schedule run, or stop it."""
+        for rule in self.at.events.list_rules()["Rules"]:
+            if rule["Name"].startswith(self.at.stack.stack_name):
+                change = self.at.events.enable_rule if runs else self.at.events.disable_rule
+                change(Name=rule["Name"])
+
+    def swept(self, ago: int, *, held: int = 0) -> None:
+        """Let the last pass have begun so many seconds ago, and one be at work for as many more."""
+        now = int(time.time())
+        self.put({**rows.WATERMARK_KEY, "read_until": now - ago, "lease_until": now + held})
+
+    def put(self, row: Mapping[str, Any]) -> None:
+        """Write a row."""
+        self.at.dynamodb.put_item(TableName=self.at.stack.table_name, Item=rows.to_item(row))
+
+    def put_right(self) -> None:
+        """Make everything as it should be, with nobody in the table, and nothing to back-fill."""
+        self.at.settle()
+        for url in (self.at.stack.queue_url, self.at.stack.dead_letter_queue_url):
+            self.at.sqs.purge_queue(QueueUrl=url)
+        for pk, sk in self.at.scan():
+            if pk.startswith("USER#"):
+                key = rows.to_item({"pk": pk, "sk": sk})
+                self.at.dynamodb.delete_item(TableName=self.at.stack.table_name, Key=key)
+        self.at.composio.reset()
+        self.at.api_key, self.at.secrets = DEFAULT_API_KEY, [self.at.stack.webhook_secret]
+        self.at.put_secret()
+        self.put(rows.server_key(SERVER) | rows.server_to_row(Server(SERVER, frozenset(BOTH))))
+        self.swept(0)

@@ -1,0 +1,79 @@
+"""`make serve` as somebody uses it: started, read, its commands pasted, and ended."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.serve import READY
+from local.simulator.client import Simulator
+from local.stack import Stack
+from tests.deployed.checkout import left_in, started
+
+
+@dataclass(frozen=True)
+class Served:
+    """What `make serve` said in this folder, and what it runs."""
+
+    folder: Path
+    said: str
+    stack: Stack
+    simulator: Simulator
+
+
+@contextlib.contextmanager
+def serving(
+    folder: Path, *variables: str, ended_by: signal.Signals = signal.SIGTERM
+) -> Iterator[str]:
+    """Run `make serve` and yield what it said until it was ready; it must end cleanly."""
+    with started(folder, "make", "serve", *variables) as serve:
+        assert serve.stdout
+        said = "".join(until_said(serve.stdout, READY))
+        try:
+            assert serve.poll() is None, said
+            yield said
+        finally:
+            if ended_by is signal.SIGINT:  # as a terminal does it
+                os.killpg(serve.pid, ended_by)
+            else:
+                serve.send_signal(ended_by)
+            rest, _ = serve.communicate(timeout=30)
+    assert "nothing is left running" in rest
+    assert "Traceback" not in rest
+    assert left_in(folder) == []
+
+
+def until_said(lines: Iterable[str], end: str) -> Iterator[str]:
+    """Yield the lines up to the one that ends so."""
+    for line in lines:
+        yield line
+        if line.rstrip().endswith(end):
+            return
+
+
+def pasted(folder: Path, command: str) -> str:
+    """Run a command as another terminal would."""
+    run = subprocess.run(  # noqa: S603 - the commands are ours
+        ["/bin/sh", "-c", command], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return run.stdout
+
+
+def titled(said: str, start: str) -> list[str]:
+    """Return the printed commands below the one title that starts so."""
+    (block,) = re.findall(rf"^# {start}.*\n((?:[^#\s].*\n)*)", said, re.MULTILINE)
+    return str(block).splitlines()
+
+
+def shows(folder: Path, command: str, text: str) -> str:
+    """Paste the command until it shows this text."""
+    deadline = time.monotonic() + 120  # time for a sweep of the schedule
+    while text not in (shown := pasted(folder, command)):
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.5)
+    return shown

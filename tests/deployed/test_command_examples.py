@@ -1,0 +1,94 @@
+"""docs/provisioner.md cannot rot: each example is run again, and must print what stands there.
+
+With RECORD=1 in the environment what is printed is put into the page instead.
+"""
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.deployed.application import BOTH, GMAIL, SERVER
+from tests.deployed.operator_commands import Operator
+
+PAGE = Path("docs/provisioner.md").resolve()
+BLOCK = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
+EXAMPLE = re.compile(r"^\$ provisioner (.+)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+
+MASKS = {
+    r"\b(ws|ca|msg|req|mi)_\w+": r"\1_…",
+    r"http://127\.0\.0\.1:\d+(/_aws/execute-api/\w+)?": "http://…",
+    r"[\d-]+[ T]\d\d:\d\d(:\d\d)?|due \d\d:\d\d:\d\d|\b1\d{9}\b": "<time>",
+    r"\d+ (ms|s ago)": r"<n> \1",
+    r"\b[0-9a-f]{8,}(-[0-9a-f]+)*\b": "<id>",
+    r"─+|\s+": " ",
+}
+
+
+def masked(text: str) -> str:
+    for pattern, instead in MASKS.items():
+        text = re.sub(pattern, instead, text)
+    return text.strip()
+
+
+def people(operator: Operator) -> None:
+    """Let there be somebody in each status."""
+    assert operator.at.connect("user_1", *BOTH).instance[0] == "ready"
+    assert operator.at.connect("user_2", GMAIL).instance[0] == "waiting"
+    operator.fail("user_3", "user_4")
+    operator.at.composio.add_fault(
+        method="POST", path="*/instances", status=503, times=None, message="Unavailable"
+    )
+    assert operator.at.connect("user_5", *BOTH).instance[0] == "retrying"
+    operator.at.composio.clear_faults()
+
+
+def dead_letters(operator: Operator) -> None:
+    task = {"task": "due", "user_id": "user_1", "server_id": SERVER}
+    for _ in range(3):
+        operator.at.sqs.send_message(
+            QueueUrl=operator.at.stack.dead_letter_queue_url, MessageBody=json.dumps(task)
+        )
+
+
+def events(operator: Operator) -> None:
+    Path("events.jsonl").write_bytes(b"\n".join(operator.at.complete("user_6", "user_7")) + b"\n")
+
+
+BEFORE: dict[str, Callable[[Operator], None]] = {
+    "doctor": lambda operator: operator.schedule(runs=True),
+    "user user_3": lambda operator: operator.schedule(runs=False),
+    "redrive --dry-run": dead_letters,
+    "import events.jsonl": events,
+}
+"""What has to happen before an example; people are there before the first."""
+
+
+def test_every_example_prints_what_the_page_says(
+    operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    people(operator)
+    page = PAGE.read_text()
+
+    def again(block: re.Match[str]) -> str:
+        return EXAMPLE.sub(lambda one: f"$ provisioner {one[1]}\n{ran(operator, one[1])}", block[0])
+
+    now = BLOCK.sub(again, page)
+
+    if os.environ.get("RECORD"):
+        PAGE.write_text(now)
+    said, says = (EXAMPLE.findall("\n".join(BLOCK.findall(text))) for text in (page, now))
+    assert {one: masked(out) for one, out in says} == {one: masked(out) for one, out in said}
+
+
+def ran(operator: Operator, command: str) -> str:
+    if before := BEFORE.get(command):
+        before(operator)
+    ended = operator.run(*shlex.split(command), code=1 if command == "doctor" else 0)
+    lines = [line.rstrip() for line in ended.output.splitlines()]
+    return "".join(f"{line}\n" for line in lines if line)

@@ -1,0 +1,241 @@
+"""Every command of `provisioner`, run against a deployed stack."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from handler.instances import Status
+from provisioner import subscription
+from tests.deployed.application import BOTH, GMAIL, SERVER, SLACK, until
+from tests.deployed.operator_commands import ACCOUNT_EVENT, Operator
+
+MANY = 120
+
+
+def status(operator: Operator, user: str) -> str:
+    return operator.at.statuses([user])[user]
+
+
+def test_connect_webhook_makes_the_subscription_once_and_accepts_its_secret(
+    operator: Operator,
+) -> None:
+    (mine,) = operator.secret()["webhook_secrets"]
+    first = operator.json("connect-webhook")
+    made = operator.subscription()
+
+    assert made["webhook_url"] == f"{operator.at.stack.api_url}/webhooks/composio"
+    assert (made["enabled_events"], made["version"]) == ([ACCOUNT_EVENT], "V3")
+    assert operator.secret()["webhook_secrets"] == [made["secret"], mine]
+    assert first["secret_added"]
+    again = operator.json("connect-webhook")
+    assert (again["changed"], again["secret_added"]) == ([], False)
+    assert operator.subscription() == made
+
+
+def test_a_subscription_of_somebody_else_is_taken_over_after_a_yes_only(
+    operator: Operator,
+) -> None:
+    other = {"webhook_url": "https://elsewhere.invalid/hook", "version": "V3"}
+    operator.subscription("POST", enabled_events=["composio.trigger.disabled"], **other)
+    before = operator.subscription()
+
+    operator.run("connect-webhook", says="n\n", code=1)
+    assert operator.subscription() == before
+    operator.run("connect-webhook", says="y\n")
+    after = operator.subscription()
+    assert after["webhook_url"].startswith(operator.at.stack.api_url)
+    assert set(after["enabled_events"]) == {ACCOUNT_EVENT, "composio.trigger.disabled"}
+
+
+def test_a_409_is_understood(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    operator.run("connect-webhook")
+    operator.subscription("PATCH", enabled_events=["composio.trigger.disabled"])
+    read, unread = subscription.current, iter([True])
+    # Somebody makes the subscription between our reading and our writing.
+    monkeypatch.setattr(
+        subscription, "current", lambda transport: None if next(unread, None) else read(transport)
+    )
+
+    operator.run("connect-webhook")
+
+    assert ACCOUNT_EVENT in operator.subscription()["enabled_events"]
+    posts = operator.at.composio.ledger(method="POST", path="*/webhook_subscriptions")
+    assert [post["status"] for post in posts] == [201, 409]
+
+
+def test_rotation_overlaps_until_it_is_ended(operator: Operator) -> None:
+    operator.run("connect-webhook")
+    old = operator.secret()["webhook_secrets"]
+
+    assert operator.json("rotate-webhook-secret", "--yes")["accepted"] == len(old) + 1
+    new = operator.subscription()["secret"]
+    assert new not in old
+    assert operator.secret()["webhook_secrets"] == [new, *old]
+    operator.json("rotate-webhook-secret", "--end", "--yes")
+    assert operator.secret()["webhook_secrets"] == [new]
+    shown = operator.run("rotate-webhook-secret", "--yes").output
+    assert not any(one in shown for one in operator.secret()["webhook_secrets"])
+
+
+def test_rotation_of_a_subscription_that_goes_elsewhere_is_refused(operator: Operator) -> None:
+    said = operator.run("rotate-webhook-secret", "--yes", code=1).output
+
+    assert "provisioner connect-webhook" in said
+
+
+def test_send_proves_the_signature_and_changes_nothing_or_takes_an_account(
+    operator: Operator,
+) -> None:
+    before = operator.at.scan()
+    assert operator.json("send")["answer"]["ignored"]
+    assert operator.at.scan() == before
+    account = operator.at.composio.add_account("user_1", GMAIL)
+    (told,) = operator.json("send", "--account", account)["answer"]["servers"]
+    assert (told["status"], told["missing"]) == ("waiting", [SLACK])
+
+
+def test_user_and_list_tell_who_is_where_and_why(operator: Operator) -> None:
+    operator.fail("user_1", "user_2")
+    assert operator.at.connect("user_3", *BOTH).instance == ("ready", [])
+    assert operator.at.connect("user_4", GMAIL).instance == ("waiting", [SLACK])
+    operator.at.composio.add_fault(method="POST", path="*/instances", status=503, times=None)
+    assert operator.at.connect("user_5", *BOTH).instance == ("retrying", [])
+
+    def users(*wanted: str) -> list[str]:
+        options = [part for one in wanted for part in ("--status", one)]
+        return [one["user_id"] for one in operator.json("list", *options)["instances"]]
+
+    assert users("failed") == ["user_1", "user_2"]
+    assert users("ready") == ["user_3"]
+    assert users("waiting") == ["user_4"]
+    assert users("retrying") == users("creating", "retrying") == ["user_5"]
+    assert users() == ["user_1", "user_2", "user_4", "user_5"]
+    assert operator.json("list", "--limit", "1")["total"] == 4
+    assert operator.json("list", "--server", "srv_other")["total"] == 0
+
+    (told,) = operator.json("user", "user_1")["servers"]
+    assert (told["status"], told["attempts"], told["last_error"]["status"]) == ("failed", 1, 422)
+    shown = operator.run("user", "user_1").stdout
+    assert "422" in shown
+    assert GMAIL in shown
+    assert operator.json("watch", "--times", "1")["statuses"] == {str(one): 0 for one in Status} | {
+        "waiting": 1, "ready": 1, "retrying": 1, "failed": 2
+    }  # fmt: skip
+    assert "user_2" in operator.run("watch", "--times", "1").stdout
+
+
+def test_retry_has_the_worker_make_what_had_failed_by_one_more_call(operator: Operator) -> None:
+    # Users of this test alone: for a minute a worker remembers whom it has seen ready.
+    operator.fail("user_11")
+    assert operator.at.connect("user_12", *BOTH).instance == ("ready", [])
+
+    assert operator.json("retry", "user_11")["retried"] == 1
+    until(lambda: status(operator, "user_11") == "ready", "it is made")
+    posts = operator.at.posts("user_11")
+    assert (posts["posts"], posts["created"]) == (2, 1)
+    said = operator.run("retry", "user_12", code=1).output
+    assert "no instance of user_12 is failed" in said
+    assert operator.at.posts("user_12")["posts"] == 1
+
+
+def test_retry_of_all_that_is_killed_midway_goes_on_and_does_nothing_twice(
+    operator: Operator,
+) -> None:
+    users = [f"user_{number:03}" for number in range(MANY)]
+    for user in users:
+        row = {"pk": f"USER#{user}", "sk": f"INSTANCE#{SERVER}", "status": "failed"}
+        operator.put({**row, "attempts": 8, "claim_token": "t"})
+    command = [sys.executable, "-m", "provisioner.main", "retry", "--all-failed"]
+    environment = {**os.environ, **operator.environment, "PYTHONPATH": f"src{os.pathsep}."}
+    with operator.at.worker_paused():
+        with subprocess.Popen(  # noqa: S603 - our own
+            command, env=environment, stderr=subprocess.PIPE, text=True
+        ) as first:
+            assert first.stderr
+            said = first.stderr.readline()
+            first.kill()
+        assert re.fullmatch(rf"retrying: \d+ of {MANY}\n", said)
+        left = operator.json("list", "--status", "failed", "--limit", "1")["total"]
+        assert 0 < left < MANY
+        again = operator.run("retry", "--all-failed", "--json")
+        assert json.loads(again.stdout)["retried"] == left
+        assert f"retrying: {left} of {left}" in again.stderr
+        assert set(operator.at.statuses(users).values()) == {"retrying"}
+        # What was made due just before it was killed is the sweep's.
+        assert MANY - 10 <= operator.at.count(operator.at.stack.queue_url) <= MANY
+        assert operator.json("retry", "--all-failed")["retried"] == 0
+        operator.at.sqs.purge_queue(QueueUrl=operator.at.stack.queue_url)
+
+
+def test_redrive_looks_first_and_then_moves_all(operator: Operator) -> None:
+    assert operator.at.connect("user_1", *BOTH).instance == ("ready", [])
+    task = {"task": "due", "user_id": "user_1", "server_id": SERVER}
+    url = operator.at.stack.dead_letter_queue_url
+    for _ in range(13):
+        operator.at.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(task))
+
+    assert operator.json("redrive", "--dry-run")["dead_letter_queue"] == {"task due": 13}
+    done = operator.run("redrive", "--json")
+    assert json.loads(done.stdout)["redriven"] == 13
+    assert "redriving: 13 of 13" in done.stderr
+    assert operator.at.dead() == 0
+    until(operator.at.idle, "the worker has taken them")
+    assert operator.at.posts("user_1")["posts"] == 1
+
+
+def test_backfill_finds_users_of_whom_nobody_told(operator: Operator) -> None:
+    operator.at.complete("user_1", "user_2")
+
+    assert operator.json("backfill", SERVER, "--dry-run") == {
+        "server_id": SERVER, "accounts": 4, "done": False
+    }  # fmt: skip
+    assert operator.at.statuses(["user_1"]) == {"user_1": ""}
+    done = operator.run("backfill", SERVER)
+    assert "pages: 1 of 1" in done.stderr
+    until(lambda: operator.at.all_ready(["user_1", "user_2"]), "both are ready")
+    assert "one of: srv_demo" in operator.run("backfill", "srv_other", code=1).output
+
+
+def test_import_takes_a_file_of_events(operator: Operator, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    events = operator.at.complete("user_1", "user_2")
+    file.write_bytes(b"\n".join(events) + b"\n")
+
+    assert operator.json("import", str(file), "--dry-run")["sent"] == 0
+    assert operator.json("import", str(file))["sent"] == 4
+    until(lambda: operator.at.all_ready(["user_1", "user_2"]), "both are ready")
+    file.with_name("events.jsonl.place").write_text("4\n")
+    assert operator.json("import", str(file)) == {"lines": 4, "sent": 0, "skipped": 4}
+
+
+def test_forget_erases_here_and_nothing_at_composio(operator: Operator) -> None:
+    assert operator.at.connect("user_1", *BOTH).instance == ("ready", [])
+    assert operator.at.connect("user_10", GMAIL).instance == ("waiting", [SLACK])
+    there = operator.at.composio.state()["accounts"]
+
+    operator.run("forget", "user_1", says="n\n", code=1)
+    assert status(operator, "user_1") == "ready"
+    assert operator.json("forget", "user_1", "--yes")["erased"] == 2
+    left = {pk for pk, _ in operator.at.scan() if pk.startswith("USER#")}
+    assert left == {"USER#user_10"}
+    assert operator.at.composio.state()["accounts"] == there
+    assert operator.at.composio.ledger(method="DELETE") == []
+    assert "nothing is known" in operator.run("user", "user_1", code=1).output
+
+
+def test_a_stack_that_is_not_there_is_said_to_be_not_there(operator: Operator) -> None:
+    said = operator.run("--stack-name", "other", "list", code=1).output
+
+    assert "there is no stack other" in said
+    assert "sam deploy" in said
+
+
+def test_composio_that_is_down_is_a_message(operator: Operator) -> None:
+    operator.at.composio.add_fault(path="*", status=503, times=None)
+
+    assert "Composio" in operator.run("connect-webhook", code=1).output

@@ -1,0 +1,41 @@
+"""The role is as wide as it has to be: without any one of its actions the application fails."""
+
+import pytest
+
+from tests.deployed.application import BOTH, Deployed, event, someone
+from tests.deployed.role import actions, begin_anew, policy, without
+
+NEEDED = ("dynamodb:UpdateItem", "dynamodb:Query", "secretsmanager:GetSecretValue")
+
+CANNOT_FAIL_HERE = {
+    "logs:CreateLogStream": "the emulator writes the function's log itself, not in its name",
+    "logs:PutLogEvents": "the emulator writes the function's log itself, not in its name",
+    "xray:PutTraceSegments": "the emulator collects no traces",
+    "xray:PutTelemetryRecords": "the emulator collects no traces",
+}
+
+
+def test_every_action_of_the_role_is_tried_below_or_named_as_one_that_cannot_fail_here(
+    aside: Deployed,
+) -> None:
+    document = policy(aside, aside.stack.webhook_function_name)
+    allowed = [action for one in document["Statement"] for action in actions(one)]
+    assert sorted(allowed) == sorted([*NEEDED, *CANNOT_FAIL_HERE])
+    assert {one["Effect"] for one in document["Statement"]} == {"Allow"}
+
+
+@pytest.mark.parametrize("action", NEEDED)
+def test_without_one_action_the_instance_is_not_created_and_with_it_again_it_is(
+    aside: Deployed, action: str
+) -> None:
+    user = someone("unallowed")
+    bodies = [event(aside.account(user, one)) for one in BOTH]
+    with without(aside, aside.stack.webhook_function_name, action):
+        begin_anew(aside, aside.stack.webhook_function_name)
+        answer = [aside.send(body) for body in bodies][-1]
+        assert (answer.status, answer.body.get("servers", [])) == (503, [])
+        assert aside.row(user) == {}
+    assert aside.posts(user)["posts"] == 0
+    assert [aside.send(body) for body in bodies][-1].instance == ("ready", [])
+    assert aside.row(user)["record"]["id"] == aside.record(user)["id"]
+    assert aside.posts(user)["posts"] == 1

@@ -1,0 +1,65 @@
+"""What runs is a version behind an alias: a bad one is taken back at once, parameters make one."""
+
+import boto3
+
+from tests.deployed.application import ALIAS, GMAIL, Deployed, event, publish, someone
+
+
+def live(deployed: Deployed) -> str:
+    """Return the version that is run."""
+    name = deployed.stack.webhook_function_name
+    return deployed.functions.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"]
+
+
+def return_url(deployed: Deployed) -> str:
+    """Return a setting of the version that is run."""
+    found = deployed.functions.get_function_configuration(
+        FunctionName=deployed.stack.webhook_function_name, Qualifier=ALIAS
+    )
+    return found["Environment"]["Variables"]["RETURN_URL"]
+
+
+def test_bad_version_is_taken_back_by_moving_the_alias_to_the_former_one(aside: Deployed) -> None:
+    body = event(aside.account(someone("rolled-back"), GMAIL))
+    good, name = live(aside), aside.stack.webhook_function_name
+
+    bad = publish(aside, name, TABLE_NAME="there-is-no-such-table")
+    try:
+        assert live(aside) == bad != good
+        assert aside.send(body).status == 503
+    finally:
+        aside.functions.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=good)
+
+    assert aside.send(body).status == 200
+    assert live(aside) == good
+    publish(aside, name, TABLE_NAME=aside.stack.table_name)
+
+
+def test_parameter_takes_effect_with_a_new_release_and_not_without(aside: Deployed) -> None:
+    client = boto3.client("cloudformation", **aside.stack.connection)
+    (stack,) = client.describe_stacks(StackName=aside.stack.stack_name)["Stacks"]
+    given = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+
+    def update(**parameters: str) -> None:
+        changed = (given | parameters).items()
+        client.update_stack(
+            StackName=aside.stack.stack_name,
+            UsePreviousTemplate=True,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in changed],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+        client.get_waiter("stack_update_complete").wait(
+            StackName=aside.stack.stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+
+    before, elsewhere = live(aside), "https://application.example/connected"
+    update(ReturnUrl=elsewhere)
+    assert (live(aside), return_url(aside)) == (before, "")
+
+    update(ReturnUrl=elsewhere, Release="2")
+    assert live(aside) != before
+    assert return_url(aside) == elsewhere
+
+    update(Release="3")
+    assert return_url(aside) == ""
+    client.close()

@@ -1,0 +1,141 @@
+"""docs/events.md is true: what goes in and out is what its schemas and its patterns say."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handler.announcer import DETAIL_TYPES
+from handler.events import ACCOUNT_EVENTS, parse
+from handler.telemetry import SERVICE
+from tests.docs.events_doc import (
+    DOC,
+    IN_PATTERN,
+    OUT_PATTERN,
+    SAMPLES,
+    SCHEMAS,
+    outcome_schema,
+    schema_name,
+    schema_of,
+)
+from tests.fakes.event_bus import FakeBus, announce, records
+from tests.template.sam_template import TEMPLATE
+from tests.world import GMAIL, SERVER, SLACK, World, account, refusal
+
+
+def delivered(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry of PutEvents as EventBridge delivers it."""
+    return {
+        "version": "0",
+        "id": "00000000-0000-4000-8000-000000000000",
+        "source": entry["Source"],
+        "account": "123456789012",
+        "time": "2026-01-01T00:00:00Z",
+        "region": "us-east-1",
+        "resources": [],
+        "detail-type": entry["DetailType"],
+        "detail": json.loads(entry["Detail"]),
+    }
+
+
+def ready(world: World) -> None:
+    world.see(account(SLACK))
+
+
+def there_already(world: World) -> None:
+    world.upstream.instances.add((SERVER, "user_1"))
+    world.see(account(SLACK))
+
+
+def refused(world: World) -> None:
+    world.upstream.script.append(refusal(422, "no"))
+    world.see(account(SLACK))
+
+
+def test_every_schema_is_in_the_doc_and_every_one_in_the_doc_is_there() -> None:
+    linked = re.findall(r"\(events/([\w-]+)\.schema\.json\)", DOC)
+    assert set(linked) == set(SCHEMAS)
+
+
+@pytest.mark.parametrize("detail_type", sorted(set(DETAIL_TYPES.values())))
+def test_every_detail_type_has_its_schema_its_sample_and_its_place_in_the_pattern(
+    detail_type: str,
+) -> None:
+    schema = outcome_schema(detail_type)
+    assert f"| `{detail_type}` |" in DOC
+    assert json.loads(SCHEMAS[schema_name(detail_type)].read_text())["title"] == detail_type
+    (sample,) = [one for one in SAMPLES if one["detail-type"] == detail_type]
+    schema.validate(sample)
+    assert detail_type in OUT_PATTERN["detail-type"]
+
+
+def test_pattern_to_copy_takes_every_outcome_and_nothing_else() -> None:
+    told = [*dict.fromkeys(DETAIL_TYPES.values())]
+    assert {"source": [SERVICE], "detail-type": told} == OUT_PATTERN
+
+
+def test_rule_in_the_doc_is_the_one_that_is_deployed() -> None:
+    deployed = TEMPLATE["Resources"]["AccountRule"]["Properties"]["EventPattern"]
+    assert deployed["detail"] == IN_PATTERN["detail"]
+    assert deployed["source"] == IN_PATTERN["source"] == [{"anything-but": [SERVICE]}]
+
+
+@pytest.mark.parametrize("end", [ready, there_already, refused])
+def test_outcome_that_is_told_is_what_its_schema_says(end: Callable[[World], None]) -> None:
+    world, bus = World(), FakeBus()
+    world.see(account(GMAIL))
+    end(world)
+    assert announce(bus, records(world)) == []
+    (entry,) = bus.entries
+    event = delivered(entry)
+    outcome_schema(event["detail-type"]).validate(event)
+    others = set(DETAIL_TYPES.values()) - {event["detail-type"]}
+    assert not any(outcome_schema(other).is_valid(event) for other in others)
+
+
+@pytest.mark.parametrize("name", ["connected", "connected-second", "expired", "without-user"])
+def test_sample_of_a_webhook_body_is_what_the_schema_says(name: str) -> None:
+    body = json.loads(Path(f"events/{name}.json").read_text())["body"]
+    schema_of("connected-account").validate(json.loads(body))
+
+
+def test_sample_of_the_bus_is_what_the_schema_says_and_the_rule_takes_it() -> None:
+    event = json.loads(Path("events/bus.json").read_text())
+    schema_of("connected-account").validate(event["detail"])
+    assert event["detail"]["type"].startswith(ACCOUNT_EVENTS)
+    assert event["source"] != SERVICE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data": {}},
+        {"data": None},
+        {"data": {"id": "a b"}},
+        {"data": {"id": "ca_1", "user_id": 7}},
+        {"data": {"id": "ca_1", "user_id": ""}},
+        {"data": {"id": "ca_1", "auth_config": {}}},
+        {"data": {"id": "ca_1", "status": "ACTIVE!"}},
+        {"data": {"id": "ca_1", "is_disabled": "no"}},
+    ],
+    ids=json.dumps,
+)
+def test_what_the_schema_refuses_the_code_refuses_too(change: dict[str, Any]) -> None:
+    event = json.loads(Path("events/bus.json").read_text())["detail"] | change
+    assert not schema_of("connected-account").is_valid(event)
+    with pytest.raises(ValueError, match="data"):
+        parse(json.dumps(event))
+
+
+@pytest.mark.parametrize("name", ["user_id", "auth_config", "status", "is_disabled", "updated_at"])
+@pytest.mark.parametrize("gone", [True, False], ids=["missing", "null"])
+def test_what_the_schema_lets_be_missing_the_code_does_without(name: str, gone: bool) -> None:
+    event = json.loads(Path("events/bus.json").read_text())["detail"]
+    event["data"][name] = None
+    if gone:
+        del event["data"][name]
+    schema_of("connected-account").validate(event)
+    parse(json.dumps(event))

@@ -1,0 +1,153 @@
+"""The OpenAPI document says what the template routes and what the handler answers."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from openapi_spec_validator import validate
+
+from local.sign import signed
+from tests.openapi import DOCUMENT, PATH, about_users, conforms, errors, resolved, routes
+from tests.template.sam_template import FUNCTIONS
+from tests.world import GMAIL, SECRET, SLACK, World, account, as_composio_has_it, refusal
+
+DELIVER = ("POST", "/webhooks/composio")
+COME_BACK = ("GET", "/oauth/callback")
+SHOW = ("GET", "/users/{user_id}")
+REFRESH = ("POST", "/users/{user_id}/refresh")
+CONNECTED = json.loads(Path("events/connected.json").read_text())
+
+
+def ask(world: World, route: tuple[str, str], **more: Any) -> int:
+    """Ask, hold the answer to the document, and return its status."""
+    answer = world.ask(*route, **more)
+    conforms(*route, answer)
+    return int(answer["statusCode"])
+
+
+def about(user_id: str) -> dict[str, Any]:
+    return {"pathParameters": {"user_id": user_id}}
+
+
+def has(world: World, auth_config: str) -> str:
+    fact = account(auth_config)
+    world.upstream.accounts[fact.id] = as_composio_has_it(fact)
+    return fact.id
+
+
+def samples(node: Any) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Yield (schema, example) of everything in the document that has both."""
+    if isinstance(node, dict):
+        if "schema" in node:
+            values = [one["value"] for one in node.get("examples", {}).values()]
+            values += [node["example"]] if "example" in node else []
+            yield from ((node["schema"], value) for value in values)
+        for inner in node.values():
+            yield from samples(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from samples(inner)
+
+
+def test_document_is_openapi_and_its_examples_are_what_it_says() -> None:
+    validate(DOCUMENT)
+    found = list(samples(DOCUMENT))
+
+    assert len(found) > 10
+    assert [(value, wrong) for schema, value in found if (wrong := errors(schema, value))] == []
+
+
+def test_document_template_and_handler_have_the_same_routes(world: World) -> None:
+    events = FUNCTIONS["WebhookFunction"]["Events"].values()
+
+    assert routes() == {(one["Properties"]["Method"], one["Properties"]["Path"]) for one in events}
+    assert routes() == set(world.webhook.routes)
+
+
+def test_document_says_who_gets_in_as_the_template_does() -> None:
+    for event in FUNCTIONS["WebhookFunction"]["Events"].values():
+        route = event["Properties"]
+        said = DOCUMENT["paths"][route["Path"]][route["Method"].lower()]["security"]
+        assert (said == [{"sigv4": []}]) == ("Auth" in route)
+
+
+def test_deliveries_are_answered_as_the_document_says(world: World) -> None:
+    for body, status in ((CONNECTED["body"], 200), ('{"type":"x","data":{}}', 200), ("{}", 400)):
+        event = _signed(world, {**CONNECTED, "body": body, "isBase64Encoded": False})
+        answer = world.webhook.answer(event, seconds=25)
+        assert answer["statusCode"] == status
+        conforms(*DELIVER, answer)
+    assert ask(world, DELIVER) == 401
+    assert ask(world, DELIVER, body="x" * 300_000) == 413
+
+
+def test_deliveries_that_cannot_be_stored_are_answered_as_the_document_says(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(world.table, "record", refuse)
+    answer = world.webhook.answer(_signed(world, CONNECTED), seconds=25)
+
+    assert answer["statusCode"] == 503
+    conforms(*DELIVER, answer)
+
+
+def test_browsers_are_answered_as_the_document_says(world: World) -> None:
+    for auth_config in (GMAIL, SLACK):
+        query = {"connected_account_id": has(world, auth_config), "status": "success"}
+        assert ask(world, COME_BACK, query=query) == 200
+    assert ask(world, COME_BACK) == 400
+    assert ask(world, COME_BACK, query={"connected_account_id": "ca_made_up"}) == 404
+    elsewhere = World(return_url="https://app.example/done")
+    assert ask(elsewhere, COME_BACK, query={"connected_account_id": "ca_made_up"}) == 303
+
+
+@pytest.mark.parametrize(("method", "path"), about_users())
+def test_each_route_about_a_user_tells_who_is_known_unknown_and_no_user(
+    world: World, method: str, path: str
+) -> None:
+    has(world, GMAIL)
+    world.see(account(GMAIL))
+    for user_id, status in (("user_1", 200), ("nobody", 404), ("", 400), ("%ff", 400)):
+        assert ask(world, (method, path), pathParameters=PATH | {"user_id": user_id}) == status
+
+
+def test_questions_about_users_are_answered_as_the_document_says(world: World) -> None:
+    has(world, GMAIL)
+    assert ask(world, REFRESH, **about("user_1")) == 200
+    assert ask(world, SHOW, **about("user_1")) == 200
+    tag = world.ask(*SHOW, **about("user_1"))["headers"]["etag"]
+    assert ask(world, SHOW, **about("user_1"), multiValueHeaders={"If-None-Match": [tag]}) == 304
+
+
+@pytest.mark.parametrize("status", [201, 422, 500])
+def test_every_status_of_an_instance_is_in_the_document(world: World, status: int) -> None:
+    if status != 201:
+        world.upstream.script.extend([refusal(status, "said Composio")] * 2)
+    for auth_config in (GMAIL, SLACK):
+        world.see(account(auth_config))
+
+    assert ask(world, SHOW, **about("user_1")) == 200
+
+
+def test_refresh_without_composio_is_answered_as_the_document_says(world: World) -> None:
+    world.upstream.gets.append(httpx.Response(500))
+
+    assert ask(world, REFRESH, **about("user_1")) == 503
+
+
+def test_every_answer_of_the_gateway_is_in_the_document() -> None:
+    for method, path in routes():
+        listed = DOCUMENT["paths"][path][method.lower()]["responses"]
+        for status in ("403", "429"):
+            kind = resolved(listed[status])["content"]["application/json"]
+            assert kind["schema"] == {"$ref": "#/components/schemas/Gateway"}
+
+
+def _signed(world: World, event: dict[str, Any]) -> dict[str, Any]:
+    return signed(event, secret=SECRET, now=int(world.now))

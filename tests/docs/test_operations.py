@@ -1,0 +1,127 @@
+"""The runbook cannot rot: what can go wrong, be set or be called stands in docs/operations.md."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from handler.instances import Status
+from handler.settings import Settings
+from provisioner.main import COMMANDS
+from tests.handler.modules import HANDLER, parsed
+from tests.template.sam_template import TEMPLATE, of_type
+
+OPERATIONS = Path("docs/operations.md").read_text()
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+NODES = [node for path in HANDLER.glob("*.py") for node in ast.walk(parsed(path))]
+
+
+def told() -> Iterator[str]:
+    """Yield what the handler logs and gives as a problem, up to what is put in."""
+    for node in NODES:
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        log = isinstance(node.func, ast.Attribute) and node.func.attr in {
+            "info", "warning", "error", "exception",
+        }  # fmt: skip
+        problem = isinstance(node.func, ast.Name) and node.func.id in {
+            "Problem", "SecretUnusable",
+        }  # fmt: skip
+        match node.args[0]:
+            case ast.Constant(value=str(text)) if log or problem:
+                yield text
+            case ast.JoinedStr(values=parts) if log or problem:
+                fixed = [str(one.value) for one in parts if isinstance(one, ast.Constant)]
+                yield max(fixed, key=len).strip()
+
+
+def refused() -> Iterator[int]:
+    """Yield every status with which the API refuses."""
+    for node in NODES:
+        match node:
+            case ast.Call(func=ast.Name(id="Refused"), args=[ast.Constant(value=int(status)), *_]):
+                yield status
+            case ast.keyword(arg="status", value=ast.Constant(value=int(status))):
+                yield status
+
+
+def section(title: str) -> str:
+    return OPERATIONS.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize("name", sorted(ALARMS))
+def test_alarm_says_what_to_do_and_where_it_stands(name: str) -> None:
+    text = ALARMS[name]["AlarmDescription"]["Fn::Sub"]
+    called = re.findall(r"provisioner --stack-name \$\{AWS::StackName\} ([a-z-]+)", text)
+
+    assert called
+    assert set(called) <= set(COMMANDS)
+    assert text.endswith(f"See docs/operations.md, {name}.")
+    (found,) = re.findall(
+        rf"^### {name}\n\n(.*?)(?=^##)", OPERATIONS, flags=re.MULTILINE | re.DOTALL
+    )
+    assert len(text) <= 1024
+    assert found.strip()
+
+
+def test_runbook_has_no_alarm_that_is_not_there() -> None:
+    assert re.findall(r"^### (\w+)$", section("Alarms"), flags=re.MULTILINE) == list(ALARMS)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_runbook_says_what_to_do_about_each_status(status: Status) -> None:
+    assert f"\n| `{status}` |" in section("Status of an instance")
+
+
+@pytest.mark.parametrize(
+    "name", [*TEMPLATE["Parameters"], *(field.upper() for field in Settings.model_fields)]
+)
+def test_runbook_says_when_to_change_each_parameter_and_setting(name: str) -> None:
+    assert f"`{name}`" in section("Change a parameter") + section("Alarms")
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_runbook_has_each_command(command: str) -> None:
+    head = OPERATIONS.split("\n## ")[0]
+
+    assert re.search(rf"^\| .*`provisioner {command}\b", head, flags=re.MULTILINE)
+
+
+def test_runbook_calls_no_command_that_is_not_there() -> None:
+    called = re.findall(r"`provisioner(?: --stack-name \w+)? ([a-z-]+)", OPERATIONS)
+
+    assert set(called) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("text", sorted(set(told())))
+def test_runbook_explains_each_line_of_the_log_and_each_problem(text: str) -> None:
+    assert text in " ".join(OPERATIONS.split())
+
+
+@pytest.mark.parametrize("status", sorted(set(refused())))
+def test_runbook_explains_each_answer(status: int) -> None:
+    assert re.search(rf"^\| .*\b{status}\b", section("Answers of our API"), flags=re.MULTILINE)
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize(
+    "path", sorted([*Path("docs").glob("*.md"), *Path().glob("*.md")]), ids=lambda path: path.name
+)
+def test_links_lead_somewhere(path: Path) -> None:
+    for file, fragment in re.findall(r"\]\((?!http)([^)#\s]*)(?:#([^)]*))?\)", path.read_text()):
+        target = path.parent / file if file else path
+        assert target.exists(), file
+        if fragment:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(), flags=re.MULTILINE)
+            assert fragment in {anchor(one) for one in headings}, fragment
+
+
+def test_outputs_that_the_runbook_names_are_there() -> None:
+    named = set(re.findall(r"`(\w+(?:FunctionName|Url))`", OPERATIONS))
+
+    assert named <= TEMPLATE["Outputs"].keys() | TEMPLATE["Parameters"].keys()

@@ -1,0 +1,55 @@
+"""docs/provisioner.md has every command and every option, and none that is not there."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from provisioner.main import COMMANDS, app
+
+PAGE = Path("docs/provisioner.md").read_text()
+SECTIONS = {
+    title.split()[0]: section
+    for title, section in re.findall(
+        r"^### `provisioner ([^`]+)`\n(.*?)(?=^##)", PAGE, flags=re.MULTILINE | re.DOTALL
+    )
+}
+GROUP: Any = typer.main.get_command(app)
+
+
+def options(command: Any) -> set[str]:
+    found = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+    shown = {name for name in found if name.startswith("--")}
+    return shown - {"--help", "--show-completion"}
+
+
+def test_the_page_has_the_commands_that_exist() -> None:
+    assert set(SECTIONS) == set(COMMANDS) == set(GROUP.commands)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_page_has_the_options_that_exist_and_an_example(name: str) -> None:
+    prose, *examples = SECTIONS[name].split("```console")
+    named = set(re.findall(r"`(--[a-z-]+)`", prose))
+
+    assert named == options(GROUP.commands[name])
+    assert all(f"$ provisioner {name}" in example for example in examples)
+    assert examples
+
+
+def test_the_page_has_the_general_options() -> None:
+    assert options(GROUP) <= set(re.findall(r"--[a-z-]+", PAGE.split("## Look")[0]))
+
+
+@pytest.mark.parametrize(
+    "path", ["README.md", "template.yaml", *map(str, Path("docs").glob("*.md"))]
+)
+def test_whoever_names_a_command_names_one_that_is_there(path: str) -> None:
+    flat = " ".join(Path(path).read_text().split())
+    named = re.findall(
+        r"(?<!instance )(?<![\w/-])provisioner (?:--stack-name \S+ )?([a-z][a-z-]*)", flat
+    )
+
+    assert set(named) <= set(COMMANDS)

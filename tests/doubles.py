@@ -1,0 +1,77 @@
+"""What tests put in place of time, secrets and the log, and how they read what was told."""
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from handler.telemetry import Metric
+
+type Counted = Callable[[], dict[str, int]]
+type Figured = Callable[[str], list[float]]
+
+ANSWERS = {name for name in Metric if name.startswith("Composio") and name[8] in "2345N"}
+
+
+class Clock:
+    """A clock that moves only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1767225600.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        self.now += seconds
+
+
+class FakeSecretsManager:
+    """One secret, as boto3's client hands it out; `failure` is raised instead."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.failure: Exception | None = None
+        self.fetches = 0
+
+    def keep(self, api_key: str, *webhook_secrets: str) -> None:
+        """Replace the secret."""
+        content = {"composio_api_key": api_key, "webhook_secrets": list(webhook_secrets)}
+        self.text = json.dumps(content)
+
+    def get_secret_value(self, **request: str) -> dict[str, Any]:
+        """GetSecretValue."""
+        self.fetches += 1
+        if self.failure:
+            raise self.failure
+        return {"Name": request["SecretId"], "SecretString": self.text}
+
+
+class Log:
+    """The lines that the one logger wrote."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+
+    @property
+    def text(self) -> str:
+        """All of it, as CloudWatch would show it."""
+        return self.stream.getvalue()
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Each line, read."""
+        return [json.loads(line) for line in self.text.splitlines()]
+
+
+class Killed(BaseException):
+    """The process is gone; a BaseException, so that nothing in the handler catches it."""
+
+
+def die(_: httpx.Request) -> httpx.Response:
+    """Answer no more: the handler is killed during this call."""
+    raise Killed

@@ -1,0 +1,74 @@
+"""What is stored is told, and what is told is stored."""
+
+import json
+
+import pytest
+
+from handler.telemetry import SERVICE
+from tests.fakes.event_bus import FakeBus, announce, records
+from tests.world import GMAIL, SERVER, SLACK, World, account, refusal
+
+
+@pytest.fixture
+def bus() -> FakeBus:
+    return FakeBus()
+
+
+def test_ready_instance_is_told_with_its_record(bus: FakeBus) -> None:
+    world = World()
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+
+    assert announce(bus, records(world)) == []
+    (entry,) = bus.entries
+    assert (entry["Source"], entry["DetailType"], entry["EventBusName"]) == (
+        SERVICE,
+        "MCP Instance Ready",
+        "bus",
+    )
+    assert json.loads(entry["Detail"]) == {
+        "id": world.row()["claim_token"],
+        "user_id": "user_1",
+        "server_id": SERVER,
+        "status": "ready",
+        "record": world.upstream.record(SERVER, "user_1"),
+        "error": None,
+    }
+
+
+def test_failed_instance_is_told_with_the_reason_each_time_that_it_fails(bus: FakeBus) -> None:
+    world = World()
+    world.upstream.script.extend([refusal(422, "no")] * 2)
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+    world.see(account(SLACK, at=9))
+
+    assert announce(bus, records(world)) == []
+    assert [entry["DetailType"] for entry in bus.entries] == ["MCP Instance Failed"] * 2
+    detail = json.loads(bus.entries[0]["Detail"])
+    assert (detail["error"]["message"], detail["error"]["status"]) == ("no", 422)
+    assert detail["id"] != json.loads(bus.entries[1]["Detail"])["id"]
+
+
+def test_change_that_is_no_news_is_not_told(bus: FakeBus) -> None:
+    world = World()
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+    (record,) = records(world)
+    record["dynamodb"]["OldImage"] = record["dynamodb"]["NewImage"]
+
+    assert announce(bus, [record]) == []
+    assert bus.entries == []
+
+
+def test_what_the_bus_did_not_take_comes_again(bus: FakeBus) -> None:
+    world = World(enrolled=None)
+    world.upstream.servers = {f"srv_{number}": [GMAIL] for number in range(5)}
+    world.see(account(GMAIL))
+    told = records(world)
+    bus.refuses = {1, 3}
+
+    again = announce(bus, told)
+
+    assert again == [told[1]["dynamodb"]["SequenceNumber"], told[3]["dynamodb"]["SequenceNumber"]]
+    assert len(bus.entries) == 3

@@ -1,0 +1,257 @@
+"""What the servers require comes from memory, then the table, then Composio."""
+
+from typing import cast
+
+import httpx
+import pytest
+from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_secretsmanager import SecretsManagerClient
+
+from handler.bookmarks import Bookmarks
+from handler.catalog import Catalog, View
+from handler.composio import Composio
+from handler.credentials import Credentials
+from handler.dynamodb import Store
+from handler.instances import Server
+from handler.transport import Transport
+from tests.doubles import Clock, Counted, FakeSecretsManager, Log
+from tests.fakes.dynamodb import FakeDynamoDB
+
+TABLE = "provisioner"
+MAIL = Server("srv_mail", frozenset({"ac_mail"}), name="mail")
+BOTH = Server("srv_both", frozenset({"ac_mail", "ac_chat"}), name="both")
+
+
+class World:
+    """A table, and a Composio that has `servers` unless it is `broken`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.servers = {one.id: one for one in (MAIL, BOTH)}
+        self.broken: set[str] = set()
+        self.asked: list[str] = []
+        self.dynamodb = FakeDynamoDB(TABLE)
+        self.bookmarks = Bookmarks(Store(cast("DynamoDBClient", self.dynamodb), TABLE))
+        store = FakeSecretsManager()
+        store.keep("ak_invented")
+        secrets = cast("SecretsManagerClient", store)
+        http = httpx.Client(
+            base_url="https://composio.example", transport=httpx.MockTransport(self._answer)
+        )
+        credentials = Credentials(secrets, "composio", clock=clock)
+        self.composio = Composio(Transport(lambda: http, credentials, clock=clock))
+
+    def catalog(self, *enrolled: str) -> Catalog:
+        """Return the catalog of a fresh execution environment; of every server without ids."""
+        ids = frozenset(enrolled) or None
+        return Catalog(self.bookmarks, self.composio, ids, clock=self.clock)
+
+    @property
+    def deadline(self) -> float:
+        """Twenty seconds from now."""
+        return self.clock() + 20
+
+    def trips(self) -> list[str]:
+        """Return the requests to DynamoDB since the last time."""
+        names = [name for name, _ in self.dynamodb.calls]
+        self.dynamodb.calls.clear()
+        return names
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        name = request.url.path.removeprefix("/api/v3/mcp/")
+        self.asked.append(name)
+        if name in self.broken:
+            return httpx.Response(503)
+        if name == "servers":
+            return httpx.Response(200, json={"items": [*map(_body, self.servers.values())]})
+        if name in self.servers:
+            return httpx.Response(200, json=_body(self.servers[name]))
+        return httpx.Response(404)
+
+
+def _body(server: Server) -> dict[str, object]:
+    return {
+        "id": server.id,
+        "name": server.name,
+        "auth_config_ids": sorted(server.required),
+        "deleted": server.gone,
+    }
+
+
+@pytest.fixture
+def world(clock: Clock) -> World:
+    return World(clock)
+
+
+def test_server_matters_to_the_accounts_that_it_requires() -> None:
+    view = View((BOTH, MAIL), fresh=True)
+
+    assert view.requiring("ac_mail") == (BOTH, MAIL)
+    assert view.requiring("ac_chat") == (BOTH,)
+    assert view.requiring("ac_other") == ()
+
+
+def test_nothing_is_known_at_first_and_that_is_not_fresh(world: World) -> None:
+    assert world.catalog().known() == View((), fresh=False)
+    assert world.catalog(MAIL.id).known() == View((), fresh=False)
+    assert world.asked == []
+
+
+def test_enrolled_servers_are_read_at_composio(world: World) -> None:
+    catalog = world.catalog(MAIL.id, BOTH.id)
+
+    assert catalog.sync(deadline=world.deadline) == View((BOTH, MAIL), fresh=True)
+    assert catalog.known() == View((BOTH, MAIL), fresh=True)
+    assert world.asked == [BOTH.id, MAIL.id]
+
+
+def test_every_server_of_the_project_is_read_in_one_list(world: World) -> None:
+    assert world.catalog().sync(deadline=world.deadline) == View((BOTH, MAIL), fresh=True)
+    assert world.asked == ["servers"]
+
+
+def test_server_that_is_not_enrolled_is_left_alone(world: World) -> None:
+    world.catalog().sync(deadline=world.deadline)
+
+    assert world.catalog(MAIL.id).known() == View((MAIL,), fresh=True)
+
+
+def test_what_one_environment_has_read_the_next_finds_in_the_table(world: World) -> None:
+    world.catalog(MAIL.id, BOTH.id).sync(deadline=world.deadline)
+    world.asked.clear()
+
+    assert world.catalog(MAIL.id, BOTH.id).known() == View((BOTH, MAIL), fresh=True)
+    assert world.asked == []
+
+
+def test_table_is_read_once_a_minute(world: World) -> None:
+    catalog = world.catalog()
+    catalog.known()
+    world.bookmarks.store_server(MAIL)
+    world.bookmarks.store_synced(int(world.clock()))
+    world.trips()
+
+    world.clock.forward(59)
+    assert catalog.known().servers == ()
+    assert world.trips() == []
+    world.clock.forward(1)
+    assert catalog.known() == View((MAIL,), fresh=True)
+    catalog.known()
+    assert world.trips() == ["Query"]
+
+
+@pytest.mark.parametrize(("seconds", "fresh"), [(899, True), (900, False)])
+def test_catalog_is_fresh_for_a_quarter_of_an_hour(
+    world: World, seconds: float, *, fresh: bool
+) -> None:
+    world.catalog().sync(deadline=world.deadline)
+    world.clock.forward(seconds)
+
+    assert world.catalog().known() == View((BOTH, MAIL), fresh=fresh)
+
+
+def test_catalog_that_lacks_an_enrolled_server_is_not_fresh(world: World) -> None:
+    world.catalog(MAIL.id).sync(deadline=world.deadline)
+
+    assert world.catalog(MAIL.id, BOTH.id).known() == View((MAIL,), fresh=False)
+
+
+def test_composio_is_asked_once_a_minute(world: World) -> None:
+    catalog = world.catalog(MAIL.id)
+    catalog.sync(deadline=world.deadline)
+    changed = Server(MAIL.id, frozenset({"ac_chat"}), name="mail")
+    world.servers[MAIL.id] = changed
+
+    world.clock.forward(59)
+    assert catalog.sync(deadline=world.deadline).servers == (MAIL,)
+    world.clock.forward(1)
+    assert catalog.sync(deadline=world.deadline).servers == (changed,)
+    assert world.asked == [MAIL.id, MAIL.id]
+
+
+def test_only_what_has_changed_is_written(world: World) -> None:
+    catalog = world.catalog(MAIL.id, BOTH.id)
+    catalog.sync(deadline=world.deadline)
+    assert world.trips() == ["Query", "UpdateItem", "UpdateItem", "UpdateItem"]
+
+    changed = Server(BOTH.id, frozenset({"ac_chat"}), name="both")
+    world.servers[BOTH.id] = changed
+    world.clock.forward(60)
+    assert catalog.sync(deadline=world.deadline) == View((changed, MAIL), fresh=True)
+
+    assert world.trips() == ["Query", "UpdateItem", "UpdateItem"]
+    assert world.catalog(BOTH.id).known() == View((changed,), fresh=True)
+
+
+def test_what_composio_cannot_say_stays_as_it_was(world: World, log: Log, counted: Counted) -> None:
+    world.catalog(MAIL.id, BOTH.id).sync(deadline=world.deadline)
+    world.clock.forward(900)
+    changed = Server(BOTH.id, frozenset({"ac_chat"}), name="both")
+    world.servers[BOTH.id] = changed
+    world.broken = {MAIL.id}
+    catalog = world.catalog(MAIL.id, BOTH.id)
+
+    assert catalog.sync(deadline=world.deadline) == View((changed, MAIL), fresh=False)
+
+    assert world.catalog(MAIL.id, BOTH.id).known() == View((changed, MAIL), fresh=False)
+    assert counted() == {"CatalogUnavailable": 1}
+    assert [(line["level"], line["problem"]["message"]) for line in log.lines] == [
+        ("WARNING", "HTTP 503")
+    ]
+
+
+def test_composio_that_cannot_say_is_not_asked_again_within_a_minute(world: World) -> None:
+    world.broken = {"servers"}
+    catalog = world.catalog()
+
+    assert catalog.sync(deadline=world.deadline) == View((), fresh=False)
+    world.broken = set()
+    world.clock.forward(59)
+    assert catalog.sync(deadline=world.deadline) == View((), fresh=False)
+    world.clock.forward(1)
+    assert catalog.sync(deadline=world.deadline) == View((BOTH, MAIL), fresh=True)
+    assert world.asked == ["servers", "servers"]
+
+
+def test_without_time_composio_is_not_asked(world: World) -> None:
+    assert not world.catalog().sync(deadline=world.clock()).fresh
+    assert world.asked == []
+
+
+def test_enrolled_server_that_does_not_exist_is_told_and_requires_nothing(
+    world: World, log: Log, counted: Counted
+) -> None:
+    catalog = world.catalog("srv_typo", MAIL.id)
+
+    assert catalog.sync(deadline=world.deadline) == View((MAIL,), fresh=True)
+
+    assert world.catalog("srv_typo", MAIL.id).known() == View((MAIL,), fresh=True)
+    assert [(line["level"], line["server_id"]) for line in log.lines] == [("ERROR", "srv_typo")]
+    assert counted() == {}
+
+
+def test_deleted_server_is_gone_until_it_is_back(world: World) -> None:
+    catalog = world.catalog()
+    catalog.sync(deadline=world.deadline)
+
+    del world.servers[BOTH.id]
+    world.clock.forward(60)
+    assert catalog.sync(deadline=world.deadline) == View((MAIL,), fresh=True)
+    assert world.catalog().known() == View((MAIL,), fresh=True)
+    world.servers[BOTH.id] = BOTH
+    world.clock.forward(60)
+    assert catalog.sync(deadline=world.deadline) == View((BOTH, MAIL), fresh=True)
+    assert world.catalog().known() == View((BOTH, MAIL), fresh=True)
+
+
+def test_memory_outlives_the_minute_only_through_the_table(world: World) -> None:
+    catalog = world.catalog()
+    catalog.sync(deadline=world.deadline)
+    world.bookmarks.store_server(Server(MAIL.id, frozenset({"ac_chat"}), name="mail"))
+
+    world.clock.forward(60)
+
+    assert catalog.known().requiring("ac_chat") == (
+        BOTH,
+        Server(MAIL.id, frozenset({"ac_chat"}), name="mail"),
+    )

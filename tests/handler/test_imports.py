@@ -1,0 +1,132 @@
+"""The house has one import direction: doors -> provisioning -> pure core, adapters at the side."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import handler
+from tests.handler.modules import CORE, HANDLER, MODULES, parsed
+
+FLOORS = (
+    *CORE,
+    {"clients", "page", "settings", "telemetry"},
+    {"credentials", "dynamodb", "requests", "tasks"},
+    {"bookmarks", "table", "transport"},
+    {"composio"},
+    {"catalog", "creation"},
+    {"provisioning"},
+    {"callback", "sweep", "users"},
+    {"bootstrap"},
+    {"snapshot"},
+    {"announcer", "webhook", "worker"},
+)
+"""From the ground up: a room imports from the floors below its own, and from nowhere else."""
+
+PURE = {
+    "__future__", "base64", "collections", "dataclasses", "datetime", "enum", "functools",
+    "hashlib", "hmac", "json", "math", "mypy_boto3_dynamodb", "pydantic", "typing", "handler",
+}  # fmt: skip
+
+SPEAKERS = {
+    "boto3": set(),
+    "botocore": {"clients", "credentials"},
+    "httpx": {"transport"},
+}
+"""Who alone may know a library."""
+
+
+def test_every_room_has_its_place_in_the_house() -> None:
+    assert sorted(MODULES) == sorted(room for floor in FLOORS for room in floor)
+
+
+@pytest.mark.parametrize("room", sorted(MODULES))
+def test_imports_go_one_way_only(room: str) -> None:
+    ours = {name.removeprefix("handler.") for name in MODULES[room] if name.startswith("handler.")}
+    (floor,) = (number for number, floor in enumerate(FLOORS) if room in floor)
+
+    assert ours <= set[str]().union(*FLOORS[:floor])
+
+
+@pytest.mark.parametrize("room", sorted(set[str]().union(*CORE)))
+def test_core_does_no_io(room: str) -> None:
+    assert {name.split(".")[0] for name in MODULES[room]} <= PURE
+
+
+@pytest.mark.parametrize("library", sorted(SPEAKERS))
+def test_each_library_is_known_to_its_own_room_only(library: str) -> None:
+    users = {room for room, names in MODULES.items() if library in {n.split(".")[0] for n in names}}
+
+    assert users == SPEAKERS[library]
+
+
+def test_what_runs_on_lambda_knows_no_tool_beside_it() -> None:
+    known = {(room, name.split(".")[0]) for room, names in MODULES.items() for name in names}
+
+    assert [one for one in sorted(known) if one[1] in {"provisioner", "local", "tests"}] == []
+
+
+@pytest.mark.parametrize(
+    "path", sorted([*HANDLER.glob("*.py"), *Path("provisioner").rglob("*.py")]), ids=str
+)
+def test_files_and_functions_are_small(path: Path) -> None:
+    long = [
+        node.name
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef) and _lines_of_code(node) > 30
+    ]
+
+    assert len(path.read_text().splitlines()) <= 200
+    assert long == []
+
+
+def _lines_of_code(function: ast.FunctionDef) -> int:
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+@pytest.mark.parametrize("path", sorted(HANDLER.glob("*.py")), ids=str)
+def test_public_comes_before_private(path: Path) -> None:
+    tree = parsed(path)
+    classes = [one for one in tree.body if isinstance(one, ast.ClassDef)]
+    for body in (*(one.body for one in classes), tree.body):
+        made = [one for one in body if isinstance(one, ast.FunctionDef | ast.ClassDef)]
+        needed = _needed_at_import(body, {one.name: one for one in made})
+        names = [one.name for one in made if one.name not in needed | {"__init__"}]
+
+        assert names == sorted(names, key=lambda name: name.startswith("_"))
+
+
+def _needed_at_import(
+    body: list[ast.stmt], made: dict[str, ast.FunctionDef | ast.ClassDef]
+) -> set[str]:
+    """Return what is used while the module is made; its start on Lambda comes after that."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [one for one in body if not isinstance(one, ast.If)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.ClassDef):
+            waiting += [*node.body, *node.bases]
+        elif isinstance(node, ast.FunctionDef) and node.name not in found:
+            # Not called yet: only what stands in its head is looked up.
+            waiting += [node.args, *node.decorator_list, *([node.returns] if node.returns else [])]
+        else:
+            used = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+            new = (used & set(made)) - found
+            found |= new
+            waiting += [made[name] for name in new]
+    return found
+
+
+def test_exceptions_are_drawn_where_one_looks_first() -> None:
+    drawn = re.findall(r"─ (\w+) +(\w+) +\w", handler.__doc__ or "")
+    raised = {
+        (node.name, path.stem)
+        for path in HANDLER.glob("*.py")
+        for node in parsed(path).body
+        if isinstance(node, ast.ClassDef)
+        and {"Exception", "ValueError"} & {getattr(base, "id", "") for base in node.bases}
+    }
+
+    assert set(drawn) == raised

@@ -1,0 +1,280 @@
+"""The synchronous door, with the samples of `events/` knocking."""
+
+import base64
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from handler import webhook
+from handler.requests import LARGEST_BODY
+from handler.telemetry import NAMESPACE, Metric, logger
+from tests.invocation import Context
+from tests.samples import SAMPLES
+from tests.world import GMAIL, NOW, SECRET, SERVER, SLACK, World, account, as_composio_has_it
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    yield World()
+    logger.remove_keys(["correlation_id", "account_id"])
+
+
+def body_of(**data: Any) -> str:
+    fields = {
+        "id": "ca_gmail1",
+        "user_id": "user_1",
+        "auth_config": {"id": GMAIL},
+        "status": "ACTIVE",
+        "updated_at": "2026-01-01T00:00:00Z",
+    }
+    return json.dumps(
+        {"id": "m", "type": "composio.connected_account.active", "data": fields | data}
+    )
+
+
+@pytest.mark.parametrize(
+    ("sample", "status", "answer"),
+    [
+        (
+            "connected",
+            200,
+            {"servers": [{"server_id": SERVER, "status": "waiting", "missing": [SLACK]}]},
+        ),
+        (
+            "base64",
+            200,
+            {"servers": [{"server_id": SERVER, "status": "waiting", "missing": [SLACK]}]},
+        ),
+        (
+            "unknown-account-event",
+            200,
+            {"servers": [{"server_id": SERVER, "status": "waiting", "missing": [SLACK]}]},
+        ),
+        (
+            "expired",
+            200,
+            {"servers": [{"server_id": SERVER, "status": "waiting", "missing": [GMAIL, SLACK]}]},
+        ),
+        ("trigger-message", 200, {"ignored": "the event is not about a connected account"}),
+        ("version-2", 200, {"ignored": "the event is not about a connected account"}),
+        ("version-1", 200, {"ignored": "the payload is version V1"}),
+    ],
+)
+def test_samples_are_answered(
+    world: World, sample: str, status: int, answer: dict[str, Any]
+) -> None:
+    assert world.deliver(SAMPLES[sample]) == (status, answer)
+
+
+def test_every_sample_is_used_by_a_test() -> None:
+    assert set(SAMPLES) == {
+        "base64", "connected", "connected-second", "expired", "malformed", "trigger-message",
+        "unknown-account-event", "version-1", "version-2", "without-user",
+    }  # fmt: skip
+
+
+def test_second_account_makes_the_instance(world: World) -> None:
+    world.deliver(SAMPLES["connected"])
+
+    assert world.deliver(SAMPLES["connected-second"]) == (
+        200,
+        {"servers": [{"server_id": SERVER, "status": "ready", "missing": []}]},
+    )
+
+
+def test_event_without_user_is_looked_up_at_composio(world: World) -> None:
+    fact = account(GMAIL, id="ca_gmail1")
+    world.upstream.accounts[fact.id] = as_composio_has_it(fact)
+
+    assert world.deliver(SAMPLES["without-user"])[1]["servers"][0]["missing"] == [SLACK]
+
+
+def test_event_without_user_is_sent_again_while_composio_is_down(world: World) -> None:
+    world.upstream.down = True
+
+    answer = world.webhook.answer(SAMPLES["without-user"], seconds=25)
+
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["retry-after"] == "30"
+
+
+def test_malformed_event_says_where_and_not_what(world: World) -> None:
+    status, answer = world.deliver(SAMPLES["malformed"])
+
+    assert (status, answer) == (
+        400,
+        {"error": {"message": "data.id: Input should be a valid string"}},
+    )
+
+
+def test_handler_logs_metrics_and_correlation_id_and_nothing_secret(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logger.registered_handler, "stream", sys.stdout)
+    monkeypatch.setattr(webhook, "_door", lambda: world.webhook)
+
+    answer = webhook.lambda_handler(SAMPLES["connected"], Context())
+
+    assert answer["statusCode"] == 200
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    said = json.dumps(lines)
+    emitted = {
+        one["Name"]
+        for line in lines
+        if "_aws" in line
+        for one in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+        if line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == NAMESPACE
+    }
+    assert {Metric.EVENT_RECEIVED, Metric.ACCOUNT_RECORDED} <= emitted
+    taken = next(line for line in lines if line.get("message") == "event taken")
+    assert taken["correlation_id"] == SAMPLES["connected"]["headers"]["webhook-id"]
+    assert taken["account_id"] == "ca_gmail1"
+    for secret in (SECRET, "ak_invented", SAMPLES["connected"]["body"][:40], "v1,"):
+        assert secret not in said
+
+
+def mangled(**headers: Any) -> dict[str, Any]:
+    many = {**SAMPLES["connected"]["multiValueHeaders"]}
+    for name, values in headers.items():
+        many[name.replace("_", "-")] = values
+    return {**SAMPLES["connected"], "multiValueHeaders": many}
+
+
+NOT_AUTHENTIC: dict[str, dict[str, Any]] = {
+    "no headers at all": {**SAMPLES["connected"], "multiValueHeaders": None},
+    "missing id": mangled(webhook_id=[]),
+    "empty id": mangled(webhook_id=[""]),
+    "repeated id": mangled(webhook_id=["a", "a"]),
+    "repeated in another case": mangled(Webhook_Id=["a"]),
+    "lone surrogate": mangled(webhook_id=["\ud800"]),
+    "not a number": mangled(webhook_timestamp=["soon"]),
+    "foreign digits": mangled(webhook_timestamp=["\u0661\u0662"]),
+    "negative": mangled(webhook_timestamp=["-1767225600"]),
+    "endless": mangled(webhook_timestamp=["9" * 5000]),
+    "too old": mangled(webhook_timestamp=[str(int(NOW) - 301)]),
+    "from the future": mangled(webhook_timestamp=[str(int(NOW) + 301)]),
+    "no version": mangled(webhook_signature=["aGVsbG8="]),
+    "other version": mangled(webhook_signature=["v2,aGVsbG8="]),
+    "wrong": mangled(webhook_signature=["v1,aGVsbG8="]),
+    "not ascii": mangled(webhook_signature=["v1,\u00e9\u00e9"]),
+    "body changed": {**SAMPLES["connected"], "body": SAMPLES["connected"]["body"] + " "},
+    "body not base64": {**SAMPLES["connected"], "isBase64Encoded": True},
+    "no body": {**SAMPLES["connected"], "body": None},
+    "body with a lone surrogate": {**SAMPLES["connected"], "body": "\ud800"},
+}
+
+
+@pytest.mark.parametrize("request_", NOT_AUTHENTIC.values(), ids=NOT_AUTHENTIC.keys())
+def test_what_is_not_authentic_gets_one_answer_and_changes_nothing(
+    world: World, request_: dict[str, Any]
+) -> None:
+    assert world.deliver(request_) == (401, {"error": {"message": "not authentic"}})
+    assert world.trips() == ([], 0)
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_oversized_body_is_refused_unread(world: World, encoded: bool) -> None:
+    largest = b"x" * LARGEST_BODY
+
+    def sized(body: bytes) -> dict[str, Any]:
+        text = base64.b64encode(body).decode() if encoded else body.decode()
+        return {**SAMPLES["connected"], "body": text, "isBase64Encoded": encoded}
+
+    assert world.deliver(sized(largest))[0] == 401
+    assert world.deliver(sized(largest + b"x"))[0] == 413
+    assert world.deliver(sized(largest * 40))[0] == 413
+
+
+def test_size_is_counted_in_bytes(world: World) -> None:
+    text = "\u00e9" * (LARGEST_BODY // 2 + 1)
+
+    assert world.deliver({**SAMPLES["connected"], "body": text})[0] == 413
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "null",
+        "[]",
+        "7",
+        '"text"',
+        "{}",
+        "[" * 100_000,
+        '{"type":' * 10_000,
+        '{"type": "composio.connected_account.active"}',
+        '{"type": "composio.connected_account.active", "data": []}',
+        body_of(id=""),
+        body_of(id="ca/../x"),
+        body_of(id="x" * 129),
+        body_of(user_id=""),
+        body_of(user_id=7),
+        body_of(user_id="x" * 2048),
+        body_of(status=["ACTIVE"]),
+        body_of(is_disabled="no"),
+        body_of(auth_config="ac_gmail"),
+        body_of(auth_config={"id": "a b"}),
+        body_of(updated_at="yesterday"),
+        body_of(updated_at="0001-01-01T00:00:00+14:00"),
+        body_of().replace("user_1", "\\ud800"),
+    ],
+)
+def test_signed_nonsense_is_a_bad_request_and_nothing_is_written(world: World, body: str) -> None:
+    status, answer = world.deliver_signed({**SAMPLES["connected"], "body": body})
+
+    assert status == 400
+    assert answer["error"]["message"]
+    assert world.trips() == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "user_id", ["a#b", "a/b", "50%25", "..", "\U0001f600", "a,b", "USER#x", "\x00", "x" * 1024]
+)
+def test_any_user_id_works(world: World, user_id: str) -> None:
+    for auth_config in (GMAIL, SLACK):
+        body = body_of(user_id=user_id, id=f"ca_{auth_config}", auth_config={"id": auth_config})
+        status, answer = world.deliver_signed({**SAMPLES["connected"], "body": body})
+
+    assert (status, answer["servers"][0]["status"]) == (200, "ready")
+    assert world.upstream.instances == {(SERVER, user_id)}
+    assert world.row(user_id)["record"]["instance_id"] == user_id
+
+
+def test_rotated_webhook_secret_is_fetched_and_both_are_good_meanwhile(world: World) -> None:
+    world.deliver(SAMPLES["connected"])
+    world.secrets.secret["webhook_secrets"] = ["whsec_next", SECRET]
+    world.now += 11
+
+    assert world.deliver_signed(SAMPLES["connected"], "whsec_next")[0] == 200
+    assert world.deliver_signed(SAMPLES["connected"], SECRET)[0] == 200
+    world.secrets.secret["webhook_secrets"] = ["whsec_next"]
+    world.now += 301
+    assert world.deliver_signed(SAMPLES["connected"], SECRET)[0] == 401
+
+
+def test_flood_of_forged_deliveries_does_not_flood_secrets_manager(world: World) -> None:
+    for _ in range(100):
+        world.now += 0.1
+        world.deliver_signed(SAMPLES["connected"], "whsec_forged")
+
+    assert world.secrets.fetched <= 2
+
+
+def test_missing_secret_means_send_it_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(**_: object) -> str:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetSecretValue")
+
+    monkeypatch.setattr(world.secrets, "get_secret_value", denied)
+
+    assert world.deliver(SAMPLES["connected"])[0] == 503
+
+
+def test_secret_that_is_not_filled_yet_lets_nobody_in(world: World) -> None:
+    world.secrets.secret = {"composio_api_key": "", "webhook_secrets": []}
+
+    assert world.deliver(SAMPLES["connected"])[0] == 401
+    assert world.deliver_signed(SAMPLES["connected"], "")[0] == 401

@@ -1,0 +1,153 @@
+"""`provisioner backfill`: it begins first, waits where that is needed, and then counts."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from handler import rows
+from handler.catalog import MEMORY_SECONDS
+from handler.decisions import LEASE_SECONDS
+from provisioner import context, repairs
+from provisioner.errors import Trouble
+from provisioner.main import app
+from tests.provisioner.found_stack import stack_of
+from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it, refusal
+
+USERS = 3
+
+
+@pytest.fixture
+def world() -> World:
+    """Give a world that is swept, and users of whom nobody has told."""
+    world = World()
+    world.tick()
+    world.now += 60 * 60 * 24 * 30  # what comes to light below is older than the sweep looks
+    world.tick()
+    for user in range(USERS):
+        for auth_config in (GMAIL, SLACK):
+            known = account(auth_config, id=f"{auth_config}_{user}", user=f"user_{user}")
+            world.upstream.accounts[known.id] = as_composio_has_it(known)
+    world.upstream.requests.clear()
+    world.sqs.sent.clear()
+    assert "backfill" not in catalog_row(world)
+    return world
+
+
+def run(world: World, monkeypatch: pytest.MonkeyPatch, *options: str) -> Result:
+    """Run it, with a worker that works while it waits."""
+
+    def sleep(_: float) -> None:
+        world.now += 1
+        world.work()
+
+    monkeypatch.setattr(context, "find", lambda *_, **__: stack_of(world))
+    monkeypatch.setattr(
+        "provisioner.repair_commands.time", type("Time", (), {"sleep": staticmethod(sleep)})
+    )
+    return CliRunner().invoke(app, ["backfill", SERVER, *options], env={"COLUMNS": "80"})
+
+
+def catalog_row(world: World) -> dict[str, Any]:
+    (row,) = (one for one in world.bookmarks.store.partition(rows.CATALOG) if "name" in one)
+    return row
+
+
+def asked_for_accounts(world: World) -> list[httpx.Request]:
+    return [one for one in world.upstream.requests if "connected_accounts" in one.url.path]
+
+
+def test_it_takes_the_users_of_whom_nobody_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = run(world, monkeypatch)
+
+    assert ended.exit_code == 0
+    assert "pages: 1 of 1" in ended.stderr
+    assert ended.stdout == f"{SERVER}: 6 active accounts taken\n"
+    assert {world.row(f"user_{one}")["status"] for one in range(USERS)} == {"ready"}
+
+
+def test_a_dry_run_counts_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = catalog_row(world)
+    ended = run(world, monkeypatch, "--dry-run", "--json")
+
+    assert json.loads(ended.stdout) == {"server_id": SERVER, "accounts": 6, "done": False}
+    assert (catalog_row(world), world.sqs.sent) == (before, [])
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_of_a_server_that_requires_nothing_nobody_is_asked_for(
+    options: tuple[str, ...], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.bookmarks.store_server(rows.server_from_row(catalog_row(world) | {"required": []}))
+    world.catalog.forget()
+    before = catalog_row(world)
+
+    ended = run(world, monkeypatch, *options)
+
+    assert ended.stdout == f"{SERVER}: it requires nothing\n"
+    assert asked_for_accounts(world) == []
+    assert (catalog_row(world), world.sqs.sent) == (before, [])
+
+
+def test_it_has_begun_where_the_accounts_cannot_be_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.upstream.gets.append(refusal(429, "slow down"))
+
+    ended = run(world, monkeypatch)
+
+    assert ended.exit_code == 0
+    assert "slow down: the back-fill goes on, without a bar" in ended.stderr
+    assert "pages" not in ended.stderr
+    assert ended.stdout == f"{SERVER}: done\n"
+    assert {world.row(f"user_{one}")["status"] for one in range(USERS)} == {"ready"}
+
+
+def test_a_server_that_has_just_changed_keeps_its_minute(world: World) -> None:
+    until = int(world.now) + MEMORY_SECONDS
+    world.bookmarks.store_server(rows.server_from_row(catalog_row(world)), backfill_at=until)
+
+    repairs.begin_backfill(stack_of(world), SERVER)
+    world.work()
+
+    assert asked_for_accounts(world) == []
+    assert catalog_row(world)["backfill_until"] == until
+    world.now = until
+    world.tick()
+    assert world.row("user_0")["status"] == "ready"
+
+
+def test_what_the_catalog_has_learnt_meanwhile_stays(world: World) -> None:
+    stack = stack_of(world)
+    known = stack.catalog.known().servers[0]
+    world.bookmarks.store_server(known._replace(name="new", required=frozenset({GMAIL})))
+
+    repairs.begin_backfill(stack, SERVER)
+
+    row = catalog_row(world)
+    assert (row["name"], row["required"], row["backfill"]) == ("new", [GMAIL], "")
+
+
+def test_who_is_at_it_loses_it_and_it_begins_at_the_first_page(world: World) -> None:
+    now = int(world.now)
+    repairs.begin_backfill(stack_of(world), SERVER)
+    world.bookmarks.begin_backfill(SERVER, token="other", now=now, lease=LEASE_SECONDS)
+    repairs.begin_backfill(stack_of(world), SERVER)
+    world.bookmarks.leave_backfill(SERVER, "page 7", token="other")
+
+    later = now + LEASE_SECONDS
+    place = world.bookmarks.begin_backfill(SERVER, token="mine", now=later, lease=LEASE_SECONDS)
+    assert place == ""
+
+
+def test_a_server_that_the_catalog_does_not_know_is_not_made_up(world: World) -> None:
+    before = list(world.bookmarks.store.partition(rows.CATALOG))
+
+    with pytest.raises(Trouble, match="does not know srv_other"):
+        repairs.begin_backfill(stack_of(world), "srv_other")
+    assert list(world.bookmarks.store.partition(rows.CATALOG)) == before
+    assert world.sqs.sent == []

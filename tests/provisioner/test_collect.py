@@ -1,0 +1,98 @@
+"""What `doctor` finds: also what could not be had, and why the sweep may still be at work."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+from botocore.exceptions import ClientError
+
+from handler.composio import Composio
+from handler.decisions import LEASE_SECONDS
+from handler.transport import Transport
+from provisioner.doctor.collect import examine, swept
+from provisioner.doctor.facts import Swept
+from provisioner.doctor.judge import findings
+from provisioner.errors import Trouble
+from provisioner.stack import Stack
+from tests.provisioner.found_stack import stack_of
+from tests.world import World, refusal
+
+
+class Denied:
+    """A service of AWS that allows nothing."""
+
+    def __getattr__(self, verb: str) -> Any:
+        def refused(**_: str) -> None:
+            name = "".join(part.title() for part in verb.split("_"))
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not allowed"}}, name)
+
+        return refused
+
+
+def denied(world: World, *, by_composio: httpx.Response) -> Stack:
+    """Return a stack of which an operator may see nothing but its table and its secret."""
+    stack, db = stack_of(world), SimpleNamespace(query=world.db.query)
+    db.meta = SimpleNamespace(endpoint_url="https://dynamodb.invalid")
+    http = httpx.Client(
+        base_url="https://composio.invalid", transport=httpx.MockTransport(lambda _: by_composio)
+    )
+    transport = Transport(lambda: http, world.credentials)
+    for service in ("sqs", "functions", "events"):
+        vars(stack)[service] = Denied()
+    vars(stack).update(dynamodb=db, transport=transport, composio=Composio(transport))
+    return stack
+
+
+def test_without_a_permission_doctor_names_it_and_gives_no_other_remedy() -> None:
+    facts = examine(denied(World(), by_composio=refusal(403, "forbidden")))
+    told = {one.check: (one.said, one.remedy) for one in findings(facts) if one.level != "ok"}
+
+    ask = "ask for it, or use another profile (docs/provisioner.md lists the permissions)"
+    attributes = ("no permission for GetQueueAttributes: not allowed", ask)
+    assert told["queue"] == told["dead-letter queue"] == attributes
+    assert told["sweep"] == ("no permission for DescribeRule: not allowed", ask)
+    assert {check: said for check, said in told.items() if said[0] == "Composio: forbidden"} == {
+        "MCP servers": ("Composio: forbidden", "give the API key mcp_servers: write"),
+        "event types": ("Composio: forbidden", "give the API key webhooks: read"),
+        "webhook": ("Composio: forbidden", "give the API key webhooks: write"),
+    }
+
+
+def test_only_a_403_is_for_want_of_a_permission() -> None:
+    facts = examine(denied(World(), by_composio=refusal(400, "no such page")))
+
+    assert isinstance(facts.subscription, Trouble)
+    assert facts.subscription.remedy == "mend it"
+
+
+def test_a_pass_is_at_work_for_as_long_as_it_is_handed_on() -> None:
+    world = World()
+    world.tick()
+    stack, began = stack_of(world), int(world.now)
+    assert swept(stack, began + 7) == Swept(began=7, at_work=7)
+    world.bookmarks.begin_recent(now=began + 60, start=0, lease=LEASE_SECONDS)
+    assert swept(stack, began + 61) == Swept(began=61, at_work=1 - LEASE_SECONDS)
+    world.bookmarks.keep_recent(now=began + 600, lease=LEASE_SECONDS)
+    assert swept(stack, began + 601) == Swept(began=601, at_work=1 - LEASE_SECONDS)
+    assert swept(stack, began + 999) == Swept(began=999, at_work=399 - LEASE_SECONDS)
+
+
+def test_a_sweep_that_may_not_read_the_accounts_is_told_of() -> None:
+    """Each pass that dies of it has held its lease, and so looks as if it were at work."""
+    facts = examine(denied(World(), by_composio=refusal(403, "forbidden")))
+
+    assert isinstance(facts.accounts, Trouble)
+    assert facts.accounts.remedy == "give the API key connected_accounts: read"
+
+
+def test_a_clock_is_read_before_the_slow_questions() -> None:
+    world, ticking = World(), iter(range(1767225600, 1767999999, 100))
+    now = httpx.Response(200, json={"items": []}, headers={"date": "Thu, 01 Jan 2026 00:00:00 GMT"})
+
+    facts = examine(denied(world, by_composio=now), clock=lambda: next(ticking))
+
+    assert facts.clocks == {"Composio": 0}
+
+
+def test_before_the_first_pass_there_is_none() -> None:
+    assert swept(stack_of(World()), 1) is None

@@ -1,0 +1,149 @@
+"""What `doctor` makes of facts: what is wrong is found, and nothing else is."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from handler.instances import Server
+from provisioner.doctor.facts import Facts, Finding, Swept
+from provisioner.doctor.judge import findings
+from provisioner.errors import Trouble
+from provisioner.subscription import Subscription, lacking
+
+URL = "https://api.invalid/live/webhooks/composio"
+EXPIRED, ACTIVE = "composio.connected_account.expired", "composio.connected_account.active"
+SERVER = Server("srv_demo", frozenset({"ac_gmail", "ac_slack"}))
+COMES_HERE = Subscription(
+    id="ws_1", webhook_url=URL, version="V3", enabled_events=[EXPIRED, ACTIVE], secret="whsec_1"
+)
+SOUND = Facts(
+    webhook_url=URL,
+    has_api_key=True,
+    webhook_secrets=("whsec_1",),
+    composio="",
+    key_rejected=False,
+    servers={"srv_demo": SERVER},
+    accounts=True,
+    auth_configs=frozenset({"ac_gmail", "ac_slack"}),
+    subscription=COMES_HERE,
+    offered=(EXPIRED, ACTIVE),
+    queued=3,
+    worker_takes=True,
+    dead=0,
+    schedule=True,
+    swept=Swept(began=59, at_work=20),
+    clocks={"AWS": 1.0, "Composio": -1.0},
+    deprecated={},
+)
+
+
+def told(**changes: Any) -> list[Finding]:
+    return [one for one in findings(replace(SOUND, **changes)) if one.level != "ok"]
+
+
+def test_nothing_is_said_against_what_is_sound() -> None:
+    assert told() == []
+    assert {one.remedy for one in findings(SOUND)} == {""}
+
+
+@pytest.mark.parametrize(
+    ("changes", "check", "level", "remedy"),
+    [
+        ({"has_api_key": False}, "secret", "bad", "fill the secret"),
+        ({"composio": "HTTP 401", "key_rejected": True}, "Composio", "bad", "make a new key"),
+        ({"composio": "no answer: ConnectError"}, "Composio", "bad", "ComposioBaseUrl"),
+        (
+            {"servers": {"srv_demo": SERVER._replace(gone=True)}},
+            "MCP servers",
+            "bad",
+            "out of McpServerIds",
+        ),
+        ({"servers": {}}, "MCP servers", "note", "add auth configs"),
+        ({"auth_configs": frozenset({"ac_gmail"})}, "auth configs", "bad", "off the MCP server"),
+        ({"offered": (EXPIRED,)}, "event types", "note", "CallbackUrl"),
+        ({"subscription": None}, "webhook", "bad", "provisioner connect-webhook"),
+        ({"webhook_url": "https://else.invalid"}, "webhook", "bad", "connect-webhook (it asks"),
+        ({"offered": (EXPIRED, ACTIVE, ACTIVE + "s")}, "webhook", "bad", "connect-webhook"),
+        ({"webhook_secrets": ("whsec_2",)}, "signing", "bad", "provisioner connect-webhook"),
+        (
+            {"subscription": COMES_HERE.model_copy(update={"secret": ""})},
+            "signing",
+            "note",
+            "provisioner send",
+        ),
+        ({"worker_takes": False}, "queue", "bad", "update-event-source-mapping"),
+        ({"queued": 1000}, "queue", "note", "WorkerConcurrency"),
+        ({"dead": 1}, "dead-letter queue", "bad", "provisioner redrive"),
+        ({"schedule": False}, "sweep", "bad", "enable-rule"),
+        ({"swept": Swept(began=301, at_work=301)}, "sweep", "bad", "mend what is bad above"),
+        ({"swept": Swept(began=900, at_work=-30)}, "sweep", "note", "with very many users"),
+        ({"swept": Swept(began=3601, at_work=-30)}, "sweep", "bad", "mend what is bad above"),
+        ({"swept": None}, "sweep", "note", "wait two minutes"),
+        ({"clocks": {"Composio": 61.0}}, "clocks", "bad", "NTP"),
+        ({"deprecated": {"/mcp": "sunset soon"}}, "deprecation", "bad", "newer release"),
+    ],
+)
+def test_each_fault_is_found_alone_and_with_its_remedy(
+    changes: dict[str, Any], check: str, level: str, remedy: str
+) -> None:
+    (found,) = told(**changes)
+
+    assert (found.check, found.level) == (check, level)
+    assert remedy in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("fact", "check", "level"),
+    [
+        ("has_api_key", "secret", "bad"),
+        ("servers", "MCP servers", "bad"),
+        ("accounts", "sweep", "bad"),
+        ("auth_configs", "auth configs", "note"),
+        ("offered", "event types", "note"),
+        ("subscription", "webhook", "bad"),
+        ("queued", "queue", "bad"),
+        ("worker_takes", "queue", "bad"),
+        ("dead", "dead-letter queue", "bad"),
+        ("schedule", "sweep", "bad"),
+        ("swept", "sweep", "bad"),
+        ("deprecated", "deprecation", "note"),
+    ],
+)
+def test_a_fact_that_could_not_be_had_is_told_with_its_own_remedy(
+    fact: str, check: str, level: str
+) -> None:
+    found = told(**{fact: Trouble("no permission for It", "ask for it")})
+
+    assert [(one.check, one.level) for one in found] == [(check, level)]
+    assert (found[0].said, found[0].remedy) == ("no permission for It", "ask for it")
+
+
+def test_without_a_webhook_secret_both_sides_say_how_to_get_one() -> None:
+    assert {one.check for one in told(webhook_secrets=())} == {"secret", "signing"}
+    assert {one.remedy for one in told(webhook_secrets=())} == {"provisioner connect-webhook"}
+
+
+def test_what_composio_would_have_to_say_is_not_judged_while_it_says_nothing() -> None:
+    silent = Trouble("no answer", "try again")
+    changes = {"composio": "no answer", "servers": silent, "accounts": silent}
+
+    assert [one.check for one in told(**changes)] == ["Composio"]
+
+
+def test_a_clock_that_nobody_has_told_is_not_judged() -> None:
+    assert "clocks" not in {one.check for one in findings(replace(SOUND, clocks={}))}
+
+
+def test_no_secret_is_in_what_is_found() -> None:
+    assert "whsec" not in repr(list(findings(SOUND)))
+    assert "whsec" not in repr(COMES_HERE)
+
+
+def test_a_subscription_keeps_the_events_that_it_has() -> None:
+    older = COMES_HERE.model_copy(update={"enabled_events": ["composio.trigger.message"]})
+
+    assert lacking(older, URL, [EXPIRED]) == {
+        "enabled_events": [EXPIRED, "composio.trigger.message"]
+    }
+    assert lacking(COMES_HERE, URL, [EXPIRED]) == {}

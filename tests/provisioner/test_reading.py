@@ -1,0 +1,61 @@
+"""What `watch` shows: who is where, in 80 columns, whatever statuses there are."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from handler.instances import Status
+from provisioner import context, reading_commands
+from provisioner.main import app
+from provisioner.scan import Entry
+from tests.provisioner.found_stack import stack_of
+from tests.world import SERVER, World
+
+NOW = {"at": 1767225600, "queue": 12345, "dead_letter_queue": 123, "swept_ago": 59}
+
+
+def shown(*statuses: Status, **changes: Any) -> list[str]:
+    found = [
+        Entry(user_id=f"user_{number}", server_id=SERVER, status=one)
+        for number, one in enumerate(statuses)
+    ]
+    out = StringIO()
+    Console(file=out, width=80).print(reading_commands._picture(NOW | changes, found))
+    return [line.strip() for line in out.getvalue().splitlines() if line.strip()]
+
+
+def test_only_statuses_that_somebody_is_in_have_a_column() -> None:
+    first, header, _, numbers, *worst = shown(Status.FAILED, Status.READY, Status.READY)
+
+    assert (header.split(), numbers.split()) == (["ready", "failed"], ["2", "1"])
+    assert first == "2026-01-01 00:00:00 UTC, queue 12345, dead-letter queue 123, swept 59 s ago"
+    assert [line.split()[0] for line in worst[2:]] == ["user_0"]
+
+
+def test_the_worst_come_first_and_who_is_ready_is_no_trouble() -> None:
+    statuses = [Status.READY, Status.WAITING, Status.CREATING, Status.RETRYING, Status.FAILED]
+    _, header, _, _, *worst = shown(*statuses)
+
+    assert set(header.split()) == {one.value for one in statuses}
+    assert [line.split()[0] for line in worst[2:]] == ["user_4", "user_3", "user_2", "user_1"]
+
+
+def test_with_nobody_in_the_table_there_is_the_line_alone() -> None:
+    (line,) = shown(queue=0, dead_letter_queue=0, swept_ago=None)
+
+    assert line.endswith("UTC, queue 0, dead-letter queue 0, not swept yet")
+
+
+def test_a_script_is_told_of_every_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Entry(user_id="user_1", server_id=SERVER, status=Status.READY)
+    monkeypatch.setattr(context, "find", lambda *_, **__: stack_of(World()))
+    monkeypatch.setattr("provisioner.scan.entries", lambda *_: [one])
+
+    told = json.loads(CliRunner().invoke(app, ["watch", "--times", "1", "--json"]).stdout)
+
+    assert told["statuses"] == {one.value: 0 for one in Status} | {"ready": 1}
+    assert {"queue", "dead_letter_queue", "swept_ago"} < told.keys()

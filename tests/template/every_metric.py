@@ -1,0 +1,150 @@
+"""A bad day of the real handler: everything that it counts and logs, it counts and logs here."""
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import httpx
+import pytest
+from aws_lambda_powertools.metrics.provider import cold_start
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from mypy_boto3_events import EventBridgeClient
+
+from handler import announcer, webhook, worker
+from handler.announcer import Announcer
+from handler.events import Account
+from handler.telemetry import logger
+from local.sign import signed
+from tests.fakes.event_bus import FakeBus, records
+from tests.invocation import Context
+from tests.openapi import PATH, routes
+from tests.samples import SAMPLES
+from tests.world import GMAIL, SECRET, SLACK, World, account, as_composio_has_it, refusal
+
+CONTEXT = cast("LambdaContext", Context())
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A metric as CloudWatch makes it of a line of the log."""
+
+    namespace: str
+    name: str
+    dimensions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Day:
+    """What was printed: the metrics, and the lines of the log."""
+
+    figures: frozenset[Figure]
+    lines: tuple[dict[str, Any], ...]
+
+
+def lived(monkeypatch: pytest.MonkeyPatch) -> Day:
+    """Live the day through the real `lambda_handler` of each function."""
+    printed, logged = io.StringIO(), io.StringIO()
+    handler = logging.StreamHandler(logged)
+    handler.setFormatter(logger.registered_formatter)
+    logger.addHandler(handler)
+    world, bus = World(), FakeBus()
+    monkeypatch.setattr(cold_start, "is_cold_start", True)
+    monkeypatch.setattr(webhook, "_door", lambda: world.webhook)
+    monkeypatch.setattr(worker, "_door", lambda: world.worker)
+    monkeypatch.setattr(
+        announcer, "_door", lambda: Announcer(cast("EventBridgeClient", bus), "bus")
+    )
+    try:
+        with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+            # Powertools finds it odd that a message may count nothing.
+            warnings.simplefilter("ignore")
+            _live(world, monkeypatch)
+            announcer.lambda_handler({"Records": records(world)[:10]}, CONTEXT)
+            bus.refuses = {0}
+            announcer.lambda_handler({"Records": records(world)[:1]}, CONTEXT)
+    finally:
+        logger.handlers.remove(handler)
+    return Day(
+        frozenset(_figures(printed.getvalue().splitlines())),
+        tuple(json.loads(line) for line in logged.getvalue().splitlines()),
+    )
+
+
+def _live(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    _work(world, {"task": "sweep"})
+    for sample in ("connected", "connected", "malformed", "version-1", "unknown-account-event"):
+        _knock(world, SAMPLES[sample])
+    _knock(world, SAMPLES["connected"], secret="whsec_forged")
+    _complete(world, "happy")
+    for method, resource in sorted(routes()):
+        asked = {"httpMethod": method, "resource": resource}
+        webhook.lambda_handler(asked | {"pathParameters": PATH | {"user_id": "happy"}}, CONTEXT)
+    answers: dict[str, list[Any]] = {
+        "throttled": [refusal(429, "slow down")],
+        "refused": [refusal(404, "not found")],
+        "lost": [httpx.ReadTimeout("slow"), httpx.ConnectError("down")],
+        "broken": [refusal(503, "down"), refusal(503, "down")],
+        "elsewhere": [httpx.Response(302)],
+        "rejected": [refusal(401, "who are you?")],
+        "deprecated": [httpx.Response(410, headers={"sunset": "yesterday"}, json={})],
+    }
+    for user, script in answers.items():
+        world.upstream.script.extend(script)
+        _complete(world, user)
+    world.upstream.accounts["ca_slack"] = as_composio_has_it(account(SLACK, user="early"))
+    world.upstream.script.append(refusal(403, "not connected"))
+    _complete(world, "early")
+    world.now += 2000
+    world.upstream.down = True
+    _work(world, {"task": "sweep"}, {"task": "nothing"}, "no JSON")
+    with monkeypatch.context() as broken:
+        broken.setattr(world.db, "update_item", None)
+        _knock(world, SAMPLES["connected-second"])
+        _complete(world, "unlucky")
+
+
+def _complete(world: World, user: str) -> None:
+    for auth_config in (GMAIL, SLACK):
+        _work(world, {"detail": _event(account(auth_config, user=user))})
+
+
+def _event(fact: Account) -> dict[str, Any]:
+    return {
+        "id": "m",
+        "type": "composio.connected_account.active",
+        "data": as_composio_has_it(fact),
+    }
+
+
+def _work(world: World, *messages: object) -> None:
+    for message in messages:
+        world.sqs.put(message)
+    taken, world.sqs.messages = world.sqs.messages, []
+    worker.lambda_handler({"Records": taken}, CONTEXT)
+
+
+def _knock(world: World, sample: dict[str, Any], secret: str = SECRET) -> None:
+    webhook.lambda_handler(signed(sample, secret=secret, now=int(world.now)), CONTEXT)
+
+
+def _figures(lines: list[str]) -> Iterator[Figure]:
+    for line in lines:
+        said: Mapping[str, Any] = json.loads(line) if line.startswith('{"_aws"') else {}
+        for directive in said.get("_aws", {}).get("CloudWatchMetrics", ()):
+            for metric in directive["Metrics"]:
+                assert metric["Name"] in said
+                for dimensions in directive["Dimensions"]:
+                    yield Figure(directive["Namespace"], metric["Name"], tuple(sorted(dimensions)))
+
+
+def fields(line: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the fields of a line as Logs Insights names them: parts joined with dots."""
+    for name, value in line.items():
+        if isinstance(value, dict):
+            yield from fields(value, f"{prefix}{name}.")
+        yield f"{prefix}{name}"

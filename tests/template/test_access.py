@@ -1,0 +1,178 @@
+"""The doors in the template: who reaches which route, how fast, and where no secret may stand."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from handler import page
+from handler.requests import Refused, Response, refusal
+from handler.settings import Settings
+from tests.template.sam_template import FUNCTIONS, GLOBAL, RESOURCES, TEMPLATE
+
+API: dict[str, Any] = RESOURCES["Api"]["Properties"]
+STAGE, *ROUTES = API["MethodSettings"]
+EVENTS: dict[str, Any] = FUNCTIONS["WebhookFunction"]["Events"]
+
+
+def path(setting: dict[str, Any]) -> str:
+    """Return the route that a method setting is for, as the events spell it."""
+    return str(setting["ResourcePath"]).removeprefix("/").replace("~1", "/")
+
+
+def test_routes_that_call_composio_are_throttled_lower_than_the_stage() -> None:
+    assert (STAGE["ResourcePath"], STAGE["HttpMethod"]) == ("/*", "*")
+    assert {(one["HttpMethod"], path(one)) for one in ROUTES} == {
+        ("GET", "/oauth/callback"),
+        ("POST", "/users/{user_id}/refresh"),
+    }
+    for one in ROUTES:
+        assert one["ThrottlingRateLimit"] < STAGE["ThrottlingRateLimit"]
+        assert one["ThrottlingBurstLimit"] < STAGE["ThrottlingBurstLimit"]
+
+
+def test_throttled_routes_are_routes_of_the_api() -> None:
+    there = {(one["Properties"]["Method"], one["Properties"]["Path"]) for one in EVENTS.values()}
+
+    assert {(one["HttpMethod"], path(one)) for one in ROUTES} <= there
+
+
+def test_iam_guards_the_routes_about_users_and_no_other() -> None:
+    iam = {"Authorizer": "AWS_IAM", "InvokeRole": "NONE"}
+    for event in EVENTS.values():
+        route = event["Properties"]
+        assert route.get("Auth") == (iam if route["Path"].startswith("/users/") else None)
+    # Nothing is guarded, or let in, by a setting of the whole API.
+    assert set(API["Auth"]) == {"ResourcePolicy"}
+    assert "DefaultAuthorizer" not in json.dumps(API)
+
+
+def test_every_route_is_on_the_one_api() -> None:
+    assert all(event["Properties"]["RestApiId"] == {"Ref": "Api"} for event in EVENTS.values())
+    others = [event for name in FUNCTIONS if name != "WebhookFunction" for event in
+              FUNCTIONS[name]["Events"].values()]  # fmt: skip
+    assert all(event["Type"] not in {"Api", "HttpApi"} for event in others)
+    assert all("FunctionUrlConfig" not in function for function in FUNCTIONS.values())
+
+
+def test_addresses_that_reach_the_api_are_a_parameter() -> None:
+    (statement,) = API["Auth"]["ResourcePolicy"]["CustomStatements"]
+
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "execute-api:Invoke")
+    assert statement["Condition"] == {"IpAddress": {"aws:SourceIp": {"Ref": "AllowedSourceCidrs"}}}
+    parameter = TEMPLATE["Parameters"]["AllowedSourceCidrs"]
+    assert (parameter["Type"], parameter["Default"]) == ("CommaDelimitedList", "0.0.0.0/0")
+
+
+def test_web_acl_is_put_before_the_stage_where_one_is_given() -> None:
+    association = RESOURCES["WebAclAssociation"]
+
+    assert TEMPLATE["Parameters"]["WebAclArn"]["Default"] == ""
+    assert TEMPLATE["Conditions"][association["Condition"]] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "WebAclArn"}, ""]}]
+    }
+    assert association["Properties"]["WebACLArn"] == {"Ref": "WebAclArn"}
+    assert association["Properties"]["ResourceArn"]["Fn::Sub"].endswith(
+        f"/restapis/${{Api}}/stages/{API['StageName']}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("", True),
+        ("https://app.example/done?tab=mcp", True),
+        ("http://localhost:3000/done", True),
+        ("http://127.0.0.1/done", True),
+        ("http://app.example/done", False),
+        ("//app.example", False),
+        ("javascript:alert(1)", False),
+        ("https://app.example/#x", False),
+        ("https://ada@app.example/", False),
+        ("https://app.example/a b", False),
+        ("https://app.example/\u00fc", False),
+        ("http://localhost\\@app.example", False),
+        ("https://app.example/\r\nset-cookie: a=b", False),
+        ("http://localhost.example/done", False),
+        ("http://localhost@app.example/done", False),
+    ],
+)
+def test_template_and_settings_agree_on_the_applications_address(url: str, allowed: bool) -> None:
+    template = re.fullmatch(TEMPLATE["Parameters"]["ReturnUrl"]["AllowedPattern"], url)
+    environment = dict.fromkeys((name.upper() for name in Settings.model_fields), "x") | {
+        "COMPOSIO_BASE_URL": "https://composio.example",
+        "LOG_USER_IDS": "hashed",
+        "RETURN_URL": url,
+    }
+    try:
+        taken = Settings.from_environment(environment).return_url == url
+    except Exception:  # noqa: BLE001
+        taken = False
+
+    assert taken == allowed
+    # The template lets nothing through that would then stop the function from starting, but for
+    # what a pattern cannot say.
+    assert (template is not None) == allowed
+
+
+def test_user_ids_are_hashed_in_logs_unless_the_operator_says_otherwise() -> None:
+    parameter = TEMPLATE["Parameters"]["LogUserIds"]
+
+    assert parameter["Default"] == "hashed"
+    assert parameter["AllowedValues"] == ["hashed", "plain"]
+    assert GLOBAL["Environment"]["Variables"]["LOG_USER_IDS"] == {"Ref": "LogUserIds"}
+
+
+def test_no_value_of_the_secret_is_in_the_template_or_the_environment() -> None:
+    text = Path("template.yaml").read_text()
+
+    assert "{{resolve:" not in text
+    assert not re.search(r"\bak_|whsec_", text)
+    assert RESOURCES["Secret"]["Properties"]["SecretString"] == (
+        '{"composio_api_key": "", "webhook_secrets": []}'
+    )
+    for name, value in GLOBAL["Environment"]["Variables"].items():
+        assert "Secret" not in json.dumps(value) or (name, value) == (
+            "SECRET_ID",
+            {"Fn::GetAtt": ["Secret", "Id"]},
+        )
+    assert not [name for name in TEMPLATE["Parameters"] if re.search("(?i)key|secret|token", name)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response(200, {"a": 1}),
+        Response(200, page.ready(), page.HEADERS),
+        Response(303, "", {"location": "https://app.example"}),
+        Response(304, "", {"etag": '"x"', "cache-control": "private, no-cache"}),
+        refusal(Refused(503, "later")),
+    ],
+)
+def test_every_answer_has_the_security_headers(answer: Response) -> None:
+    headers = answer.proxy()["headers"]
+
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["strict-transport-security"].startswith("max-age=")
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["cache-control"] in {"no-store", "private, no-cache"}
+    assert all(name == name.lower() for name in headers)
+
+
+def test_checks_of_checkov_are_skipped_by_resource_and_with_a_reason() -> None:
+    raw = Path("template.yaml").read_text()
+    assert "checkov:skip" not in raw
+    skips = [
+        skip
+        for resource in RESOURCES.values()
+        for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
+    ]
+
+    assert len(skips) == yaml.safe_dump(skips).count("comment:") > 0
+    assert all(re.fullmatch(r"CKV2?_AWS_\d+", skip["id"]) for skip in skips)
+    assert all(len(skip["comment"]) > 30 for skip in skips)
