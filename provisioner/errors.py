@@ -15,8 +15,8 @@ from botocore.exceptions import (
 )
 
 from handler.credentials import SecretUnusable
-from handler.instances import Problem
 from handler.transport import Unavailable
+from handler.values import Problem
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _WRONG_KEY = {

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from handler.instances import STUCK
+from handler.values import STUCK
 
 STYLES: dict[str, str] = {
     "ready": "green",

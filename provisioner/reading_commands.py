@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from handler import users
-from handler.instances import STUCK, Server, Status
+from handler.values import STUCK, Server, Status
 from provisioner import context, scan
 from provisioner.doctor import judge
 from provisioner.doctor.collect import examine, queued, swept
@@ -55,7 +55,7 @@ def user(
 ) -> None:
     """Tell the whole story of a user: accounts, instances, what is missing, errors."""
     at = context.of(ctx)
-    facts, instances = at.stack.table.user(user_id)
+    facts, instances = at.stack.user_table.user(user_id)
     if not facts.accounts and not instances:
         raise Trouble(
             f"nothing is known of {user_id}",

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from handler import rows
-from handler.instances import STUCK, Server
 from handler.transport import Unavailable
+from handler.user_table import INSTANCE, accounts_key
+from handler.values import STUCK, Server
 from provisioner import context, repairs, replay, scan
 from provisioner.doctor.collect import queued
 from provisioner.errors import Trouble, explained
@@ -135,7 +135,7 @@ def forget(
     Accounts that are still ACTIVE at Composio may be found again: disconnect them there first.
     """
     at = context.of(ctx)
-    facts, instances = at.stack.table.user(user_id)
+    facts, instances = at.stack.user_table.user(user_id)
     at.screen.say(f"stored here: accounts {len(facts.accounts)}, instances {len(instances)}")
     if facts.accounts or instances:
         at.confirm(f"Erase all that {at.stack.name} knows of {user_id}?", yes=yes)
@@ -148,8 +148,8 @@ def _theirs(stack: Stack, user_id: str | None) -> list[scan.Entry]:
         return scan.entries(stack, STUCK)
     return [
         scan.of_row(row)
-        for row in stack.store.partition(rows.accounts_key(user_id)["pk"])
-        if row["sk"].startswith(rows.INSTANCE)
+        for row in stack.table.partition(accounts_key(user_id)["pk"])
+        if row["sk"].startswith(INSTANCE)
     ]
 
 

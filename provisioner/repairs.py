@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
 from typing import Any
 
-from handler import rows
-from handler.dynamodb import assign
-from handler.instances import STUCK, Server, Status
-from handler.tasks import BATCH
+from handler.catalog_table import CATALOG, server_key
+from handler.dynamodb import DUE, assign, to_item
+from handler.queue import BATCH
+from handler.user_table import accounts_key, instance_key
+from handler.values import STUCK, Server, Status
 from provisioner.errors import Trouble
 from provisioner.stack import THREADS, Stack
 
@@ -32,11 +33,11 @@ def make_due(stack: Stack, key: Key, *, now: int) -> bool:
 
     It is the sweep's from here on, should the message to the worker never be sent.
     """
-    due = {"status": Status.RETRYING.value, "due": rows.DUE, "due_at": now, "attempts": 0}
+    due = {"status": Status.RETRYING.value, "due": DUE, "due_at": now, "attempts": 0}
     failed = {one.value: one.value for one in STUCK}
     condition = f"#status IN ({', '.join(f':{one}' for one in failed)})"
-    row = rows.instance_key(*key)
-    return stack.store.update(row, assign(due), condition, **due, **failed)[1]
+    row = instance_key(*key)
+    return stack.table.update(row, assign(due), condition, **due, **failed)[1]
 
 
 def retry(stack: Stack, keys: Sequence[Key], advance: Callable[[int], None]) -> int:
@@ -144,13 +145,13 @@ def forget(stack: Stack, user_id: str) -> int:
     """
     number = 0
     while found := sorted(
-        ({"pk": row["pk"], "sk": row["sk"]} for row in stack.store.partition(_pk(user_id))),
+        ({"pk": row["pk"], "sk": row["sk"]} for row in stack.table.partition(_pk(user_id))),
         key=lambda key: str(key["sk"]),
     ):
         for batch in batched(found, _DELETE_BATCH, strict=False):
             asked: Any = {
                 stack.outputs["TableName"]: [
-                    {"DeleteRequest": {"Key": rows.to_item(key)}} for key in batch
+                    {"DeleteRequest": {"Key": to_item(key)}} for key in batch
                 ]
             }
             while asked:
@@ -180,18 +181,18 @@ def begin_backfill(stack: Stack, server_id: str) -> None:
     """
     begun = {"backfill": "", "backfill_token": ""}
     known = "attribute_exists(#server_id)"
-    if not stack.store.update(rows.server_key(server_id), assign(begun), known, **begun)[1]:
+    if not stack.table.update(server_key(server_id), assign(begun), known, **begun)[1]:
         raise Trouble(f"the catalog does not know {server_id}", "provisioner doctor")
     stack.queue.send([{"task": "backfill", "server_id": server_id}])
 
 
 def backfill_place(stack: Stack, server_id: str) -> str | None:
     """Return the cursor that a back-fill has come to ("" at first), or None when it is done."""
-    for row in stack.store.partition(rows.CATALOG):
+    for row in stack.table.partition(CATALOG):
         if row.get("server_id") == server_id:
             return row.get("backfill")
     return None
 
 
 def _pk(user_id: str) -> str:
-    return rows.accounts_key(user_id)["pk"]
+    return accounts_key(user_id)["pk"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from handler.events import Ignored, NotAnEnvelope, read
-from handler.tasks import BATCH
+from handler.queue import BATCH
 from provisioner.errors import Trouble
 from provisioner.stack import Stack
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from itertools import batched, chain
 from typing import Any
 
-from handler import rows
 from handler.decisions import missing
-from handler.instances import Server, Status
-from handler.table import Facts
+from handler.dynamodb import DUE, from_item
+from handler.user_table import ACCOUNTS, INSTANCE, Facts, accounts_from_row, instance_from_row
+from handler.values import Server, Status
 from provisioner.stack import THREADS, Stack
 
 INDEXED = frozenset({Status.CREATING, Status.RETRYING})
@@ -52,8 +52,8 @@ def entries(stack: Stack, wanted: Iterable[Status]) -> list[Entry]:
         found = list(map(of_row, _scan(stack, _stored(statuses))))
     else:
         table = list(_scan(stack, {}))
-        accounts = [row for row in table if row["sk"] == rows.ACCOUNTS]
-        stored = [of_row(row) for row in table if row["sk"].startswith(rows.INSTANCE)]
+        accounts = [row for row in table if row["sk"] == ACCOUNTS]
+        stored = [of_row(row) for row in table if row["sk"].startswith(INSTANCE)]
         found = waiting_of(accounts, stored, stack.catalog.known().servers)
         found += [one for one in stored if one.status in statuses - {Status.WAITING}]
     return sorted(found, key=lambda one: (one.user_id, one.server_id))
@@ -61,7 +61,7 @@ def entries(stack: Stack, wanted: Iterable[Status]) -> list[Entry]:
 
 def of_row(row: Mapping[str, Any]) -> Entry:
     """Return what a row of an instance says."""
-    instance = rows.instance_from_row(row)
+    instance = instance_from_row(row)
     return Entry(
         user_id=instance.user_id,
         server_id=instance.server_id,
@@ -83,7 +83,7 @@ def waiting_of(
     found = []
     for row in accounts:
         user_id = row["pk"].removeprefix("USER#")
-        facts = Facts(rows.accounts_from_row(user_id, row))
+        facts = Facts(accounts_from_row(user_id, row))
         known = {one.auth_config_id for one in facts.accounts}
         for server_id, needs in required:
             one = stored.get((user_id, server_id))
@@ -128,7 +128,7 @@ def _scan(stack: Stack, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "TotalSegments": SEGMENTS,
         }
         pages = stack.dynamodb.get_paginator("scan").paginate(**asked)
-        return [rows.from_item(item) for page in pages for item in page["Items"]]
+        return [from_item(item) for page in pages for item in page["Items"]]
 
     with ThreadPoolExecutor(SEGMENTS) as pool:
         return chain.from_iterable(pool.map(segment, range(SEGMENTS)))
@@ -138,9 +138,9 @@ def _due_rows(stack: Stack) -> Iterator[dict[str, Any]]:
     table = stack.outputs["TableName"]
     pages = stack.dynamodb.get_paginator("query").paginate(
         TableName=table,
-        IndexName=rows.DUE,
+        IndexName=DUE,
         KeyConditionExpression="due = :due",
-        ExpressionAttributeValues={":due": {"S": rows.DUE}},
+        ExpressionAttributeValues={":due": {"S": DUE}},
     )
     keys = [{"pk": item["pk"], "sk": item["sk"]} for page in pages for item in page["Items"]]
 
@@ -149,7 +149,7 @@ def _due_rows(stack: Stack) -> Iterator[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         while asked:
             answer = stack.dynamodb.batch_get_item(RequestItems=asked)
-            found += map(rows.from_item, answer["Responses"].get(table, []))
+            found += map(from_item, answer["Responses"].get(table, []))
             asked = answer.get("UnprocessedKeys")
         return found
 

@@ -13,15 +13,15 @@ import httpx
 from botocore.client import BaseClient
 from botocore.config import Config
 
-from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog
+from handler.catalog_table import CatalogTable
 from handler.composio import Composio
-from handler.credentials import Credentials
-from handler.dynamodb import Store
-from handler.settings import EVERY_SERVER, LOOPBACK
-from handler.table import Table
-from handler.tasks import Queue
+from handler.dynamodb import Table
+from handler.queue import Queue
+from handler.services import Services, Sources, wire
+from handler.settings import EVERY_SERVER, LOOPBACK, Settings
 from handler.transport import Transport, connect
+from handler.user_table import UserTable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -127,42 +127,54 @@ class Stack:
         return boto3.client("lambda", config=CONFIG, **self.connection)
 
     @cached_property
-    def store(self) -> Store:
-        """Reads and conditional writes."""
-        return Store(self.dynamodb, self.outputs["TableName"])
+    def services(self) -> Services:
+        """What the functions are built from, over this stack's table, queue and secret."""
+        clients = {
+            "dynamodb": self.dynamodb,
+            "sqs": self.sqs,
+            "secretsmanager": self.secrets,
+        }
+        settings = Settings(
+            table_name=self.outputs["TableName"],
+            secret_id=self.outputs["SecretId"],
+            queue_url=self.outputs["QueueUrl"],
+            bus_name=self.outputs["BusName"],
+            composio_base_url=self.parameters["ComposioBaseUrl"],
+            mcp_server_ids=self.parameters["McpServerIds"],
+        )
+        return wire(settings, Sources(clients.__getitem__, connect))
 
-    @cached_property
+    @property
     def table(self) -> Table:
+        """The table."""
+        return self.services.user_table.table
+
+    @property
+    def user_table(self) -> UserTable:
         """The users' part of the table."""
-        return Table(self.store)
+        return self.services.user_table
 
-    @cached_property
-    def bookmarks(self) -> Bookmarks:
-        """The sweep's part of the table."""
-        return Bookmarks(self.store)
+    @property
+    def catalog_table(self) -> CatalogTable:
+        """The catalog and the sweep's places, in the table."""
+        return self.services.catalog_table
 
-    @cached_property
+    @property
     def queue(self) -> Queue:
         """The queue."""
-        return Queue(self.sqs, self.outputs["QueueUrl"])
+        return self.services.queue
 
-    @cached_property
-    def transport(self) -> Transport:
-        """Authorised calls to Composio."""
-        credentials = Credentials(self.secrets, self.outputs["SecretId"])
-        return Transport(lambda: self.http, credentials)
-
-    @cached_property
-    def http(self) -> httpx.Client:
-        """Connections to Composio."""
-        return connect(self.parameters["ComposioBaseUrl"].rstrip("/"))
-
-    @cached_property
+    @property
     def composio(self) -> Composio:
         """Composio's verbs."""
-        return Composio(self.transport)
+        return self.services.composio
 
-    @cached_property
+    @property
+    def transport(self) -> Transport:
+        """Authorised calls to Composio."""
+        return self.composio.transport
+
+    @property
     def catalog(self) -> Catalog:
         """The enrolled MCP servers."""
-        return Catalog(self.bookmarks, self.composio, self.enrolled)
+        return self.services.catalog

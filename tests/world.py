@@ -5,30 +5,15 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count as numbers
-from typing import Any, cast
+from typing import Any
 
 import httpx
-from mypy_boto3_dynamodb import DynamoDBClient
-from mypy_boto3_secretsmanager import SecretsManagerClient
-from mypy_boto3_sqs import SQSClient
 
-from handler.bookmarks import Bookmarks
-from handler.callback import Callback
-from handler.catalog import Catalog
-from handler.composio import Composio
-from handler.creation import Creation
-from handler.credentials import Credentials
-from handler.dynamodb import Store
+from handler import services, webhook, worker
+from handler.dynamodb import from_item
 from handler.events import Account
-from handler.provisioning import Provisioning
-from handler.rows import from_item
-from handler.sweep import Sweep
-from handler.table import Table
-from handler.tasks import Queue
-from handler.transport import Transport
-from handler.users import Users
-from handler.webhook import Webhook
-from handler.worker import Worker
+from handler.services import Sources
+from handler.settings import Settings
 from local.sign import signed
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.openapi import conforms, routes
@@ -217,57 +202,40 @@ class World:
     """Everything wired; `now` is the clock, in Unix seconds."""
 
     def __init__(self, enrolled: Iterable[str] | None = (SERVER,), *, return_url: str = "") -> None:
-        self.return_url = return_url
         self.now = NOW
         self.secrets = SecretStore()
         self.upstream = FakeComposio()
         self.db = FakeDynamoDB("table", clock=lambda: self.now)
         self.sqs = FakeSqs()
         self._tokens = numbers(1)
-        self.enrolled = None if enrolled is None else frozenset(enrolled)
+        self.settings = Settings(
+            table_name="table",
+            secret_id="secret",
+            queue_url="queue",
+            bus_name="bus",
+            composio_base_url="https://composio.invalid",
+            mcp_server_ids="*" if enrolled is None else ",".join(enrolled),
+            return_url=return_url,
+        )
         self.start()
 
     def start(self) -> None:
         """Begin a new execution environment: nothing of the memory is left."""
-        http = httpx.Client(
-            base_url="https://composio.invalid", transport=httpx.MockTransport(self.upstream)
-        )
-        self.credentials = Credentials(
-            cast("SecretsManagerClient", self.secrets), "secret", clock=lambda: self.now
-        )
-        store = Store(cast("DynamoDBClient", self.db), "table")
-        self.table, self.bookmarks = Table(store), Bookmarks(store)
-        composio = Composio(Transport(lambda: http, self.credentials, clock=lambda: self.now))
-        self.catalog = Catalog(self.bookmarks, composio, self.enrolled, clock=lambda: self.now)
-        creation = Creation(
-            self.table,
-            composio,
+        clients = {"secretsmanager": self.secrets, "dynamodb": self.db, "sqs": self.sqs}
+        sources = Sources(
+            clients.__getitem__,
+            lambda url: httpx.Client(base_url=url, transport=httpx.MockTransport(self.upstream)),
             clock=lambda: self.now,
             jitter=lambda: 1.0,
             token=lambda: f"token-{next(self._tokens)}",
-        )
-        self.provisioning = Provisioning(self.table, composio, self.catalog, creation)
-        self.callback = Callback(
-            composio,
-            self.provisioning,
-            self.catalog,
-            self.table,
-            self.return_url,
-            clock=lambda: self.now,
             sleep=self.sleep,
         )
-        self.webhook = Webhook(
-            self.credentials,
-            self.provisioning,
-            self.callback,
-            Users(self.table, self.catalog, composio, self.provisioning),
-            clock=lambda: self.now,
-        )
-        queue = Queue(cast("SQSClient", self.sqs), "queue")
-        self.sweep = Sweep(
-            self.bookmarks, composio, self.catalog, self.provisioning, queue, clock=lambda: self.now
-        )
-        self.worker = Worker(self.provisioning, self.sweep, queue, clock=lambda: self.now)
+        self.services = wired = services.wire(self.settings, sources)
+        self.credentials, self.catalog = wired.credentials, wired.catalog
+        self.user_table, self.catalog_table = wired.user_table, wired.catalog_table
+        self.provisioning = wired.provisioning
+        self.webhook, self.worker = webhook.wire(wired), worker.wire(wired)
+        self.callback, self.sweep = self.webhook.callback, self.worker.sweep
 
     def tick(self, seconds: float = 30) -> None:
         """Let the schedule's message come, and work off the queue until nothing is left."""
@@ -283,7 +251,7 @@ class World:
 
     def see(self, account: Account) -> dict[str, str]:
         """Take a fact to its end, and return the status by server."""
-        seen = self.provisioning.see(account, deadline=self.now + 22)
+        seen = self.provisioning.handle_fact(account, deadline=self.now + 22)
         return {outcome.server_id: outcome.status.value for outcome in seen.outcomes}
 
     def sleep(self, seconds: float) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
-from handler import rows
-from handler.instances import Server
+from handler.catalog_table import WATERMARK_KEY
 from handler.transport import Unavailable, segment
+from handler.values import Server
 from provisioner import secret, subscription
 from provisioner.doctor.facts import Facts, Swept
 from provisioner.errors import EXPECTED, Trouble, explained
@@ -71,7 +71,7 @@ def queued(stack: Stack, output: str) -> int:
 
 def swept(stack: Stack, now: float) -> Swept | None:
     """Return what the sweep has last done, seen at this Unix time; None before its first pass."""
-    for row in stack.store.partition(rows.WATERMARK_KEY["pk"]):
+    for row in stack.table.partition(WATERMARK_KEY["pk"]):
         began = int(row["read_until"])
         return Swept(int(now) - began, int(now) - max(began, row.get("lease_until", 0)))
     return None

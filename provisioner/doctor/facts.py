@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from handler.instances import Server
+from handler.values import Server
 from provisioner.errors import Trouble
 from provisioner.subscription import Subscription
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from handler.instances import Server
+from handler.values import Server
 from provisioner.doctor.facts import Facts, Finding
 from provisioner.errors import Trouble
 from provisioner.subscription import Subscription, lacking

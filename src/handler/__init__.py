@@ -1,8 +1,8 @@
 """Creates a user's MCP server instance at Composio once every required account is connected.
 
-Doors (`webhook`, `worker`) lead to `provisioning` and `creation`, which ask the pure core
-(`decisions`, `events`, `signature`) what to do and do it through the adapters (`table`,
-`composio`, `credentials`). `announcer` tells what came of it.
+The entry points (`webhook`, `worker`) call `provisioning` and `creation`, which ask the pure core
+(`decisions`, `events`, `signature`) what to do, and do it through the adapters (`user_table`,
+`composio`, `credentials`). `announcer` puts the outcome on the event bus.
 
 What is raised here, and what comes of it:
 

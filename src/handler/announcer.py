@@ -1,4 +1,4 @@
-"""The door out: what the table's stream says has been settled is told on the bus.
+"""Puts on the event bus what the table's stream says has been settled.
 
 The stored outcome is the outbox: none is announced without being stored, and what could not be
 announced comes again from the stream. Who listens may hear an outcome twice, with the same `id`.
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from handler import rows
 from handler.clients import client
-from handler.instances import STUCK, Status
+from handler.dynamodb import from_item
 from handler.settings import Settings
 from handler.telemetry import SERVICE, Metric, count, logger, metrics
+from handler.user_table import instance_ids
+from handler.values import STUCK, Status
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -53,11 +54,11 @@ class Announcer:
         }
 
     def _entry(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
-        row = rows.from_item(record["dynamodb"]["NewImage"])
-        before = rows.from_item(record["dynamodb"].get("OldImage", {}))
+        row = from_item(record["dynamodb"]["NewImage"])
+        before = from_item(record["dynamodb"].get("OldImage", {}))
         if row.get("status") == before.get("status"):
             return None
-        user_id, server_id = rows.instance_ids(row)
+        user_id, server_id = instance_ids(row)
         detail = {
             "id": row["claim_token"],
             "user_id": user_id,
@@ -78,14 +79,14 @@ class Announcer:
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], _: "LambdaContext") -> dict[str, Any]:
     """Announce one batch of the stream."""
-    return _door().announce(event["Records"])
+    return _deployed().announce(event["Records"])
 
 
 @cache
-def _door() -> Announcer:
+def _deployed() -> Announcer:
     settings = Settings.from_environment(os.environ)
     return Announcer(client("events"), settings.bus_name)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # the init phase: a wrong setting is told at start
-    _door()
+    _deployed()

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from handler.instances import Answer, Problem, Server
+from handler.values import Answer, Problem, Server
 
 LONGEST_TEXT = 500
 LONGEST_RETRY_AFTER_SECONDS = 3600

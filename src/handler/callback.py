@@ -5,7 +5,6 @@ the application, or to a page that says how far things are.
 """
 
 import re
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,12 +16,12 @@ from handler.catalog import Catalog
 from handler.composio import Composio
 from handler.decisions import missing
 from handler.events import Account, usable
-from handler.instances import STUCK, Problem, Status
 from handler.provisioning import Provisioning
 from handler.requests import Request, Response
-from handler.table import Table
 from handler.telemetry import Metric, count, logger
 from handler.transport import Unavailable
+from handler.user_table import UserTable
+from handler.values import STUCK, Problem, Status
 
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 REMEMBERED_SECONDS = 60
@@ -54,15 +53,15 @@ class Callback:
     composio: Composio
     provisioning: Provisioning
     catalog: Catalog
-    table: Table
+    user_table: UserTable
     return_url: str
-    clock: Callable[[], float] = time.time
-    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
     _memory: dict[tuple[str, str | None], Memory] = field(default_factory=dict, init=False)
     _names: dict[str, str] = field(default_factory=dict, init=False)
     _names_until: float = field(default=0, init=False)
 
-    def come_back(self, request: Request, deadline: float) -> Response:
+    def confirm(self, request: Request, deadline: float) -> Response:
         """Take the account that the browser names, and say where it goes on.
 
         Composio appends `status` and `connected_account_id`, its older flows
@@ -80,16 +79,16 @@ class Callback:
             return self._go_on("pending", page.pending(), account_id)
         if account is None:
             return self._go_on("invalid", page.invalid(), status=404)
-        if not self._taken(account, deadline) or account.status in OPEN:
+        if not self._recorded(account, deadline) or account.status in OPEN:
             return self._go_on("pending", page.pending(), account_id)
         if not account.active:
             return self._go_on("failed", page.failed(), account_id)
         shown = "" if self.return_url else self._progress(account, deadline)
         return self._go_on("success", shown, account_id)
 
-    def _taken(self, account: Account, deadline: float) -> bool:
+    def _recorded(self, account: Account, deadline: float) -> bool:
         try:
-            self.provisioning.see(account, deadline=deadline)
+            self.provisioning.handle_fact(account, deadline=deadline)
         except Exception:  # noqa: BLE001 - the browser looks again, and the sweep finds it
             logger.exception("nothing was recorded")
             count(Metric.NOT_RECORDED)
@@ -128,7 +127,7 @@ class Callback:
         return account
 
     def _progress(self, account: Account, deadline: float) -> str:
-        facts, instances = self.table.user(account.user_id)
+        facts, instances = self.user_table.user(account.user_id)
         servers = self.catalog.known().requiring(account.auth_config_id)
         required = frozenset[str]().union(*(one.required for one in servers))
         held = {instances[one.id].status if one.id in instances else None for one in servers}

@@ -1,20 +1,19 @@
 """Which auth configs each enrolled MCP server requires: memory, then table, then Composio.
 
-Reading never waits for Composio: `known` says whether what it returns is fresh, and the caller
+Reading never waits for Composio: `known` says whether what it returns is up to date, and the caller
 records its fact before `sync` asks.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from handler.bookmarks import Bookmarks, Shelf
+from handler.catalog_table import CatalogTable, StoredCatalog
 from handler.composio import Composio
 from handler.decisions import needs_backfill
-from handler.instances import Problem, Server
 from handler.telemetry import Metric, count, logger
 from handler.transport import Unavailable
+from handler.values import Problem, Server
 
 NEVER = float("-inf")
 MEMORY_SECONDS = 60
@@ -27,7 +26,7 @@ class View(NamedTuple):
     """The enrolled servers as they were known at one time."""
 
     servers: tuple[Server, ...]
-    fresh: bool
+    up_to_date: bool
     """Every enrolled server is known, from not long ago."""
 
     def requiring(self, auth_config_id: str) -> tuple[Server, ...]:
@@ -39,18 +38,18 @@ class View(NamedTuple):
 class Catalog:
     """The servers `enrolled` (ids, or None for every server of the project)."""
 
-    bookmarks: Bookmarks
+    catalog_table: CatalogTable
     composio: Composio
     enrolled: frozenset[str] | None
-    clock: Callable[[], float] = time.time
-    _shelf: Shelf = field(default=Shelf({}, 0, frozenset()), init=False)
+    clock: Callable[[], float]
+    _stored: StoredCatalog = field(default=StoredCatalog({}, 0, frozenset()), init=False)
     _read_at: float = field(default=NEVER, init=False)
     _tried_at: float = field(default=NEVER, init=False)
 
     def known(self) -> View:
         """Return what memory or the table knows; at most one round trip a minute."""
         if self.clock() - self._read_at >= MEMORY_SECONDS:
-            self._shelf = self.bookmarks.catalog()
+            self._stored = self.catalog_table.catalog()
             self._read_at = self.clock()
         return self._view()
 
@@ -65,23 +64,23 @@ class Catalog:
             Unavailable: It is not known, and Composio cannot be asked.
         """
         view = self.known()
-        if not view.fresh:
+        if not view.up_to_date:
             view = self.sync(deadline=deadline)
         for server in view.servers:
             if server.id == server_id:
                 return server
-        if not view.fresh:
+        if not view.up_to_date:
             raise Unavailable(Problem("the catalog cannot be read"))
         return Server(server_id, frozenset(), gone=True)
 
     def backfills(self) -> frozenset[str]:
         """Return the enrolled MCP servers whose users are still to be back-filled."""
-        return self._shelf.backfills & {one.id for one in self.known().servers}
+        return self._stored.backfills & {one.id for one in self.known().servers}
 
     def refresh(self, *, deadline: float) -> None:
         """Read the enrolled servers at Composio every five minutes."""
         self.known()
-        if self.clock() - self._shelf.synced_at >= REFRESH_SECONDS:
+        if self.clock() - self._stored.synced_at >= REFRESH_SECONDS:
             self.sync(deadline=deadline)
 
     def sync(self, *, deadline: float) -> View:
@@ -94,35 +93,35 @@ class Catalog:
             return self._view()
         self._tried_at = self.clock()
         found, complete = self._fetch(deadline)
-        servers, backfills = {**self._shelf.servers, **found}, set(self._shelf.backfills)
+        servers, backfills = {**self._stored.servers, **found}, set(self._stored.backfills)
         for server in found.values():
-            before = self._shelf.servers.get(server.id)
+            before = self._stored.servers.get(server.id)
             if server == before:
                 continue
             backfill = needs_backfill(before, server)
             # Until then others remember the server as it was, and ignore accounts by it.
             at = int(self.clock()) + MEMORY_SECONDS if backfill else None
-            self.bookmarks.store_server(server, backfill_at=at)
+            self.catalog_table.store_server(server, backfill_at=at)
             backfills |= {server.id} if backfill else set()
             if server.gone:
                 logger.error("an enrolled MCP server does not exist", server_id=server.id)
-        synced_at = self._shelf.synced_at
+        synced_at = self._stored.synced_at
         if complete:
             synced_at = int(self._tried_at)
-            self.bookmarks.store_synced(synced_at)
+            self.catalog_table.store_synced(synced_at)
         else:
             count(Metric.CATALOG_UNAVAILABLE)
-        self._shelf = Shelf(servers, synced_at, frozenset(backfills))
+        self._stored = StoredCatalog(servers, synced_at, frozenset(backfills))
         return self._view()
 
     def _view(self) -> View:
-        known = self._shelf.servers
+        known = self._stored.servers
         enrolled = known.keys() if self.enrolled is None else self.enrolled
         servers = [known[one] for one in sorted(enrolled) if one in known]
-        fresh = self.clock() - self._shelf.synced_at < FRESH_SECONDS
+        recent = self.clock() - self._stored.synced_at < FRESH_SECONDS
         return View(
             tuple(server for server in servers if not server.gone),
-            fresh=fresh and len(servers) == len(enrolled),
+            up_to_date=recent and len(servers) == len(enrolled),
         )
 
     def _fetch(self, deadline: float) -> tuple[dict[str, Server], bool]:
@@ -131,7 +130,7 @@ class Catalog:
         try:
             if self.enrolled is None:
                 found = self.composio.list_servers(deadline=deadline)
-                lost = self._shelf.servers.keys() - found.keys()
+                lost = self._stored.servers.keys() - found.keys()
                 return found | {one: Server(one, frozenset(), gone=True) for one in lost}, True
             for server_id in sorted(self.enrolled):
                 found[server_id] = self.composio.get_server(server_id, deadline=deadline)

@@ -1,13 +1,10 @@
-"""Clients of AWS's services, with time-outs that fit into the functions' time.
-
-They are what `boto3.client` returns. They come from botocore, of which boto3 is a layer: the
-layer is not used, and importing it costs each cold start a twelfth.
-"""
+"""Clients of AWS's services, with time-outs that fit into the functions' time."""
 
 from functools import cache
 from typing import Any
 
-import botocore.session
+import boto3
+import botocore
 from botocore.config import Config
 
 _CONFIG = Config(
@@ -23,10 +20,6 @@ _CONFIG = Config(
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 -- what is in it depends on the name
-    """Return the client of a service, by botocore's name for it; always the same one."""
-    return _session().create_client(service, config=_CONFIG)
-
-
-@cache
-def _session() -> botocore.session.Session:
-    return botocore.session.get_session()
+    """Return the client of a service, by boto3's name for it; always the same one."""
+    clients: Any = boto3
+    return clients.client(service, config=_CONFIG)

@@ -14,8 +14,8 @@ from pydantic import BaseModel
 
 from handler import answers
 from handler.events import ConnectedAccount
-from handler.instances import Answer, Problem, Server
 from handler.transport import Transport, Unavailable, items, must_read, read, segment
+from handler.values import Answer, Problem, Server
 
 ACCOUNTS = "/api/v3/connected_accounts"
 PAGE = 100

@@ -1,21 +1,16 @@
-"""The way's second half: a claim, the create call and what it asks for, the settlement."""
+"""Claims an instance, calls create-instance, and settles what became of it."""
 
-import random
-import time
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
 from handler.composio import Composio
 from handler.decisions import LEASE_SECONDS, Evidence, Need, conclude, missing, without_a_call
-from handler.instances import STUCK, Instance, Server, Settlement, Status
-from handler.table import Facts, Table
 from handler.telemetry import Metric, count, logger, took
 from handler.transport import CALL_SECONDS, Unavailable
-
-MEMORY_SECONDS = 60
+from handler.user_table import Facts, UserTable
+from handler.values import STUCK, Instance, Server, Settlement, Status
 
 
 class Outcome(NamedTuple):
@@ -30,14 +25,15 @@ class Outcome(NamedTuple):
 class Creation:
     """Creates instances; `clock` is Unix seconds, `jitter` in [0, 1), `token` unique."""
 
-    table: Table
+    user_table: UserTable
     composio: Composio
-    clock: Callable[[], float] = time.time
-    jitter: Callable[[], float] = random.random
-    token: Callable[[], str] = lambda: uuid.uuid4().hex
-    _ready: Mapping[tuple[str, str], float] = field(default_factory=dict, init=False)
+    clock: Callable[[], float]
+    jitter: Callable[[], float]
+    token: Callable[[], str]
 
-    def take(self, user_id: str, server: Server, facts: Facts, *, deadline: float) -> Outcome:
+    def claim_and_create(
+        self, user_id: str, server: Server, facts: Facts, *, deadline: float
+    ) -> Outcome:
         """Create the instance, unless it is there or another's; return what it is then.
 
         `facts` are the user's accounts as the table has them, and are corrected there after a 403;
@@ -46,31 +42,16 @@ class Creation:
         Raises:
             Exception: DynamoDB did not take the claim.
         """
-        # No claim can be had on what is ready: for a minute, none is tried.
-        now, one = self.clock(), (user_id, server.id)
-        if now < self._ready.get(one, 0):
-            return Outcome(server.id, Status.READY)
-        outcome = self._take(user_id, server, facts, deadline)
-        if outcome.status is Status.READY:
-            known = {other: until for other, until in self._ready.items() if now < until}
-            self._ready = {**known, one: now + MEMORY_SECONDS}
-        return outcome
-
-    def forget(self, user_id: str) -> None:
-        """Remember nothing of a user who may have been erased since."""
-        self._ready = {one: until for one, until in self._ready.items() if one[0] != user_id}
-
-    def _take(self, user_id: str, server: Server, facts: Facts, deadline: float) -> Outcome:
         token, now = self.token(), int(self.clock())
-        instance = self.table.claim(
-            user_id, server, token=token, now=now, lease=LEASE_SECONDS, fresh=facts.fresh
+        instance = self.user_table.claim(
+            user_id, server, token=token, now=now, lease=LEASE_SECONDS, changed=facts.changed
         )
         if not instance.claimed_with(token):
             return Outcome(server.id, instance.status, instance.missing)
         try:
             settlement = self._conclude(instance, server, facts, deadline)
             now = int(self.clock())
-            settled = self.table.settle(instance, settlement, now=now)
+            settled = self.user_table.settle(instance, settlement, now=now)
         except Exception:  # noqa: BLE001 - the claim is stored: when its lease ends, it is due
             logger.exception("the claim is left to the sweep", server_id=server.id)
             return Outcome(server.id, Status.CREATING)
@@ -117,11 +98,11 @@ class Creation:
         said = [fact for one in there if (fact := one.fact(user_id))]
         for fact in said:
             if fact not in facts.accounts:
-                self.table.record(fact)
+                self.user_table.record(fact)
         ids = {one.id for one in there}
         for account in facts.accounts:
             if account.id not in ids:
-                self.table.withdraw(account)
+                self.user_table.withdraw(account)
         return missing(server.required, {one.auth_config_id for one in said if one.active})
 
 

@@ -6,7 +6,6 @@ than every ten seconds, so that neither a rotation needs a deploy nor a flood of
 deliveries costs a flood of calls.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
@@ -46,11 +45,11 @@ class SecretValue(BaseModel):
 
 @dataclass(eq=False, repr=False)
 class Credentials:
-    """Reads the secret `secret_id` through a boto3 client; `clock` is monotonic seconds."""
+    """Reads the secret `secret_id` through a boto3 client; `clock` is seconds."""
 
     client: "SecretsManagerClient"
     secret_id: str
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float]
     _secret: SecretValue | None = field(default=None, init=False)
     _fetched_at: float = field(default=float("-inf"), init=False)
     _fresh_until: float = field(default=float("-inf"), init=False)

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from enum import Enum, auto
 from typing import NamedTuple
 
-from handler.instances import Answer, Problem, Server, Settlement, Status
+from handler.values import Answer, Problem, Server, Settlement, Status
 
 SETTLE_SECONDS = 3
 """Kept back from a function's time, to store what became of a call."""

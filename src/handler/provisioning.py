@@ -13,12 +13,12 @@ from handler.composio import Composio
 from handler.creation import Creation, Outcome
 from handler.decisions import missing
 from handler.events import Account, AccountEvent, Ignored
-from handler.instances import ENDED, Server, Status
-from handler.table import Facts, Table
 from handler.telemetry import Metric, count, hashed, logger
+from handler.user_table import Facts, UserTable
+from handler.values import ENDED, Server, Status
 
 
-class Seen(NamedTuple):
+class Handled(NamedTuple):
     """What became of one event: `ignored` says why nothing was recorded."""
 
     outcomes: tuple[Outcome, ...] = ()
@@ -32,20 +32,20 @@ class Provisioning:
     `name` returns what logs call a user.
     """
 
-    table: Table
+    user_table: UserTable
     composio: Composio
     catalog: Catalog
     creation: Creation
     name: Callable[[str], str] = hashed
 
-    def take(self, event: AccountEvent | Ignored, *, deadline: float) -> Seen:
+    def handle_event(self, event: AccountEvent | Ignored, *, deadline: float) -> Handled:
         """Take an event to its end.
 
         Raises:
             Unavailable: The event lacks a deciding field, and Composio cannot be asked for it.
             Exception: DynamoDB did not take the fact, or the claim that follows from it.
         """
-        seen = self._take(event, deadline)
+        seen = self._handle(event, deadline)
         if seen.ignored:
             logger.info("event ignored", reason=seen.ignored)
             count(Metric.EVENT_IGNORED)
@@ -55,30 +55,27 @@ class Provisioning:
             )
         return seen
 
-    def see(self, account: Account, *, deadline: float) -> Seen:
+    def handle_fact(self, account: Account, *, deadline: float) -> Handled:
         """Take a fact to its end."""
         view = self.catalog.known()
-        if view.fresh and not view.requiring(account.auth_config_id):
-            return Seen(ignored="no enrolled MCP server requires the auth config")
+        if view.up_to_date and not view.requiring(account.auth_config_id):
+            return Handled(ignored="no enrolled MCP server requires the auth config")
         logger.append_keys(user_id=self.name(account.user_id))
-        facts = self.table.record(account)
-        count(Metric.ACCOUNT_RECORDED if facts.fresh else Metric.ACCOUNT_STALE)
-        if facts.fresh:
-            self.creation.forget(account.user_id)
-        if not view.fresh:
+        facts = self.user_table.record(account)
+        count(Metric.ACCOUNT_RECORDED if facts.changed else Metric.ACCOUNT_STALE)
+        if not view.up_to_date:
             view = self._sync(view, deadline)
         servers = view.requiring(account.auth_config_id)
-        return Seen(
+        return Handled(
             tuple(self._provision(account.user_id, one, facts, deadline) for one in servers)
         )
 
-    def look(self, account: Account, *, deadline: float) -> None:
+    def reconcile(self, account: Account, *, deadline: float) -> None:
         """Take a fact that is probably known: it is decided again, without a write if it is."""
         if not self._concluded(account):
-            self.creation.forget(account.user_id)
-            self.see(account, deadline=deadline)
+            self.handle_fact(account, deadline=deadline)
 
-    def finish(self, user_id: str, server_id: str, *, deadline: float) -> Outcome | None:
+    def resume(self, user_id: str, server_id: str, *, deadline: float) -> Outcome | None:
         """Take up an instance that is due; None where there is none.
 
         Facts may have changed since: what is missing now makes it wait, but due once more, as
@@ -88,41 +85,40 @@ class Provisioning:
             Unavailable: What the MCP server requires is not known, and cannot be asked.
         """
         logger.append_keys(user_id=self.name(user_id))
-        facts, instances = self.table.user(user_id)
+        facts, instances = self.user_table.user(user_id)
         instance = instances.get(server_id)
         if instance is None:
             return None
-        self.creation.forget(user_id)  # what is due is not ready, whatever is remembered
         server = self.catalog.server(server_id, deadline=deadline)
         lacking = missing(server.required, facts.active)
         if lacking and instance.status is Status.WAITING:
-            self.table.rest(instance)
+            self.user_table.rest(instance)
             return Outcome(server_id, Status.WAITING, lacking)
-        return self.creation.take(user_id, server, facts, deadline=deadline)
+        return self.creation.claim_and_create(user_id, server, facts, deadline=deadline)
 
-    def _take(self, event: AccountEvent | Ignored, deadline: float) -> Seen:
+    def _handle(self, event: AccountEvent | Ignored, deadline: float) -> Handled:
         if isinstance(event, Ignored):
-            return Seen(ignored=event.reason)
+            return Handled(ignored=event.reason)
         logger.append_keys(account_id=event.account_id)
         account = event.account
         if account is None:
             found = self.composio.get_account(event.account_id, deadline=deadline)
             account = found.fact() if found else None
         if account is None:
-            return Seen(ignored="Composio does not say whose connected account it is")
-        return self.see(account, deadline=deadline)
+            return Handled(ignored="Composio does not say whose connected account it is")
+        return self.handle_fact(account, deadline=deadline)
 
     def _provision(self, user_id: str, server: Server, facts: Facts, deadline: float) -> Outcome:
         if lacking := missing(server.required, facts.active):
             return Outcome(server.id, Status.WAITING, lacking)
-        return self.creation.take(user_id, server, facts, deadline=deadline)
+        return self.creation.claim_and_create(user_id, server, facts, deadline=deadline)
 
     def _concluded(self, account: Account) -> bool:
         view = self.catalog.known()
         servers = view.requiring(account.auth_config_id)
-        if not (view.fresh and servers):
+        if not (view.up_to_date and servers):
             return False
-        facts, instances = self.table.user(account.user_id)
+        facts, instances = self.user_table.user(account.user_id)
         ended = {one.server_id for one in instances.values() if one.status in ENDED}
         return account in facts.accounts and all(
             one.id in ended or missing(one.required, facts.active) for one in servers

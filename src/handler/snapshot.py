@@ -10,7 +10,7 @@ import random
 
 from snapshot_restore_py import register_after_restore, register_before_snapshot
 
-from handler import bootstrap
+from handler import services
 from handler.clients import client
 from handler.telemetry import logger
 
@@ -23,9 +23,9 @@ def register() -> None:
 
 def prepare() -> None:
     """Do what the first event would wait for: import httpx, and go a way to DynamoDB and back."""
-    bootstrap.rooms().composio.transport.http  # noqa: B018 -- it is made when it is looked at
+    services.deployed().composio.transport.http  # noqa: B018 -- it is made when it is looked at
     try:
-        bootstrap.rooms().bookmarks.catalog()
+        services.deployed().catalog_table.catalog()
     except Exception:  # noqa: BLE001 - only the first event is then slower
         logger.exception("the table cannot be read before the snapshot")
     finally:

@@ -8,20 +8,19 @@
 Each part survives the failure of the others, stays inside the time, and hands the rest on.
 """
 
-import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog
+from handler.catalog_table import CatalogTable
 from handler.composio import Composio
 from handler.decisions import LEASE_SECONDS
 from handler.events import ConnectedAccount
 from handler.provisioning import Provisioning
-from handler.tasks import Queue
+from handler.queue import Queue
 from handler.telemetry import Metric, count, logger, took
 from handler.transport import CALL_SECONDS
+from handler.user_table import UserTable
 
 MOST_QUEUED = 3000
 """With so many messages in the queue, no more instances are sent there: that is the pace."""
@@ -38,13 +37,14 @@ class Sweep:
     Deadlines are Unix times to be back at.
     """
 
-    bookmarks: Bookmarks
+    user_table: UserTable
+    catalog_table: CatalogTable
     composio: Composio
     catalog: Catalog
     provisioning: Provisioning
     queue: Queue
-    clock: Callable[[], float] = time.time
-    token: Callable[[], str] = lambda: uuid.uuid4().hex
+    clock: Callable[[], float]
+    token: Callable[[], str]
 
     def run(self, *, deadline: float) -> None:
         """Run the three parts, each whatever became of the others."""
@@ -69,12 +69,12 @@ class Sweep:
             if account.created_at and account.created_at.timestamp() < floor:
                 break
             if self._out_of_time(deadline):
-                self.bookmarks.keep_recent(now=int(self.clock()), lease=LEASE_SECONDS)
+                self.catalog_table.keep_recent(now=int(self.clock()), lease=LEASE_SECONDS)
                 task = {"task": "recent", "cursor": page, "floor": floor, "until": until}
                 self.queue.send([task])
                 return
-            self._take(account, deadline)
-        self.bookmarks.advance(until)
+            self._reconcile(account, deadline)
+        self.catalog_table.advance(until)
 
     def backfill(self, server_id: str, *, deadline: float) -> None:
         """Take the accounts that matter to an MCP server, from where it was left.
@@ -82,7 +82,9 @@ class Sweep:
         Nothing is done where somebody else is at it, or where it is done.
         """
         now, token = int(self.clock()), self.token()
-        cursor = self.bookmarks.begin_backfill(server_id, token=token, now=now, lease=LEASE_SECONDS)
+        cursor = self.catalog_table.begin_backfill(
+            server_id, token=token, now=now, lease=LEASE_SECONDS
+        )
         if cursor is None:
             return
         # What is in memory may be older than the change that is back-filled.
@@ -91,14 +93,14 @@ class Sweep:
         found = self.composio.active_accounts(cursor, auth_config_ids=required, deadline=deadline)
         for page, account in found:
             if self._out_of_time(deadline):
-                self.bookmarks.leave_backfill(server_id, page, token=token)
+                self.catalog_table.leave_backfill(server_id, page, token=token)
                 self.queue.send([{"task": "backfill", "server_id": server_id}])
                 return
-            self._take(account, deadline)
-        self.bookmarks.leave_backfill(server_id, None, token=token)
+            self._reconcile(account, deadline)
+        self.catalog_table.leave_backfill(server_id, None, token=token)
 
     def _due(self, _: float) -> None:
-        pending = self.bookmarks.due(MOST_QUEUED)
+        pending = self.user_table.due(MOST_QUEUED)
         now = int(self.clock())
         count(Metric.INSTANCES_PENDING, len(pending))
         took(Metric.OLDEST_DUE_AGE, now - min((at for *_, at in pending), default=now))
@@ -116,16 +118,16 @@ class Sweep:
 
     def _recent(self, deadline: float) -> None:
         now = int(self.clock())
-        watermark = self.bookmarks.begin_recent(
+        watermark = self.catalog_table.begin_recent(
             now=now, start=now - OVERLAP_SECONDS, lease=LEASE_SECONDS
         )
         if watermark is not None:
             floor = watermark - OVERLAP_SECONDS
             self.read_recent("", floor=floor, until=now, deadline=deadline)
 
-    def _take(self, account: ConnectedAccount, deadline: float) -> None:
+    def _reconcile(self, account: ConnectedAccount, deadline: float) -> None:
         if fact := account.fact():
-            self.provisioning.look(fact, deadline=deadline)
+            self.provisioning.reconcile(fact, deadline=deadline)
         else:
             count(Metric.EVENT_IGNORED)
 

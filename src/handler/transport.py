@@ -4,7 +4,6 @@ The only module that speaks HTTP.
 """
 
 import ssl
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,8 +15,8 @@ from pydantic import BaseModel, ValidationError
 
 from handler import answers
 from handler.credentials import Credentials, SecretUnusable
-from handler.instances import Problem
 from handler.telemetry import Metric, answered, count, logger
+from handler.values import Problem
 
 if TYPE_CHECKING:
     import httpx
@@ -74,7 +73,7 @@ class Transport:
 
     connect: Callable[[], "httpx.Client"]
     credentials: Credentials
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float]
 
     @cached_property
     def http(self) -> "httpx.Client":

@@ -14,18 +14,18 @@ from handler.catalog import Catalog
 from handler.composio import Composio
 from handler.decisions import missing
 from handler.events import MAX_USER_ID_BYTES, usable
-from handler.instances import Instance, Server, Status
 from handler.provisioning import Provisioning
 from handler.requests import Refused, Request, Response, Routes
-from handler.table import Facts, Table
 from handler.transport import Unavailable
+from handler.user_table import Facts, UserTable
+from handler.values import Instance, Server, Status
 
 
 @dataclass(eq=False)
 class Users:
     """Answers for one user at a time."""
 
-    table: Table
+    user_table: UserTable
     catalog: Catalog
     composio: Composio
     provisioning: Provisioning
@@ -64,11 +64,11 @@ class Users:
             raise Refused(503, f"Composio: {nothing.problem.message}") from None
         for account in there:
             if fact := account.fact(user_id):
-                self.provisioning.see(fact, deadline=deadline)
+                self.provisioning.handle_fact(fact, deadline=deadline)
         return Response(200, self._status(user_id))
 
     def _status(self, user_id: str) -> dict[str, Any]:
-        facts, instances = self.table.user(user_id)
+        facts, instances = self.user_table.user(user_id)
         if not facts.accounts and not instances:
             raise Refused(404, "nothing is known of this user")
         return status(user_id, facts, instances, self.catalog.known().servers)

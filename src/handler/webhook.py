@@ -1,4 +1,4 @@
-"""The synchronous door: API Gateway comes in, an answer goes out.
+"""The synchronous entry point: answers the requests of API Gateway.
 
 | route | who gets in |
 |---|---|
@@ -10,19 +10,19 @@ Every refusal is a `Refused` with its status; 503 says that nothing was stored: 
 """
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from handler import bootstrap
+from handler import services
 from handler.callback import Callback
 from handler.credentials import Credentials
 from handler.decisions import SETTLE_SECONDS
 from handler.events import NotAnEnvelope, parse
 from handler.provisioning import Provisioning
 from handler.requests import Refused, Request, Response, Routes, refusal
+from handler.services import Services
 from handler.signature import NotAuthentic, verify
 from handler.telemetry import Metric, count, logger, metrics
 from handler.users import Users
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Webhook:
-    """Answers what Composio delivers, and finds the room for the rest; `clock` is Unix seconds."""
+    """Answers Composio's deliveries, and hands the other routes on; `clock` is Unix seconds."""
 
     credentials: Credentials
     provisioning: Provisioning
     callback: Callback
     users: Users
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float]
 
     @property
     def routes(self) -> Routes:
         """All that is answered."""
         return {
             ("POST", "/webhooks/composio"): self._deliver,
-            ("GET", "/oauth/callback"): self.callback.come_back,
+            ("GET", "/oauth/callback"): self.callback.confirm,
             **self.users.routes,
         }
 
@@ -56,7 +56,7 @@ class Webhook:
         request = Request.of(event)
         count(Metric.REQUEST)
         try:
-            answer = self.routes.get((request.method, request.resource), _nothing_here)
+            answer = self.routes.get((request.method, request.resource), _unknown_route)
             return answer(request, deadline).proxy()
         except Refused as refused:
             return refusal(refused).proxy()
@@ -74,7 +74,7 @@ class Webhook:
             logger.warning("event malformed", reason=str(malformed))
             count(Metric.EVENT_MALFORMED)
             raise Refused(400, str(malformed)) from None
-        seen = self.provisioning.take(event, deadline=deadline)
+        seen = self.provisioning.handle_event(event, deadline=deadline)
         if seen.ignored:
             return Response(200, {"ignored": seen.ignored})
         servers = [
@@ -103,30 +103,44 @@ class Webhook:
         return verify(headers, body, keys=self.credentials.webhook_keys(), now=now)
 
 
+def wire(given: Services) -> Webhook:
+    """Return the entry point over these services."""
+    provisioning, catalog, composio = given.provisioning, given.catalog, given.composio
+    return Webhook(
+        given.credentials,
+        provisioning,
+        Callback(
+            composio,
+            provisioning,
+            catalog,
+            given.user_table,
+            given.settings.return_url,
+            given.sources.clock,
+            given.sources.sleep,
+        ),
+        Users(given.user_table, catalog, composio, provisioning),
+        given.sources.clock,
+    )
+
+
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Answer one request of API Gateway."""
-    return _door().answer(event, seconds=context.get_remaining_time_in_millis() / 1000)
+    return _deployed().answer(event, seconds=context.get_remaining_time_in_millis() / 1000)
 
 
-def _nothing_here(_: Request, __: float) -> Response:
+def _unknown_route(_: Request, __: float) -> Response:
     raise Refused(404, "there is nothing here")
 
 
 @cache
-def _door() -> Webhook:
-    at = bootstrap.rooms()
-    return Webhook(
-        at.credentials,
-        at.provisioning,
-        Callback(at.composio, at.provisioning, at.catalog, at.table, at.settings.return_url),
-        Users(at.table, at.catalog, at.composio, at.provisioning),
-    )
+def _deployed() -> Webhook:
+    return wire(services.deployed())
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # the init phase: a wrong setting is told at start
-    _door()
+    _deployed()
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         from handler import snapshot  # it needs a library that Lambda has only there
 

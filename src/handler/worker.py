@@ -1,4 +1,4 @@
-"""The asynchronous door: messages of the queue come in, the ids of those that failed go out.
+"""The asynchronous entry point: handles the messages of the queue, and returns which failed.
 
 | message | from |
 |---|---|
@@ -13,19 +13,18 @@ What fails comes back later each time, and goes to the dead-letter queue after i
 
 import json
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from handler import bootstrap
-from handler.clients import client
+from handler import services
 from handler.decisions import SETTLE_SECONDS, delay
 from handler.events import NotAnEnvelope, read
 from handler.provisioning import Provisioning
+from handler.queue import Queue
+from handler.services import Services
 from handler.sweep import Sweep
-from handler.tasks import Queue
 from handler.telemetry import Metric, count, logger, metrics
 from handler.transport import Unavailable
 
@@ -40,7 +39,7 @@ class Worker:
     provisioning: Provisioning
     sweep: Sweep
     queue: Queue
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float]
 
     def work(self, records: list[dict[str, Any]], *, seconds: float) -> dict[str, Any]:
         """Return the partial batch response to SQS records, within so many seconds.
@@ -59,7 +58,7 @@ class Worker:
         logger.set_correlation_id(record["messageId"])
         logger.remove_keys(["account_id", "user_id"])
         try:
-            self._take(json.loads(record["body"]), deadline)
+            self._handle(json.loads(record["body"]), deadline)
         except (ValueError, RecursionError):
             logger.exception("message not understood")
             count(Metric.EVENT_MALFORMED)
@@ -73,19 +72,19 @@ class Worker:
             return True
         return False
 
-    def _take(self, message: object, deadline: float) -> None:
+    def _handle(self, message: object, deadline: float) -> None:
         match message:
             case {"task": "sweep"}:
                 self.sweep.run(deadline=deadline)
             case {"task": "due", "user_id": str(user_id), "server_id": str(server_id)}:
-                self.provisioning.finish(user_id, server_id, deadline=deadline)
+                self.provisioning.resume(user_id, server_id, deadline=deadline)
             case {"task": "backfill", "server_id": str(server_id)}:
                 self.sweep.backfill(server_id, deadline=deadline)
             case {"task": "recent", "cursor": str(cursor), "floor": int(floor), "until": int(til)}:
                 self.sweep.read_recent(cursor, floor=floor, until=til, deadline=deadline)
             case {"detail": dict(detail)}:
                 count(Metric.EVENT_RECEIVED)
-                self.provisioning.take(read(detail), deadline=deadline)
+                self.provisioning.handle_event(read(detail), deadline=deadline)
             case _:
                 raise NotAnEnvelope("neither a task nor an event of the bus")
 
@@ -96,20 +95,33 @@ class Worker:
             logger.exception("the message could not be postponed")
 
 
+def wire(given: Services) -> Worker:
+    """Return the entry point over these services."""
+    clock, queue = given.sources.clock, given.queue
+    sweep = Sweep(
+        given.user_table,
+        given.catalog_table,
+        given.composio,
+        given.catalog,
+        given.provisioning,
+        queue,
+        clock,
+        given.sources.token,
+    )
+    return Worker(given.provisioning, sweep, queue, clock)
+
+
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Work off one batch of the queue."""
-    return _door().work(event["Records"], seconds=context.get_remaining_time_in_millis() / 1000)
+    return _deployed().work(event["Records"], seconds=context.get_remaining_time_in_millis() / 1000)
 
 
 @cache
-def _door() -> Worker:
-    at = bootstrap.rooms()
-    queue = Queue(client("sqs"), at.settings.queue_url)
-    sweep = Sweep(at.bookmarks, at.composio, at.catalog, at.provisioning, queue)
-    return Worker(at.provisioning, sweep, queue)
+def _deployed() -> Worker:
+    return wire(services.deployed())
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # the init phase: a wrong setting is told at start
-    _door()
+    _deployed()

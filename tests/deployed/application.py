@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import httpx
 
-from handler.rows import from_item
+from handler.dynamodb import from_item
 from local.simulator.client import Simulator
 from local.simulator.project import DEFAULT_API_KEY
 from local.stack import Stack, fill_secret

@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 
-from handler.rows import from_item
+from handler.dynamodb import from_item
 from local import messages
 from local.simulator.client import Simulator
 from local.stack import Stack

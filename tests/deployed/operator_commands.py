@@ -9,8 +9,9 @@ import boto3
 import httpx
 from typer.testing import CliRunner, Result
 
-from handler import rows
-from handler.instances import Server
+from handler.catalog_table import WATERMARK_KEY, server_key, server_to_row
+from handler.dynamodb import to_item
+from handler.values import Server
 from local.emulator import aws_environment
 from local.simulator.project import DEFAULT_API_KEY
 from provisioner.main import app
@@ -80,11 +81,11 @@ class Operator:
     def swept(self, ago: int, *, held: int = 0) -> None:
         """Let the last pass have begun so many seconds ago, and one be at work for as many more."""
         now = int(time.time())
-        self.put({**rows.WATERMARK_KEY, "read_until": now - ago, "lease_until": now + held})
+        self.put({**WATERMARK_KEY, "read_until": now - ago, "lease_until": now + held})
 
     def put(self, row: Mapping[str, Any]) -> None:
         """Write a row."""
-        self.at.dynamodb.put_item(TableName=self.at.stack.table_name, Item=rows.to_item(row))
+        self.at.dynamodb.put_item(TableName=self.at.stack.table_name, Item=to_item(row))
 
     def put_right(self) -> None:
         """Make everything as it should be, with nobody in the table, and nothing to back-fill."""
@@ -93,10 +94,10 @@ class Operator:
             self.at.sqs.purge_queue(QueueUrl=url)
         for pk, sk in self.at.scan():
             if pk.startswith("USER#"):
-                key = rows.to_item({"pk": pk, "sk": sk})
+                key = to_item({"pk": pk, "sk": sk})
                 self.at.dynamodb.delete_item(TableName=self.at.stack.table_name, Key=key)
         self.at.composio.reset()
         self.at.api_key, self.at.secrets = DEFAULT_API_KEY, [self.at.stack.webhook_secret]
         self.at.put_secret()
-        self.put(rows.server_key(SERVER) | rows.server_to_row(Server(SERVER, frozenset(BOTH))))
+        self.put(server_key(SERVER) | server_to_row(Server(SERVER, frozenset(BOTH))))
         self.swept(0)

@@ -15,7 +15,7 @@ from typing import Any
 
 import snapshot_restore_py
 
-from handler import bootstrap, webhook
+from handler import services, webhook
 from tests.invocation import Context
 
 
@@ -48,7 +48,7 @@ def main() -> None:
     snapshot = {
         "httpx": "httpx" in sys.modules,
         "sockets": sockets() - before,
-        "secret": bootstrap.rooms().credentials._secret is not None,
+        "secret": services.deployed().credentials._secret is not None,
     }
     luck = random.getstate()
     for event in json.load(sys.stdin):

@@ -4,8 +4,8 @@ import json
 import time
 
 from handler.announcer import DETAIL_TYPES
-from handler.instances import Status
 from handler.telemetry import SERVICE
+from handler.values import Status
 from tests.deployed.application import GMAIL, event, someone, until
 from tests.deployed.finishing import Finishing
 from tests.docs.events_doc import OUT_PATTERN, outcome_schema

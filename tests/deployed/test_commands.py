@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from handler.instances import Status
+from handler.values import Status
 from provisioner import subscription
 from tests.deployed.application import BOTH, GMAIL, SERVER, SLACK, until
 from tests.deployed.operator_commands import ACCOUNT_EVENT, Operator

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from handler import rows
-from handler.instances import Status
+from handler.catalog_table import CATALOG
+from handler.dynamodb import DUE, to_item
+from handler.user_table import account_to_row, accounts_key, instance_key
+from handler.values import Status
 from provisioner import context, locate, scan
 from provisioner.stack import Stack
 from tests.deployed.application import GMAIL, SERVER, SLACK
@@ -34,7 +36,7 @@ KEYS: Any = {
     ],
     "GlobalSecondaryIndexes": [
         {
-            "IndexName": rows.DUE,
+            "IndexName": DUE,
             "KeySchema": [
                 {"AttributeName": "due", "KeyType": "HASH"},
                 {"AttributeName": "due_at", "KeyType": "RANGE"},
@@ -50,13 +52,13 @@ def seeds() -> Iterator[dict[str, Any]]:
     for number in range(USERS):
         user = f"user_{number}"
         status = statuses[number] if number < len(statuses) else "ready"
-        yield rows.accounts_key(user) | {
-            f"account#{one}": rows.account_to_row(account(one, user=user))
+        yield accounts_key(user) | {
+            f"account#{one}": account_to_row(account(one, user=user))
             for one in (GMAIL, SLACK)[: 1 if status == "waiting" else 2]
         }
         if status != "waiting":
-            row = {**rows.instance_key(user, SERVER), "status": status, "attempts": 1}
-            due = {"due": rows.DUE, "due_at": 1} if status == "retrying" else {}
+            row = {**instance_key(user, SERVER), "status": status, "attempts": 1}
+            due = {"due": DUE, "due_at": 1} if status == "retrying" else {}
             record = {"id": user, "instance_id": user, "mcp_server_id": SERVER}
             yield {**row, "claim_token": "t" * 32, "settled_at": 1, "record": record, **due}
 
@@ -69,14 +71,14 @@ def many(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]
     catalog = client.query(
         TableName=operator.at.stack.table_name,
         KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": rows.CATALOG}},
+        ExpressionAttributeValues={":pk": {"S": CATALOG}},
     )["Items"]
 
     def write(items: tuple[Any, ...]) -> None:
         client.batch_write_item(RequestItems={NAME: [{"PutRequest": {"Item": i}} for i in items]})
 
     with ThreadPoolExecutor(8) as pool:
-        items = [*catalog, *map(rows.to_item, seeds())]
+        items = [*catalog, *map(to_item, seeds())]
         list(pool.map(write, batched(items, 25, strict=False)))
 
     def found(asked: str | None, *, local: bool | None) -> Stack:

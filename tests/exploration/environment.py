@@ -4,29 +4,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from botocore.exceptions import ClientError
-from mypy_boto3_dynamodb import DynamoDBClient
-from mypy_boto3_secretsmanager import SecretsManagerClient
-from mypy_boto3_sqs import SQSClient
 
-from handler.bookmarks import Bookmarks
-from handler.callback import Callback
-from handler.catalog import Catalog
-from handler.composio import Composio
-from handler.creation import Creation
-from handler.credentials import Credentials
-from handler.dynamodb import Store
-from handler.provisioning import Provisioning
-from handler.sweep import Sweep
-from handler.table import Table
-from handler.tasks import Queue
-from handler.transport import Transport
-from handler.users import Users
-from handler.webhook import Webhook
-from handler.worker import Worker
+from handler import services, webhook, worker
+from handler.services import Sources
+from handler.settings import Settings
 from tests.exploration import clients
 from tests.exploration.points import Fault, Killed, Point
 
@@ -39,7 +24,7 @@ KILLED_LATE_SECONDS = 0.7
 
 
 class Environment:
-    """The doors over the clients of `system`; `name` is who makes the calls."""
+    """The entry points over the clients of `system`; `name` is who makes the calls."""
 
     def __init__(self, system: "System", name: str) -> None:
         self.system = system
@@ -54,32 +39,31 @@ class Environment:
         return self.system.state
 
     def _build(self) -> None:
-        def clock() -> float:
-            return self.system.state.now
-
+        aws: dict[str, clients.Client] = {
+            "secretsmanager": clients.SecretsManager(self),
+            "dynamodb": clients.DynamoDB(self),
+            "sqs": clients.Sqs(self),
+        }
         http = clients.Http(clients.Composio(self))
-        secrets = cast("SecretsManagerClient", clients.SecretsManager(self))
-        credentials = Credentials(secrets, "secret", clock=clock)
-        store = Store(cast("DynamoDBClient", clients.DynamoDB(self)), "table")
-        composio = Composio(Transport(lambda: http, credentials, clock=clock))
-        bookmarks = Bookmarks(store)
-        catalog = Catalog(bookmarks, composio, self.system.enrolled, clock=clock)
-        table = Table(store)
-        creation = Creation(table, composio, clock=clock, jitter=lambda: 1.0, token=self._token)
-        provisioning = Provisioning(table, composio, catalog, creation)
-        queue = Queue(cast("SQSClient", clients.Sqs(self)), "queue")
-        sweep = Sweep(
-            bookmarks, composio, catalog, provisioning, queue, clock=clock, token=self._token
+        sources = Sources(
+            aws.__getitem__,
+            lambda _: http,
+            clock=lambda: self.system.state.now,
+            jitter=lambda: 1.0,
+            token=self._token,
         )
-        self.webhook = Webhook(
-            credentials,
-            provisioning,
-            Callback(composio, provisioning, catalog, table, "", clock=clock),
-            Users(table, catalog, composio, provisioning),
-            clock=clock,
+        enrolled = self.system.enrolled
+        settings = Settings(
+            table_name="table",
+            secret_id="secret",
+            queue_url="queue",
+            bus_name="bus",
+            composio_base_url="https://composio.invalid",
+            mcp_server_ids="*" if enrolled is None else ",".join(sorted(enrolled)),
         )
-        self.worker = Worker(provisioning, sweep, queue, clock=clock)
-        self._remembering = (credentials, catalog, creation)
+        wired = services.wire(settings, sources)
+        self.webhook, self.worker = webhook.wire(wired), worker.wire(wired)
+        self._remembering = (wired.credentials, wired.catalog)
 
     def _token(self) -> str:
         tokens = self.state.tokens

@@ -78,14 +78,14 @@ MUTANTS = (
     Mutant(
         "drop the claim",
         Promise.ONE_OUTCOME,
-        "table:Table.claim",
+        "user_table:UserTable.claim",
         _TAKEN,
         _TAKEN.replace('"attribute', '"attribute_exists(#pk) OR attribute'),
     ),
     Mutant(
         "take another's claim for one's own",
         Promise.ONE_CALL,
-        "instances:Instance.claimed_with",
+        "values:Instance.claimed_with",
         "self.status is Status.CREATING and self.claim_token == token",
         "self.status is Status.CREATING",
         "the last account, twice",
@@ -93,24 +93,24 @@ MUTANTS = (
     Mutant(
         "settle without token",
         Promise.ONE_OUTCOME,
-        "table:Table.settle",
+        "user_table:UserTable.settle",
         '"#claim_token = :token AND #status = :creating"',
         '"#claim_token = :token OR #status = :creating OR attribute_exists(#pk)"',
     ),
     Mutant(
         "dedupe by event id first",
         Promise.FINISHES,
-        "provisioning:Provisioning.see",
-        "    if not view.fresh:\n",
-        '    if not facts.fresh:\n        return Seen(ignored="seen before")\n'
-        "    if not view.fresh:\n",
+        "provisioning:Provisioning.handle_fact",
+        "    if not view.up_to_date:\n",
+        '    if not facts.changed:\n        return Handled(ignored="seen before")\n'
+        "    if not view.up_to_date:\n",
     ),
     Mutant(
         "forget the claim on error",
         Promise.FINISHES,
-        "creation:Creation._take",
+        "creation:Creation.claim_and_create",
         'logger.exception("the claim is left to the sweep", server_id=server.id)',
-        "self.table.settle(instance, Settlement(Status.WAITING), now=0)",
+        "self.user_table.settle(instance, Settlement(Status.WAITING), now=0)",
         "old accounts",
     ),
     Mutant(
@@ -140,13 +140,13 @@ MUTANTS = (
         Promise.FINISHES,
         "sweep:Sweep.read_recent",
         "    for page, account in",
-        "    self.bookmarks.advance(until)\n    for page, account in",
+        "    self.catalog_table.advance(until)\n    for page, account in",
         "a sweep after a long pause",
     ),
     Mutant(
         "let an older fact win",
         Promise.ORDER,
-        "table:Table.record",
+        "user_table:UserTable.record",
         "#account.#updated_at < :updated_at",
         "#account.#updated_at <> :updated_at",
         "expired and back, reversed",
@@ -186,8 +186,9 @@ MUTANTS = (
         "say 200 to a failed claim",
         Promise.FINISHES,
         "provisioning:Provisioning._provision",
-        "    return self.creation.take(user_id, server, facts, deadline=deadline)",
-        "    try:\n        return self.creation.take(user_id, server, facts, deadline=deadline)\n"
+        "    return self.creation.claim_and_create(user_id, server, facts, deadline=deadline)",
+        "    try:\n        create = self.creation.claim_and_create\n"
+        "        return create(user_id, server, facts, deadline=deadline)\n"
         "    except Exception:\n        return Outcome(server.id, Status.CREATING)",
         "old accounts",
     ),
@@ -234,15 +235,15 @@ MUTANTS = (
     Mutant(
         "claim without being due",
         Promise.FINISHES,
-        "table:Table.claim",
-        '"due": rows.DUE',
-        '"undue": rows.DUE',
+        "user_table:UserTable.claim",
+        '"due": DUE',
+        '"undue": DUE',
         "old accounts",
     ),
     Mutant(
         "retry without being due",
         Promise.FINISHES,
-        "rows:settlement_to_row",
+        "user_table:settlement_to_row",
         '"due": None if settlement.due_in is None else DUE',
         '"due": None',
         "old accounts",
@@ -274,7 +275,7 @@ MUTANTS = (
     Mutant(
         "end another's back-fill",
         Promise.FINISHES,
-        "bookmarks:Bookmarks.leave_backfill",
+        "catalog_table:CatalogTable.leave_backfill",
         '"#backfill_token = :token"',
         '"attribute_exists(#backfill) OR #backfill_token = :token"',
         "the server needs less, and",
@@ -282,7 +283,7 @@ MUTANTS = (
     Mutant(
         "create again what is ready",
         Promise.ONE_OUTCOME,
-        "table:Table.claim",
+        "user_table:UserTable.claim",
         "#status IN (:waiting, {",
         "#status <> :status OR #status IN (:waiting, {",
         "expired and back, in order",

@@ -210,7 +210,7 @@ def plans() -> list[Plan]:
     late_s = Fact(SLACK, at=400, created=1)
     return [
         *_orders(),
-        Plan("the doors mixed", (*CONNECTED, *webhook(G), *bus(S, S))),
+        Plan("both entry points mixed", (*CONNECTED, *webhook(G), *bus(S, S))),
         Plan("only one account", (Step(Do.CONNECT, G), *webhook(G))),
         Plan("expired and back, in order", (*CONNECTED, *AFTER, *webhook(G, S, OLD_G, NEW_G))),
         Plan("expired and back, reversed", (*CONNECTED, *AFTER, *webhook(NEW_G, OLD_G, G, S))),

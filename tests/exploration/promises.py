@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from handler.rows import from_item
+from handler.dynamodb import from_item
 
 if TYPE_CHECKING:
     from tests.exploration.state import State

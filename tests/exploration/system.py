@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, cast
 
 import httpx
 
-from handler import rows
+from handler.catalog_table import CATALOG
+from handler.dynamodb import from_item
 from handler.signature import sign
 from handler.telemetry import metrics
 from tests.exploration.environment import Environment
@@ -106,7 +107,7 @@ class System:
         return httpx.Response(201, json=self._upstream.record(*pair), request=request)
 
     def deliver(self, fact: Fact, name: str = "webhook") -> bool:
-        """Send an event to the synchronous door; whether it was acknowledged."""
+        """Send an event to the webhook function; whether it was acknowledged."""
         at, known = self.environment(name), self.known()
         at.ends = self.state.now + WEBHOOK_SECONDS
         try:
@@ -155,7 +156,7 @@ class System:
         return [one for one in self.state.messages if one.visible_at <= self.state.now]
 
     def work(self, name: str = "worker", *, batch: int = BATCH) -> None:
-        """Have the asynchronous door work off what the queue hands out."""
+        """Have the worker function work off what the queue hands out."""
         messages = self._receive(batch)
         if not messages:
             return
@@ -200,15 +201,15 @@ class System:
 
     def known(self) -> set[str]:
         """Return the auth configs that the table's catalog requires; of none, Composio's own."""
-        catalog = self.db._table.rows.partitions.get(rows.CATALOG, {}).values()
-        servers = [rows.from_item(cast("Any", item)) for item in catalog]
+        catalog = self.db._table.rows.partitions.get(CATALOG, {}).values()
+        servers = [from_item(cast("Any", item)) for item in catalog]
         needs = [one["required"] for one in servers if "required" in one]
         return set().union(*(needs or self.state.servers.values()))
 
     def rows(self) -> Rows:
         """Return the table."""
         return {
-            (pk, sk): rows.from_item(cast("Any", item))
+            (pk, sk): from_item(cast("Any", item))
             for pk, partition in self.db._table.rows.partitions.items()
             for sk, item in partition.items()
         }

@@ -66,7 +66,7 @@ def lines() -> Iterator[Lines]:
 @pytest.fixture
 def world(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     world.upstream.accounts[VICTIM] = as_composio_has_it(account(GMAIL, id=VICTIM, user="victim"))
-    monkeypatch.setattr(webhook, "_door", lambda: world.webhook)
+    monkeypatch.setattr(webhook, "_deployed", lambda: world.webhook)
     return world
 
 
@@ -103,7 +103,7 @@ def test_hostile_requests_break_nothing_write_nothing_and_learn_nothing(
         assert [one for one in (SECRET, API_KEY, CANARY) if one in said] == []
     after = world.db.scan(TableName="table")["Items"]
     assert (after == before) != signs
-    assert world.table.user("mallory")[0].accounts == ()
+    assert world.user_table.user("mallory")[0].accounts == ()
     assert {400, 401, 404, 413} <= set(counted)
     answers = ", ".join(f"{number:,} x {status}" for status, number in sorted(counted.items()))
     figures.append(f"{counted.total():,} hostile requests to the handler: {answers}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from handler.announcer import Announcer
-from handler.instances import ENDED
+from handler.values import ENDED
 from tests.world import World
 
 if TYPE_CHECKING:

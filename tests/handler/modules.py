@@ -7,8 +7,8 @@ from pathlib import Path
 HANDLER = Path("src/handler")
 
 CORE: tuple[set[str], ...] = (
-    {"events", "instances", "signature"},
-    {"answers", "decisions", "rows"},
+    {"events", "signature", "values"},
+    {"answers", "decisions"},
 )
 """Values in, values out: no clock, environment, id, logger, network or file."""
 

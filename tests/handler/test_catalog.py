@@ -7,13 +7,13 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
-from handler.bookmarks import Bookmarks
 from handler.catalog import Catalog, View
+from handler.catalog_table import CatalogTable
 from handler.composio import Composio
 from handler.credentials import Credentials
-from handler.dynamodb import Store
-from handler.instances import Server
+from handler.dynamodb import Table
 from handler.transport import Transport
+from handler.values import Server
 from tests.doubles import Clock, Counted, FakeSecretsManager, Log
 from tests.fakes.dynamodb import FakeDynamoDB
 
@@ -31,7 +31,7 @@ class World:
         self.broken: set[str] = set()
         self.asked: list[str] = []
         self.dynamodb = FakeDynamoDB(TABLE)
-        self.bookmarks = Bookmarks(Store(cast("DynamoDBClient", self.dynamodb), TABLE))
+        self.catalog_table = CatalogTable(Table(cast("DynamoDBClient", self.dynamodb), TABLE))
         store = FakeSecretsManager()
         store.keep("ak_invented")
         secrets = cast("SecretsManagerClient", store)
@@ -44,7 +44,7 @@ class World:
     def catalog(self, *enrolled: str) -> Catalog:
         """Return the catalog of a fresh execution environment; of every server without ids."""
         ids = frozenset(enrolled) or None
-        return Catalog(self.bookmarks, self.composio, ids, clock=self.clock)
+        return Catalog(self.catalog_table, self.composio, ids, clock=self.clock)
 
     @property
     def deadline(self) -> float:
@@ -84,7 +84,7 @@ def world(clock: Clock) -> World:
 
 
 def test_server_matters_to_the_accounts_that_it_requires() -> None:
-    view = View((BOTH, MAIL), fresh=True)
+    view = View((BOTH, MAIL), up_to_date=True)
 
     assert view.requiring("ac_mail") == (BOTH, MAIL)
     assert view.requiring("ac_chat") == (BOTH,)
@@ -92,50 +92,50 @@ def test_server_matters_to_the_accounts_that_it_requires() -> None:
 
 
 def test_nothing_is_known_at_first_and_that_is_not_fresh(world: World) -> None:
-    assert world.catalog().known() == View((), fresh=False)
-    assert world.catalog(MAIL.id).known() == View((), fresh=False)
+    assert world.catalog().known() == View((), up_to_date=False)
+    assert world.catalog(MAIL.id).known() == View((), up_to_date=False)
     assert world.asked == []
 
 
 def test_enrolled_servers_are_read_at_composio(world: World) -> None:
     catalog = world.catalog(MAIL.id, BOTH.id)
 
-    assert catalog.sync(deadline=world.deadline) == View((BOTH, MAIL), fresh=True)
-    assert catalog.known() == View((BOTH, MAIL), fresh=True)
+    assert catalog.sync(deadline=world.deadline) == View((BOTH, MAIL), up_to_date=True)
+    assert catalog.known() == View((BOTH, MAIL), up_to_date=True)
     assert world.asked == [BOTH.id, MAIL.id]
 
 
 def test_every_server_of_the_project_is_read_in_one_list(world: World) -> None:
-    assert world.catalog().sync(deadline=world.deadline) == View((BOTH, MAIL), fresh=True)
+    assert world.catalog().sync(deadline=world.deadline) == View((BOTH, MAIL), up_to_date=True)
     assert world.asked == ["servers"]
 
 
 def test_server_that_is_not_enrolled_is_left_alone(world: World) -> None:
     world.catalog().sync(deadline=world.deadline)
 
-    assert world.catalog(MAIL.id).known() == View((MAIL,), fresh=True)
+    assert world.catalog(MAIL.id).known() == View((MAIL,), up_to_date=True)
 
 
 def test_what_one_environment_has_read_the_next_finds_in_the_table(world: World) -> None:
     world.catalog(MAIL.id, BOTH.id).sync(deadline=world.deadline)
     world.asked.clear()
 
-    assert world.catalog(MAIL.id, BOTH.id).known() == View((BOTH, MAIL), fresh=True)
+    assert world.catalog(MAIL.id, BOTH.id).known() == View((BOTH, MAIL), up_to_date=True)
     assert world.asked == []
 
 
 def test_table_is_read_once_a_minute(world: World) -> None:
     catalog = world.catalog()
     catalog.known()
-    world.bookmarks.store_server(MAIL)
-    world.bookmarks.store_synced(int(world.clock()))
+    world.catalog_table.store_server(MAIL)
+    world.catalog_table.store_synced(int(world.clock()))
     world.trips()
 
     world.clock.forward(59)
     assert catalog.known().servers == ()
     assert world.trips() == []
     world.clock.forward(1)
-    assert catalog.known() == View((MAIL,), fresh=True)
+    assert catalog.known() == View((MAIL,), up_to_date=True)
     catalog.known()
     assert world.trips() == ["Query"]
 
@@ -147,13 +147,13 @@ def test_catalog_is_fresh_for_a_quarter_of_an_hour(
     world.catalog().sync(deadline=world.deadline)
     world.clock.forward(seconds)
 
-    assert world.catalog().known() == View((BOTH, MAIL), fresh=fresh)
+    assert world.catalog().known() == View((BOTH, MAIL), up_to_date=fresh)
 
 
 def test_catalog_that_lacks_an_enrolled_server_is_not_fresh(world: World) -> None:
     world.catalog(MAIL.id).sync(deadline=world.deadline)
 
-    assert world.catalog(MAIL.id, BOTH.id).known() == View((MAIL,), fresh=False)
+    assert world.catalog(MAIL.id, BOTH.id).known() == View((MAIL,), up_to_date=False)
 
 
 def test_composio_is_asked_once_a_minute(world: World) -> None:
@@ -177,10 +177,10 @@ def test_only_what_has_changed_is_written(world: World) -> None:
     changed = Server(BOTH.id, frozenset({"ac_chat"}), name="both")
     world.servers[BOTH.id] = changed
     world.clock.forward(60)
-    assert catalog.sync(deadline=world.deadline) == View((changed, MAIL), fresh=True)
+    assert catalog.sync(deadline=world.deadline) == View((changed, MAIL), up_to_date=True)
 
     assert world.trips() == ["Query", "UpdateItem", "UpdateItem"]
-    assert world.catalog(BOTH.id).known() == View((changed,), fresh=True)
+    assert world.catalog(BOTH.id).known() == View((changed,), up_to_date=True)
 
 
 def test_what_composio_cannot_say_stays_as_it_was(world: World, log: Log, counted: Counted) -> None:
@@ -191,9 +191,9 @@ def test_what_composio_cannot_say_stays_as_it_was(world: World, log: Log, counte
     world.broken = {MAIL.id}
     catalog = world.catalog(MAIL.id, BOTH.id)
 
-    assert catalog.sync(deadline=world.deadline) == View((changed, MAIL), fresh=False)
+    assert catalog.sync(deadline=world.deadline) == View((changed, MAIL), up_to_date=False)
 
-    assert world.catalog(MAIL.id, BOTH.id).known() == View((changed, MAIL), fresh=False)
+    assert world.catalog(MAIL.id, BOTH.id).known() == View((changed, MAIL), up_to_date=False)
     assert counted() == {"CatalogUnavailable": 1}
     assert [(line["level"], line["problem"]["message"]) for line in log.lines] == [
         ("WARNING", "HTTP 503")
@@ -204,17 +204,17 @@ def test_composio_that_cannot_say_is_not_asked_again_within_a_minute(world: Worl
     world.broken = {"servers"}
     catalog = world.catalog()
 
-    assert catalog.sync(deadline=world.deadline) == View((), fresh=False)
+    assert catalog.sync(deadline=world.deadline) == View((), up_to_date=False)
     world.broken = set()
     world.clock.forward(59)
-    assert catalog.sync(deadline=world.deadline) == View((), fresh=False)
+    assert catalog.sync(deadline=world.deadline) == View((), up_to_date=False)
     world.clock.forward(1)
-    assert catalog.sync(deadline=world.deadline) == View((BOTH, MAIL), fresh=True)
+    assert catalog.sync(deadline=world.deadline) == View((BOTH, MAIL), up_to_date=True)
     assert world.asked == ["servers", "servers"]
 
 
 def test_without_time_composio_is_not_asked(world: World) -> None:
-    assert not world.catalog().sync(deadline=world.clock()).fresh
+    assert not world.catalog().sync(deadline=world.clock()).up_to_date
     assert world.asked == []
 
 
@@ -223,9 +223,9 @@ def test_enrolled_server_that_does_not_exist_is_told_and_requires_nothing(
 ) -> None:
     catalog = world.catalog("srv_typo", MAIL.id)
 
-    assert catalog.sync(deadline=world.deadline) == View((MAIL,), fresh=True)
+    assert catalog.sync(deadline=world.deadline) == View((MAIL,), up_to_date=True)
 
-    assert world.catalog("srv_typo", MAIL.id).known() == View((MAIL,), fresh=True)
+    assert world.catalog("srv_typo", MAIL.id).known() == View((MAIL,), up_to_date=True)
     assert [(line["level"], line["server_id"]) for line in log.lines] == [("ERROR", "srv_typo")]
     assert counted() == {}
 
@@ -236,18 +236,18 @@ def test_deleted_server_is_gone_until_it_is_back(world: World) -> None:
 
     del world.servers[BOTH.id]
     world.clock.forward(60)
-    assert catalog.sync(deadline=world.deadline) == View((MAIL,), fresh=True)
-    assert world.catalog().known() == View((MAIL,), fresh=True)
+    assert catalog.sync(deadline=world.deadline) == View((MAIL,), up_to_date=True)
+    assert world.catalog().known() == View((MAIL,), up_to_date=True)
     world.servers[BOTH.id] = BOTH
     world.clock.forward(60)
-    assert catalog.sync(deadline=world.deadline) == View((BOTH, MAIL), fresh=True)
-    assert world.catalog().known() == View((BOTH, MAIL), fresh=True)
+    assert catalog.sync(deadline=world.deadline) == View((BOTH, MAIL), up_to_date=True)
+    assert world.catalog().known() == View((BOTH, MAIL), up_to_date=True)
 
 
 def test_memory_outlives_the_minute_only_through_the_table(world: World) -> None:
     catalog = world.catalog()
     catalog.sync(deadline=world.deadline)
-    world.bookmarks.store_server(Server(MAIL.id, frozenset({"ac_chat"}), name="mail"))
+    world.catalog_table.store_server(Server(MAIL.id, frozenset({"ac_chat"}), name="mail"))
 
     world.clock.forward(60)
 

@@ -13,8 +13,8 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 
 from handler.composio import Composio
 from handler.credentials import Credentials
-from handler.instances import Answer, Problem, Server
 from handler.transport import Transport, Unavailable, connect
+from handler.values import Answer, Problem, Server
 from tests.doubles import ANSWERS, Clock, Counted, FakeSecretsManager, Figured, Log
 
 BASE_URL = "https://composio.example/base"

@@ -17,7 +17,7 @@ from handler.decisions import (
     missing,
     without_a_call,
 )
-from handler.instances import STUCK, Answer, Instance, Problem, Server, Settlement, Status
+from handler.values import STUCK, Answer, Instance, Problem, Server, Settlement, Status
 
 RECORD = {"id": "rec_1", "instance_id": "user_1"}
 FOUND = {"id": "rec_2", "instance_id": "user_1"}

@@ -1,4 +1,4 @@
-"""The house has one import direction: doors -> provisioning -> pure core, adapters at the side."""
+"""Imports go one way: entry points -> provisioning -> pure core, with adapters at the side."""
 
 import ast
 import re
@@ -9,60 +9,62 @@ import pytest
 import handler
 from tests.handler.modules import CORE, HANDLER, MODULES, parsed
 
-FLOORS = (
+LAYERS = (
     *CORE,
     {"clients", "page", "settings", "telemetry"},
-    {"credentials", "dynamodb", "requests", "tasks"},
-    {"bookmarks", "table", "transport"},
+    {"credentials", "dynamodb", "queue", "requests"},
+    {"catalog_table", "transport", "user_table"},
     {"composio"},
     {"catalog", "creation"},
     {"provisioning"},
     {"callback", "sweep", "users"},
-    {"bootstrap"},
+    {"services"},
     {"snapshot"},
     {"announcer", "webhook", "worker"},
 )
-"""From the ground up: a room imports from the floors below its own, and from nowhere else."""
+"""From the core outwards: a module imports from the layers before its own, and from no other."""
 
 PURE = {
-    "__future__", "base64", "collections", "dataclasses", "datetime", "enum", "functools",
-    "hashlib", "hmac", "json", "math", "mypy_boto3_dynamodb", "pydantic", "typing", "handler",
+    "base64", "collections", "dataclasses", "datetime", "enum", "functools",
+    "hashlib", "hmac", "json", "math", "pydantic", "typing", "handler",
 }  # fmt: skip
 
-SPEAKERS = {
-    "boto3": set(),
+USERS = {
+    "boto3": {"clients", "dynamodb"},
     "botocore": {"clients", "credentials"},
-    "httpx": {"transport"},
+    "httpx": {"services", "transport"},
 }
-"""Who alone may know a library."""
+"""The modules that may import a library."""
 
 
-def test_every_room_has_its_place_in_the_house() -> None:
-    assert sorted(MODULES) == sorted(room for floor in FLOORS for room in floor)
+def test_every_module_has_its_layer() -> None:
+    assert sorted(MODULES) == sorted(module for layer in LAYERS for module in layer)
 
 
-@pytest.mark.parametrize("room", sorted(MODULES))
-def test_imports_go_one_way_only(room: str) -> None:
-    ours = {name.removeprefix("handler.") for name in MODULES[room] if name.startswith("handler.")}
-    (floor,) = (number for number, floor in enumerate(FLOORS) if room in floor)
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_go_one_way_only(module: str) -> None:
+    names = MODULES[module]
+    ours = {name.removeprefix("handler.") for name in names if name.startswith("handler.")}
+    (own,) = (number for number, layer in enumerate(LAYERS) if module in layer)
 
-    assert ours <= set[str]().union(*FLOORS[:floor])
-
-
-@pytest.mark.parametrize("room", sorted(set[str]().union(*CORE)))
-def test_core_does_no_io(room: str) -> None:
-    assert {name.split(".")[0] for name in MODULES[room]} <= PURE
+    assert ours <= set[str]().union(*LAYERS[:own])
 
 
-@pytest.mark.parametrize("library", sorted(SPEAKERS))
-def test_each_library_is_known_to_its_own_room_only(library: str) -> None:
-    users = {room for room, names in MODULES.items() if library in {n.split(".")[0] for n in names}}
+@pytest.mark.parametrize("module", sorted(set[str]().union(*CORE)))
+def test_core_does_no_io(module: str) -> None:
+    assert {name.split(".")[0] for name in MODULES[module]} <= PURE
 
-    assert users == SPEAKERS[library]
+
+@pytest.mark.parametrize("library", sorted(USERS))
+def test_each_library_is_imported_by_its_own_modules_only(library: str) -> None:
+    imported = {module: {n.split(".")[0] for n in names} for module, names in MODULES.items()}
+    users = {module for module, names in imported.items() if library in names}
+
+    assert users == USERS[library]
 
 
 def test_what_runs_on_lambda_knows_no_tool_beside_it() -> None:
-    known = {(room, name.split(".")[0]) for room, names in MODULES.items() for name in names}
+    known = {(module, name.split(".")[0]) for module, names in MODULES.items() for name in names}
 
     assert [one for one in sorted(known) if one[1] in {"provisioner", "local", "tests"}] == []
 
@@ -77,7 +79,7 @@ def test_files_and_functions_are_small(path: Path) -> None:
         if isinstance(node, ast.FunctionDef) and _lines_of_code(node) > 30
     ]
 
-    assert len(path.read_text().splitlines()) <= 200
+    assert len(path.read_text().splitlines()) <= 250
     assert long == []
 
 

@@ -1,15 +1,14 @@
 """The way of a fact, told as scenes."""
 
-from typing import Any, Never
+from typing import Any
 
 import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from handler.creation import MEMORY_SECONDS
 from handler.decisions import LEASE_SECONDS
 from handler.events import AccountEvent
-from handler.instances import Status
+from handler.values import Status
 from tests.doubles import Figured, Killed, die
 from tests.world import (
     GMAIL,
@@ -29,7 +28,7 @@ def complete(world: World) -> dict[str, str]:
 
 
 def test_first_account_of_two_waits_for_the_other(world: World) -> None:
-    seen = world.provisioning.see(account(GMAIL), deadline=world.now + 20)
+    seen = world.provisioning.handle_fact(account(GMAIL), deadline=world.now + 20)
 
     assert [(SERVER, Status.WAITING, frozenset({SLACK}))] == [
         (one.server_id, one.status, one.missing) for one in seen.outcomes
@@ -48,7 +47,7 @@ def test_last_account_makes_the_instance_and_stores_its_record(world: World) -> 
     assert "due_at" not in row
 
 
-def test_round_trips_are_one_and_three_and_one(world: World) -> None:
+def test_round_trips_are_one_and_three_and_two(world: World) -> None:
     world.see(account(GMAIL))
     assert world.trips() == (["UpdateItem"], 0)
 
@@ -56,20 +55,7 @@ def test_round_trips_are_one_and_three_and_one(world: World) -> None:
     assert world.trips() == (["UpdateItem"] * 3, 1)
 
     assert world.see(account(SLACK)) == {SERVER: "ready"}
-    assert world.trips() == (["UpdateItem"], 0)
-
-    world.now += MEMORY_SECONDS
-    assert world.see(account(SLACK)) == {SERVER: "ready"}
-    assert world.trips() == (["Query", "UpdateItem", "UpdateItem"], 0)
-
-
-def test_only_what_is_ready_is_remembered(world: World) -> None:
-    world.upstream.script.extend([refusal(400, "no")] * 2)
-    world.see(account(GMAIL))
-    assert world.see(account(SLACK)) == {SERVER: "failed"}
-
-    assert world.see(account(SLACK, at=1)) == {SERVER: "failed"}
-    assert world.see(account(SLACK, at=2)) == {SERVER: "ready"}
+    assert world.trips() == (["UpdateItem"] * 2, 0)
 
 
 def test_user_erased_a_moment_ago_is_begun_anew(world: World) -> None:
@@ -81,63 +67,10 @@ def test_user_erased_a_moment_ago_is_begun_anew(world: World) -> None:
     assert world.row()["status"] == "ready"
 
 
-@pytest.mark.parametrize("again", ["see", "look"])
-def test_user_erased_whose_claim_another_lost_is_finished(world: World, again: str) -> None:
-    """`look` is the sweep's: what it reads counts for more than what is remembered."""
-    empty = world.db.snapshot()
-    complete(world)
-    world.db.restore(empty)
-    remembering = world.provisioning
-    if again == "look":
-        world.start()
-        world.catalog.sync(deadline=world.now + 20)
-    world.see(account(GMAIL))
-    claim = world.table.claim
-    world.table.claim = lost  # type: ignore[method-assign]
-    with pytest.raises(ConnectionError):
-        world.see(account(SLACK))
-    world.table.claim = claim  # type: ignore[method-assign]
-
-    getattr(remembering, again)(account(SLACK), deadline=world.now + 20)
-
-    assert world.row()["status"] == "ready"
-
-
-def test_user_erased_who_failed_elsewhere_is_retried_at_once(world: World) -> None:
-    empty = world.db.snapshot()
-    complete(world)
-    world.db.restore(empty)
-    remembering = world.provisioning
-    world.start()
-    world.catalog.sync(deadline=world.now + 20)
-    world.upstream.instances.clear()
-    world.upstream.down = True
-    complete(world)
-    world.upstream.down = False
-    world.now += 16
-
-    remembering.finish("user_1", SERVER, deadline=world.now + 20)
-
-    assert world.row()["status"] == "ready"
-
-
-def lost(*_: object, **__: object) -> Never:
-    """Die before the claim."""
-    raise ConnectionError
-
-
-def test_what_is_remembered_of_one_user_is_not_of_another(world: World) -> None:
-    for user in ("user_1", "user_2"):
-        world.see(account(GMAIL, user=user))
-        assert world.see(account(SLACK, user=user)) == {SERVER: "ready"}
-
-    assert world.upstream.creates == 2
-
-
 def test_time_to_ready_is_from_the_newest_required_account(world: World, figured: Figured) -> None:
     world.now = NOW + 30
     world.see(account(GMAIL, at=5))
-    world.table.record(account("ac_other", at=29))
+    world.user_table.record(account("ac_other", at=29))
     assert figured("TimeToReady") == []
 
     world.see(account(SLACK, at=20))
@@ -177,7 +110,7 @@ def test_active_stands_among_facts_of_the_same_time(world: World, order: str) ->
 
 
 def test_auth_config_that_no_server_requires_is_not_recorded(world: World) -> None:
-    seen = world.provisioning.see(account("ac_other"), deadline=world.now + 20)
+    seen = world.provisioning.handle_fact(account("ac_other"), deadline=world.now + 20)
 
     assert seen.ignored == "no enrolled MCP server requires the auth config"
     assert world.trips() == ([], 0)
@@ -402,7 +335,7 @@ def test_claim_that_cannot_be_stored_is_the_senders_to_repeat(
 ) -> None:
     world.see(account(GMAIL))
     with monkeypatch.context() as patch:
-        patch.setattr(world.table, "claim", _throttled)
+        patch.setattr(world.user_table, "claim", _throttled)
         with pytest.raises(ClientError):
             world.see(account(SLACK))
 
@@ -414,7 +347,7 @@ def test_what_fails_after_the_claim_is_no_failure_of_the_event(
 ) -> None:
     world.see(account(GMAIL))
     with monkeypatch.context() as patch:
-        patch.setattr(world.table, "settle", _throttled)
+        patch.setattr(world.user_table, "settle", _throttled)
         assert world.see(account(SLACK)) == {SERVER: "creating"}
 
     world.now += LEASE_SECONDS
@@ -435,7 +368,7 @@ def test_fact_is_recorded_even_if_the_catalog_cannot_be_stored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world = World()
-    monkeypatch.setattr(world.bookmarks, "store_server", _throttled)
+    monkeypatch.setattr(world.catalog_table, "store_server", _throttled)
 
     assert world.see(account(GMAIL)) == {}
     assert world.trips()[0] == ["Query", "UpdateItem"]
@@ -444,7 +377,7 @@ def test_fact_is_recorded_even_if_the_catalog_cannot_be_stored(
 def test_account_without_a_user_is_looked_up(world: World) -> None:
     world.upstream.accounts["ca_gmail"] = as_composio_has_it(account(GMAIL))
 
-    seen = world.provisioning.take(AccountEvent("ca_gmail", None), deadline=world.now + 20)
+    seen = world.provisioning.handle_event(AccountEvent("ca_gmail", None), deadline=world.now + 20)
 
     assert [one.status for one in seen.outcomes] == [Status.WAITING]
 
@@ -454,7 +387,7 @@ def test_account_whose_user_nobody_says_is_ignored(world: World, known: bool) ->
     if known:
         world.upstream.accounts["ca_gmail"] = as_composio_has_it(account(GMAIL)) | {"user_id": None}
 
-    seen = world.provisioning.take(AccountEvent("ca_gmail", None), deadline=world.now + 20)
+    seen = world.provisioning.handle_event(AccountEvent("ca_gmail", None), deadline=world.now + 20)
 
     assert seen.ignored == "Composio does not say whose connected account it is"
     assert world.trips()[0] == []

@@ -5,9 +5,9 @@ import pytest
 
 from handler.catalog import MEMORY_SECONDS
 from handler.decisions import LEASE_SECONDS
-from handler.instances import STUCK, Server
 from handler.sweep import MOST_QUEUED, OVERLAP_SECONDS
 from handler.telemetry import metrics
+from handler.values import STUCK, Server
 from tests.doubles import Figured, Killed, die
 from tests.world import GMAIL, NOW, SERVER, SLACK, World, account, as_composio_has_it, refusal
 
@@ -143,7 +143,7 @@ def test_watermark_stays_when_composio_fails_in_the_middle(world: World) -> None
 def test_sweep_that_died_between_record_and_claim_is_made_good_by_the_next(world: World) -> None:
     connect(world, GMAIL, SLACK)
     world.see(account(GMAIL, id=f"ca_user_1_{GMAIL}"))
-    world.table.record(account(SLACK, id=f"ca_user_1_{SLACK}"))
+    world.user_table.record(account(SLACK, id=f"ca_user_1_{SLACK}"))
 
     world.tick()
 
@@ -170,7 +170,7 @@ def test_many_recent_accounts_are_read_in_turns(world: World) -> None:
 
 
 def test_two_sweeps_at_once_do_not_both_read(world: World) -> None:
-    world.bookmarks.begin_recent(now=int(world.now), start=0, lease=LEASE_SECONDS)
+    world.catalog_table.begin_recent(now=int(world.now), start=0, lease=LEASE_SECONDS)
 
     world.tick()
     assert world.upstream.requests == []
@@ -309,7 +309,7 @@ def test_new_server_has_its_users_back_filled_page_by_page() -> None:
     world.tick()
 
     assert {user for server, user in world.upstream.instances if server == "srv_new"} == set(users)
-    assert world.bookmarks.catalog().backfills == frozenset()
+    assert world.catalog_table.catalog().backfills == frozenset()
 
 
 def test_server_that_needs_less_completes_those_who_waited(world: World) -> None:
@@ -335,7 +335,7 @@ def test_back_fill_of_a_server_that_requires_nothing_reads_nobody(world: World) 
     world.tick()
 
     assert {"task": "backfill", "server_id": SERVER} in world.sqs.sent
-    assert world.bookmarks.catalog().backfills == frozenset()
+    assert world.catalog_table.catalog().backfills == frozenset()
     # Only the sweep's look at recent accounts, which asks for those of every auth config.
     listed = [one for one in world.upstream.requests if "connected_accounts" in one.url.path]
     assert len(listed) == 1
@@ -344,7 +344,7 @@ def test_back_fill_of_a_server_that_requires_nothing_reads_nobody(world: World) 
 def test_back_fill_that_died_goes_on_where_it_was(world: World) -> None:
     for number in range(10):
         connect(world, GMAIL, SLACK, user=f"user_{number}", created=NOW - 10**6)
-    world.bookmarks.store_server(
+    world.catalog_table.store_server(
         world.catalog.server(SERVER, deadline=world.now + 20), backfill_at=0
     )
     world.upstream.page = 2
@@ -385,14 +385,14 @@ def test_event_that_an_old_memory_ignored_is_found_by_the_back_fill(world: World
     world.tick()
     world.now += 400
     remembering = world.provisioning
-    remembering.see(account(GMAIL, user="another"), deadline=world.now + 22)
+    remembering.handle_fact(account(GMAIL, user="another"), deadline=world.now + 22)
     world.start()
     world.upstream.servers[SERVER] = [GMAIL, "ac_notion"]
     world.tick()
 
     world.now += MEMORY_SECONDS - 1
     back = account("ac_notion", id="ca_old")
-    seen = remembering.see(back, deadline=world.now + 22)
+    seen = remembering.handle_fact(back, deadline=world.now + 22)
     world.upstream.accounts["ca_old"] = as_composio_has_it(back) | {"created_at": NOW - 9000}
     for _ in range(3):
         world.tick()
@@ -407,7 +407,7 @@ def test_back_fill_that_an_operator_begins_goes_by_the_newest_catalog(world: Wor
     world.catalog.known()
     new = Server(SERVER, frozenset({"ac_notion"}))
     world.upstream.servers[SERVER] = ["ac_notion"]
-    world.bookmarks.store_server(new, backfill_at=0)
+    world.catalog_table.store_server(new, backfill_at=0)
 
     world.sqs.put({"task": "backfill", "server_id": SERVER})
     world.work()

@@ -1,4 +1,4 @@
-"""The synchronous door, with the samples of `events/` knocking."""
+"""The synchronous entry point, called with the samples of `events/`."""
 
 import base64
 import json
@@ -115,7 +115,7 @@ def test_handler_logs_metrics_and_correlation_id_and_nothing_secret(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(logger.registered_handler, "stream", sys.stdout)
-    monkeypatch.setattr(webhook, "_door", lambda: world.webhook)
+    monkeypatch.setattr(webhook, "_deployed", lambda: world.webhook)
 
     answer = webhook.lambda_handler(SAMPLES["connected"], Context())
 

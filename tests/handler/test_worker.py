@@ -1,4 +1,4 @@
-"""The asynchronous door: what comes in, and what becomes of what fails."""
+"""The asynchronous entry point: what it handles, and what becomes of what fails."""
 
 import json
 from pathlib import Path
@@ -139,4 +139,4 @@ def test_account_without_a_user_is_looked_up(world: World) -> None:
     world.sqs.put(bus_event(user_id=None))
 
     assert world.work() == []
-    assert world.table.user("user_1")[0].active == {GMAIL}
+    assert world.user_table.user("user_1")[0].active == {GMAIL}

@@ -12,14 +12,8 @@ OUTPUTS = {
 def stack_of(world: World) -> Stack:
     """Return a stack that is found already."""
     stack = Stack("here", OUTPUTS, {"McpServerIds": "srv_demo", "ComposioBaseUrl": ""}, {})
-    composio = world.catalog.composio
     # Where `cached_property` keeps what it has made.
     vars(stack).update(
-        dynamodb=world.db,
-        sqs=world.sqs,
-        secrets=world.secrets,
-        catalog=world.catalog,
-        composio=composio,
-        transport=composio.transport,
+        dynamodb=world.db, sqs=world.sqs, secrets=world.secrets, services=world.services
     )
     return stack

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from handler import rows
 from handler.catalog import MEMORY_SECONDS
+from handler.catalog_table import CATALOG, server_from_row
 from handler.decisions import LEASE_SECONDS
 from provisioner import context, repairs
 from provisioner.errors import Trouble
@@ -51,7 +51,7 @@ def run(world: World, monkeypatch: pytest.MonkeyPatch, *options: str) -> Result:
 
 
 def catalog_row(world: World) -> dict[str, Any]:
-    (row,) = (one for one in world.bookmarks.store.partition(rows.CATALOG) if "name" in one)
+    (row,) = (one for one in world.catalog_table.table.partition(CATALOG) if "name" in one)
     return row
 
 
@@ -82,7 +82,7 @@ def test_a_dry_run_counts_only(world: World, monkeypatch: pytest.MonkeyPatch) ->
 def test_of_a_server_that_requires_nothing_nobody_is_asked_for(
     options: tuple[str, ...], world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.bookmarks.store_server(rows.server_from_row(catalog_row(world) | {"required": []}))
+    world.catalog_table.store_server(server_from_row(catalog_row(world) | {"required": []}))
     world.catalog.forget()
     before = catalog_row(world)
 
@@ -109,7 +109,7 @@ def test_it_has_begun_where_the_accounts_cannot_be_counted(
 
 def test_a_server_that_has_just_changed_keeps_its_minute(world: World) -> None:
     until = int(world.now) + MEMORY_SECONDS
-    world.bookmarks.store_server(rows.server_from_row(catalog_row(world)), backfill_at=until)
+    world.catalog_table.store_server(server_from_row(catalog_row(world)), backfill_at=until)
 
     repairs.begin_backfill(stack_of(world), SERVER)
     world.work()
@@ -124,7 +124,7 @@ def test_a_server_that_has_just_changed_keeps_its_minute(world: World) -> None:
 def test_what_the_catalog_has_learnt_meanwhile_stays(world: World) -> None:
     stack = stack_of(world)
     known = stack.catalog.known().servers[0]
-    world.bookmarks.store_server(known._replace(name="new", required=frozenset({GMAIL})))
+    world.catalog_table.store_server(known._replace(name="new", required=frozenset({GMAIL})))
 
     repairs.begin_backfill(stack, SERVER)
 
@@ -135,19 +135,19 @@ def test_what_the_catalog_has_learnt_meanwhile_stays(world: World) -> None:
 def test_who_is_at_it_loses_it_and_it_begins_at_the_first_page(world: World) -> None:
     now = int(world.now)
     repairs.begin_backfill(stack_of(world), SERVER)
-    world.bookmarks.begin_backfill(SERVER, token="other", now=now, lease=LEASE_SECONDS)
+    world.catalog_table.begin_backfill(SERVER, token="other", now=now, lease=LEASE_SECONDS)
     repairs.begin_backfill(stack_of(world), SERVER)
-    world.bookmarks.leave_backfill(SERVER, "page 7", token="other")
+    world.catalog_table.leave_backfill(SERVER, "page 7", token="other")
 
     later = now + LEASE_SECONDS
-    place = world.bookmarks.begin_backfill(SERVER, token="mine", now=later, lease=LEASE_SECONDS)
+    place = world.catalog_table.begin_backfill(SERVER, token="mine", now=later, lease=LEASE_SECONDS)
     assert place == ""
 
 
 def test_a_server_that_the_catalog_does_not_know_is_not_made_up(world: World) -> None:
-    before = list(world.bookmarks.store.partition(rows.CATALOG))
+    before = list(world.catalog_table.table.partition(CATALOG))
 
     with pytest.raises(Trouble, match="does not know srv_other"):
         repairs.begin_backfill(stack_of(world), "srv_other")
-    assert list(world.bookmarks.store.partition(rows.CATALOG)) == before
+    assert list(world.catalog_table.table.partition(CATALOG)) == before
     assert world.sqs.sent == []

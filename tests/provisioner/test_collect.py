@@ -36,10 +36,11 @@ def denied(world: World, *, by_composio: httpx.Response) -> Stack:
     http = httpx.Client(
         base_url="https://composio.invalid", transport=httpx.MockTransport(lambda _: by_composio)
     )
-    transport = Transport(lambda: http, world.credentials)
+    composio = Composio(Transport(lambda: http, world.credentials, lambda: world.now))
     for service in ("sqs", "functions", "events"):
         vars(stack)[service] = Denied()
-    vars(stack).update(dynamodb=db, transport=transport, composio=Composio(transport))
+    services = world.services._replace(composio=composio)
+    vars(stack).update(dynamodb=db, services=services)
     return stack
 
 
@@ -70,9 +71,9 @@ def test_a_pass_is_at_work_for_as_long_as_it_is_handed_on() -> None:
     world.tick()
     stack, began = stack_of(world), int(world.now)
     assert swept(stack, began + 7) == Swept(began=7, at_work=7)
-    world.bookmarks.begin_recent(now=began + 60, start=0, lease=LEASE_SECONDS)
+    world.catalog_table.begin_recent(now=began + 60, start=0, lease=LEASE_SECONDS)
     assert swept(stack, began + 61) == Swept(began=61, at_work=1 - LEASE_SECONDS)
-    world.bookmarks.keep_recent(now=began + 600, lease=LEASE_SECONDS)
+    world.catalog_table.keep_recent(now=began + 600, lease=LEASE_SECONDS)
     assert swept(stack, began + 601) == Swept(began=601, at_work=1 - LEASE_SECONDS)
     assert swept(stack, began + 999) == Swept(began=999, at_work=399 - LEASE_SECONDS)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from handler.instances import Server
+from handler.values import Server
 from provisioner.doctor.facts import Facts, Finding, Swept
 from provisioner.doctor.judge import findings
 from provisioner.errors import Trouble

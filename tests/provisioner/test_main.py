@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import time
 import tomllib
 from functools import partial
 from pathlib import Path
@@ -20,8 +21,8 @@ from typer.testing import CliRunner
 
 import local.stack
 from handler.credentials import Credentials, SecretUnusable
-from handler.instances import Problem
 from handler.transport import Unavailable
+from handler.values import Problem
 from provisioner import context, locate
 from provisioner.errors import Trouble, explained
 from provisioner.main import COMMANDS, app, main
@@ -228,7 +229,7 @@ def test_a_secret_that_the_functions_cannot_read_is_trouble_and_not_quoted(
     vars(found)["secrets"] = secrets
 
     with pytest.raises(SecretUnusable):
-        Credentials(secrets, "secret").api_key()
+        Credentials(secrets, "secret", time.time).api_key()
     with pytest.raises(Trouble, match=f"not of the form that the functions read: {wrong}:") as one:
         read(found)
     assert "hidden" not in str(one.value)

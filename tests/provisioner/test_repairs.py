@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from handler import rows
-from handler.instances import STUCK, Server, Status
-from handler.rows import account_to_row, accounts_key
+from handler.dynamodb import to_item
+from handler.user_table import account_to_row, accounts_key, instance_key
+from handler.values import STUCK, Server, Status
 from provisioner import context, repairs, replay
 from provisioner.errors import Trouble
 from provisioner.main import app
@@ -36,7 +36,7 @@ def failed(world: World, *users: str) -> list[repairs.Key]:
 
 
 def status(world: World, user: str) -> str:
-    return world.table.user(user)[1][SERVER].status.value
+    return world.user_table.user(user)[1][SERVER].status.value
 
 
 def now_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_a_failed_instance_is_made_by_the_worker_and_by_one_call(
 
     assert repairs.retry(stack_of(world), keys, lambda _: None) == 1
     assert (status(world, "user_1"), world.upstream.creates) == ("retrying", creates)
-    assert world.table.user("user_1")[1][SERVER].attempts == 0
+    assert world.user_table.user("user_1")[1][SERVER].attempts == 0
     world.tick()
     assert (status(world, "user_1"), world.upstream.creates) == ("ready", creates + 1)
 
@@ -61,8 +61,8 @@ def test_a_failed_instance_is_made_by_the_worker_and_by_one_call(
 @pytest.mark.parametrize("other", [one for one in Status if one not in STUCK])
 def test_what_is_not_failed_is_left_alone(other: Status) -> None:
     world = World()
-    row = {**rows.instance_key("user_1", SERVER), "status": other.value, "attempts": 1}
-    world.db.put_item(TableName="table", Item=rows.to_item(row))
+    row = {**instance_key("user_1", SERVER), "status": other.value, "attempts": 1}
+    world.db.put_item(TableName="table", Item=to_item(row))
     before = world.db.snapshot().rows
 
     assert not repairs.make_due(stack_of(world), ("user_1", SERVER), now=1)
@@ -123,7 +123,7 @@ def test_waiting_follows_from_the_facts() -> None:
         return accounts_key(user) | {f"account#{one.id}": account_to_row(one) for one in known}
 
     def stored(user: str, status: Status) -> dict[str, object]:
-        key = rows.instance_key(user, SERVER)
+        key = instance_key(user, SERVER)
         return {**key, "status": status.value, "attempts": 2, "claim_token": "t"}
 
     servers = [Server(SERVER, frozenset({GMAIL, SLACK}))]

@@ -54,10 +54,10 @@ def lived(monkeypatch: pytest.MonkeyPatch) -> Day:
     logger.addHandler(handler)
     world, bus = World(), FakeBus()
     monkeypatch.setattr(cold_start, "is_cold_start", True)
-    monkeypatch.setattr(webhook, "_door", lambda: world.webhook)
-    monkeypatch.setattr(worker, "_door", lambda: world.worker)
+    monkeypatch.setattr(webhook, "_deployed", lambda: world.webhook)
+    monkeypatch.setattr(worker, "_deployed", lambda: world.worker)
     monkeypatch.setattr(
-        announcer, "_door", lambda: Announcer(cast("EventBridgeClient", bus), "bus")
+        announcer, "_deployed", lambda: Announcer(cast("EventBridgeClient", bus), "bus")
     )
     try:
         with contextlib.redirect_stdout(printed), warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""The doors in the template: who reaches which route, how fast, and where no secret may stand."""
+"""Access in the template: who reaches which route, how fast, and where no secret may stand."""
 
 import json
 import re

@@ -10,10 +10,10 @@ import pytest
 from handler.announcer import BATCH
 from handler.decisions import LEASE_SECONDS
 from handler.events import ACCOUNT_EVENTS
-from handler.instances import ENDED, Status
-from handler.rows import instance_key
 from handler.settings import EVERY_SERVER, Settings
 from handler.telemetry import SERVICE
+from handler.user_table import instance_key
+from handler.values import ENDED, Status
 from tests.template.sam_template import FUNCTIONS, GLOBAL, RESOURCES, TEMPLATE, of_type
 
 NO_RESOURCE_LEVEL = {

@@ -1,15 +1,25 @@
-"""What the sweep remembers between two runs: the catalog, its back-fills, and the watermark."""
+"""The catalog in the table, its back-fills, and how far recent accounts have been read.
+
+| pk | sk | holds |
+|---|---|---|
+| `CATALOG` | `SERVER#<server_id>` | the auth configs that an MCP server requires |
+| `CATALOG` | `SYNCED` | when the catalog was last read at Composio |
+| `SWEEP` | `WATERMARK` | how far recent accounts have been read |
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from handler import rows
-from handler.dynamodb import Store, assign
-from handler.instances import Server
+from handler.dynamodb import Table, assign
+from handler.values import Server
+
+CATALOG = "CATALOG"
+SYNCED_KEY = {"pk": CATALOG, "sk": "SYNCED"}
+WATERMARK_KEY = {"pk": "SWEEP", "sk": "WATERMARK"}
 
 
-class Shelf(NamedTuple):
+class StoredCatalog(NamedTuple):
     """The catalog: the servers by id, when they were last read, whose users to back-fill."""
 
     servers: Mapping[str, Server]
@@ -18,21 +28,17 @@ class Shelf(NamedTuple):
 
 
 @dataclass(eq=False)
-class Bookmarks:
-    """The sweep's part of the table."""
+class CatalogTable:
+    """The catalog and the sweep's places, in the table."""
 
-    store: Store
+    table: Table
 
-    def due(self, limit: int) -> list[tuple[str, str, int]]:
-        """Return (user, MCP server, Unix time due) of at most so many, the earliest first."""
-        return [(*rows.instance_ids(row), row["due_at"]) for row in self.store.due(limit)]
-
-    def catalog(self) -> Shelf:
+    def catalog(self) -> StoredCatalog:
         """Return the known servers."""
-        known = {row["sk"]: row for row in self.store.partition(rows.CATALOG)}
-        synced = known.pop(rows.SYNCED_KEY["sk"], {"synced_at": 0})
-        return Shelf(
-            {row["server_id"]: rows.server_from_row(row) for row in known.values()},
+        known = {row["sk"]: row for row in self.table.partition(CATALOG)}
+        synced = known.pop(SYNCED_KEY["sk"], {"synced_at": 0})
+        return StoredCatalog(
+            {row["server_id"]: server_from_row(row) for row in known.values()},
             synced["synced_at"],
             frozenset(row["server_id"] for row in known.values() if "backfill" in row),
         )
@@ -43,14 +49,14 @@ class Bookmarks:
         It is one write: a server that is new is never known without its back-fill. The time is
         in Unix seconds; whoever is at an older back-fill loses it.
         """
-        row = rows.server_to_row(server)
+        row = server_to_row(server)
         if backfill_at is not None:
             row |= {"backfill": "", "backfill_until": backfill_at, "backfill_token": ""}
-        self.store.update(rows.server_key(server.id), assign(row), **row)
+        self.table.update(server_key(server.id), assign(row), **row)
 
     def store_synced(self, now: int) -> None:
         """Store that the catalog was read at Composio at this time (Unix seconds)."""
-        self.store.update(rows.SYNCED_KEY, "SET #synced_at = :now", now=now)
+        self.table.update(SYNCED_KEY, "SET #synced_at = :now", now=now)
 
     def begin_backfill(self, server_id: str, *, token: str, now: int, lease: int) -> str | None:
         """Take the back-fill of a server, and return the cursor to go on from ("" at first).
@@ -58,8 +64,8 @@ class Bookmarks:
         None where it is done already, not due yet, or in other hands until its lease ends.
         `token` is one's own: a change of the server, or who comes after the lease, takes it away.
         """
-        row, taken = self.store.update(
-            rows.server_key(server_id),
+        row, taken = self.table.update(
+            server_key(server_id),
             "SET #backfill_until = :until, #backfill_token = :token",
             "attribute_exists(#backfill)"
             " AND (attribute_not_exists(#backfill_until) OR #backfill_until <= :now)",
@@ -73,15 +79,15 @@ class Bookmarks:
         """Give one's own back-fill out of hand: at this cursor, or done with None."""
         left = {"backfill": cursor, "backfill_until": None, "backfill_token": None}
         condition = "#backfill_token = :token"
-        self.store.update(rows.server_key(server_id), assign(left), condition, token=token, **left)
+        self.table.update(server_key(server_id), assign(left), condition, token=token, **left)
 
     def begin_recent(self, *, now: int, start: int, lease: int) -> int | None:
         """Take the reading of recent accounts, and return the watermark (Unix seconds).
 
         None where it is in other hands until its lease ends. `start` is the first watermark.
         """
-        row, taken = self.store.update(
-            rows.WATERMARK_KEY,
+        row, taken = self.table.update(
+            WATERMARK_KEY,
             "SET #lease_until = :until, #read_until = if_not_exists(#read_until, :start)",
             "attribute_not_exists(#lease_until) OR #lease_until <= :now",
             until=now + lease,
@@ -92,13 +98,38 @@ class Bookmarks:
 
     def keep_recent(self, *, now: int, lease: int) -> None:
         """Hold the reading of recent accounts for longer: it is handed on."""
-        self.store.update(rows.WATERMARK_KEY, "SET #lease_until = :until", until=now + lease)
+        self.table.update(WATERMARK_KEY, "SET #lease_until = :until", until=now + lease)
 
     def advance(self, read_until: int) -> None:
         """Set the watermark: all accounts created before this Unix time have been recorded."""
-        self.store.update(
-            rows.WATERMARK_KEY,
+        self.table.update(
+            WATERMARK_KEY,
             "SET #read_until = :read_until REMOVE #lease_until",
             "#read_until <= :read_until",
             read_until=read_until,
         )
+
+
+def server_key(server_id: str) -> dict[str, str]:
+    """Return the key of the row of the catalog that holds the server."""
+    return {"pk": CATALOG, "sk": f"SERVER#{server_id}"}
+
+
+def server_to_row(server: Server) -> dict[str, Any]:
+    """Return the attributes that hold the server."""
+    return {
+        "server_id": server.id,
+        "required": sorted(server.required),
+        "name": server.name,
+        "gone": server.gone,
+    }
+
+
+def server_from_row(row: Mapping[str, Any]) -> Server:
+    """Return the server in the row."""
+    return Server(
+        id=row["server_id"],
+        required=frozenset(row["required"]),
+        name=row["name"],
+        gone=row["gone"],
+    )

@@ -1,4 +1,4 @@
-"""The words of the house, as values: what an instance is, and what can become of it."""
+"""The values that the modules share: servers, instances, answers of Composio, settlements."""
 
 from collections.abc import Mapping
 from enum import StrEnum

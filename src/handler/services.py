@@ -1,0 +1,91 @@
+"""Wires the objects that the entry points share, once per execution environment."""
+
+import os
+import random
+import time
+import uuid
+from collections.abc import Callable
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from handler.catalog import Catalog
+from handler.catalog_table import CatalogTable
+from handler.clients import client
+from handler.composio import Composio
+from handler.creation import Creation
+from handler.credentials import Credentials
+from handler.dynamodb import Table
+from handler.provisioning import Provisioning
+from handler.queue import Queue
+from handler.settings import Settings
+from handler.telemetry import hashed
+from handler.transport import Transport, connect
+from handler.user_table import UserTable
+
+if TYPE_CHECKING:
+    import httpx
+
+
+class Sources(NamedTuple):
+    """Where everything comes from that is not a value.
+
+    `client` returns a boto3 client by its service's name, `http` makes the client of Composio,
+    `clock` is Unix seconds, `jitter` is random in [0, 1), and `token` is unique.
+    """
+
+    client: Callable[[str], Any]
+    http: Callable[[str], "httpx.Client"]
+    clock: Callable[[], float] = time.time
+    jitter: Callable[[], float] = random.random
+    token: Callable[[], str] = lambda: uuid.uuid4().hex
+    sleep: Callable[[float], None] = time.sleep
+
+
+class Services(NamedTuple):
+    """What the entry points, the command line and the tests are built from."""
+
+    settings: Settings
+    sources: Sources
+    credentials: Credentials
+    user_table: UserTable
+    catalog_table: CatalogTable
+    composio: Composio
+    catalog: Catalog
+    creation: Creation
+    provisioning: Provisioning
+    queue: Queue
+
+
+def wire(settings: Settings, sources: Sources) -> Services:
+    """Return the services over these clients; no call is made."""
+    clock = sources.clock
+    credentials = Credentials(sources.client("secretsmanager"), settings.secret_id, clock)
+    table = Table(sources.client("dynamodb"), settings.table_name)
+    user_table, catalog_table = UserTable(table), CatalogTable(table)
+    http = partial(sources.http, settings.composio_base_url)
+    composio = Composio(Transport(http, credentials, clock))
+    catalog = Catalog(catalog_table, composio, settings.enrolled, clock)
+    creation = Creation(user_table, composio, clock, sources.jitter, sources.token)
+    name = str if settings.log_user_ids == "plain" else hashed
+    return Services(
+        settings=settings,
+        sources=sources,
+        credentials=credentials,
+        user_table=user_table,
+        catalog_table=catalog_table,
+        composio=composio,
+        catalog=catalog,
+        creation=creation,
+        provisioning=Provisioning(user_table, composio, catalog, creation, name),
+        queue=Queue(sources.client("sqs"), settings.queue_url),
+    )
+
+
+@cache
+def deployed() -> Services:
+    """Return the services of this execution environment.
+
+    Raises:
+        SettingsError: The environment is not usable.
+    """
+    return wire(Settings.from_environment(os.environ), Sources(client, connect))
