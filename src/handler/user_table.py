@@ -220,7 +220,7 @@ def settlement_to_row(settlement: Settlement, *, now: int) -> dict[str, Any]:
     """Return the attributes that a settlement sets, and, as None, those that it removes."""
     error = settlement.problem and settlement.problem._asdict() | {"at": now}
     if error:
-        del error["retry_after"]
+        del error["retry_after"], error["enveloped"]
     return {
         "status": settlement.status.value,
         "settled_at": now,

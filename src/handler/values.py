@@ -42,6 +42,8 @@ class Problem(NamedTuple):
     request_id: str | None = None
     retry_after: float | None = None
     """Seconds that Composio asks to wait."""
+    enveloped: bool = False
+    """The answer was an error of Composio's own, and not, say, the page of a proxy."""
 
 
 class Answer(NamedTuple):
