@@ -12,14 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from handler.values import STUCK
+from handler.values import Status
 
 STYLES: dict[str, str] = {
     "ready": "green",
     "creating": "cyan",
     "waiting": "yellow",
     "retrying": "yellow",
-    **dict.fromkeys(STUCK, "red"),
+    Status.FAILED: "red",
 }
 
 

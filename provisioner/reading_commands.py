@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from handler import users
-from handler.values import STUCK, Server, Status
+from handler.values import Server, Status
 from provisioner import context, scan
 from provisioner.doctor import judge
 from provisioner.doctor.collect import examine, queued, swept
@@ -24,7 +24,7 @@ from provisioner.output import status, table, when
 from provisioner.stack import Stack
 
 _MARKS = {"ok": ("✓", "green"), "note": ("i", "yellow"), "bad": ("✗", "red")}
-_TROUBLED = (*STUCK, Status.RETRYING, Status.CREATING, Status.WAITING)
+_TROUBLED = (Status.FAILED, Status.RETRYING, Status.CREATING, Status.WAITING)
 
 
 def doctor(ctx: typer.Context) -> None:

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from handler.fact_table import accounts_key
 from handler.transport import Unavailable
-from handler.user_table import INSTANCE, accounts_key
-from handler.values import STUCK, Server
+from handler.user_table import INSTANCE
+from handler.values import Server, Status
 from provisioner import context, repairs, replay, scan
 from provisioner.doctor.collect import queued
 from provisioner.errors import Trouble, explained
@@ -41,7 +42,7 @@ def retry(
     keys = [
         (one.user_id, one.server_id)
         for one in _theirs(at.stack, user_id)
-        if server in {None, one.server_id} and (all_failed or one.status in STUCK)
+        if server in {None, one.server_id} and (all_failed or one.status is Status.FAILED)
     ]
     if user_id and not keys:
         statuses = {one.server_id: one.status.value for one in _theirs(at.stack, user_id)}
@@ -145,7 +146,7 @@ def forget(
 
 def _theirs(stack: Stack, user_id: str | None) -> list[scan.Entry]:
     if user_id is None:
-        return scan.entries(stack, STUCK)
+        return scan.entries(stack, [Status.FAILED])
     return [
         scan.of_row(row)
         for row in stack.table.partition(accounts_key(user_id)["pk"])

@@ -13,9 +13,10 @@ from typing import Any
 
 from handler.catalog_table import CATALOG, server_key
 from handler.dynamodb import DUE, assign, to_item
+from handler.fact_table import accounts_key
 from handler.queue import BATCH
-from handler.user_table import accounts_key, instance_key
-from handler.values import STUCK, Server, Status
+from handler.user_table import instance_key
+from handler.values import Server, Status
 from provisioner.errors import Trouble
 from provisioner.stack import THREADS, Stack
 
@@ -33,11 +34,10 @@ def make_due(stack: Stack, key: Key, *, now: int) -> bool:
 
     It is the sweep's from here on, should the message to the worker never be sent.
     """
-    due = {"status": Status.RETRYING.value, "due": DUE, "due_at": now, "attempts": 0}
-    failed = {one.value: one.value for one in STUCK}
-    condition = f"#status IN ({', '.join(f':{one}' for one in failed)})"
+    due = {"status": Status.RETRYING.value, "due": DUE, "due_at": now, "tried": ""}
+    failed = Status.FAILED.value
     row = instance_key(*key)
-    return stack.table.update(row, assign(due), condition, **due, **failed)[1]
+    return stack.table.update(row, assign(due), "#status = :failed", **due, failed=failed)[1]
 
 
 def retry(stack: Stack, keys: Sequence[Key], advance: Callable[[int], None]) -> int:

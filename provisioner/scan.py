@@ -12,7 +12,8 @@ from typing import Any
 
 from handler.decisions import missing
 from handler.dynamodb import DUE, from_item
-from handler.user_table import ACCOUNTS, INSTANCE, Facts, accounts_from_row, instance_from_row
+from handler.fact_table import ACCOUNTS, Facts, accounts_from_row
+from handler.user_table import INSTANCE, instance_from_row
 from handler.values import Server, Status
 from provisioner.stack import THREADS, Stack
 

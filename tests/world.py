@@ -233,6 +233,7 @@ class World:
         self.services = wired = services.wire(self.settings, sources)
         self.credentials, self.catalog = wired.credentials, wired.catalog
         self.user_table, self.catalog_table = wired.user_table, wired.catalog_table
+        self.fact_table = wired.provisioning.fact_table
         self.provisioning = wired.provisioning
         self.webhook, self.worker = webhook.wire(wired), worker.wire(wired)
         self.callback, self.sweep = self.webhook.callback, self.worker.sweep
@@ -304,7 +305,7 @@ def account(
         auth_config_id=auth_config_id,
         status=status,
         is_disabled=False,
-        updated_at=f"2026-01-01T00:00:{at:02}.000000Z",
+        updated_at=f"2025-12-31T23:59:{at:02}.000000Z",
     )
 
 

@@ -11,6 +11,7 @@ What is raised here, and what comes of it:
     ├── Refused            requests      the request is answered with its status
     ├── NotAuthentic       signature     401, once the secret was looked at again
     ├── SecretUnusable     credentials   as Unavailable, or 503
+    ├── TooLarge           dynamodb      503, or the message comes back: the user's item is full
     ├── Unavailable        transport     no usable answer of Composio: later
     └── ValueError
         └── NotAnEnvelope  events        400; a message of the queue comes back

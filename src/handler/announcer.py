@@ -16,13 +16,13 @@ from handler.dynamodb import from_item
 from handler.settings import Settings
 from handler.telemetry import SERVICE, Metric, count, logger, metrics
 from handler.user_table import instance_ids
-from handler.values import STUCK, Status
+from handler.values import Status
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_events import EventBridgeClient
 
-DETAIL_TYPES = {Status.READY: "MCP Instance Ready", **dict.fromkeys(STUCK, "MCP Instance Failed")}
+DETAIL_TYPES = {Status.READY: "MCP Instance Ready", Status.FAILED: "MCP Instance Failed"}
 BATCH = 10
 """PutEvents takes no more; the event source hands over no more, either."""
 

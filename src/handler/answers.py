@@ -76,6 +76,7 @@ def problem(status: int, headers: Mapping[str, str], body: bytes) -> Problem:
         suggested_fix=_text(said.get("suggested_fix")),
         request_id=_text(headers.get("x-request-id")) or _text(said.get("request_id")),
         retry_after=_retry_after(headers),
+        enveloped=isinstance(error, dict) and bool(_text(error.get("message"))),
     )
 
 

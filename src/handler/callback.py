@@ -21,7 +21,7 @@ from handler.requests import Request, Response
 from handler.telemetry import Metric, count, logger
 from handler.transport import Unavailable
 from handler.user_table import UserTable
-from handler.values import STUCK, Problem, Status
+from handler.values import Problem, Status
 
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 REMEMBERED_SECONDS = 60
@@ -88,7 +88,8 @@ class Callback:
 
     def _recorded(self, account: Account, deadline: float) -> bool:
         try:
-            self.provisioning.handle_fact(account, deadline=deadline)
+            read_at = account.seen_at / 1000
+            self.provisioning.handle_fact(account, read_at=read_at, deadline=deadline)
         except Exception:  # noqa: BLE001 - the browser looks again, and the sweep finds it
             logger.exception("nothing was recorded")
             count(Metric.NOT_RECORDED)
@@ -116,12 +117,14 @@ class Callback:
         for look in range(PATIENCE + 1):
             if look:
                 self.sleep(1)
+            began = self.clock()
             if user_id is None:
                 found = self.composio.get_account(account_id, deadline=deadline)
             else:
                 # The filter proves the pair, also when the vendor no longer names the user.
                 found = self.composio.find_account(account_id, user_id, deadline=deadline)
-            account = found.fact(user_id) if found else None
+            fact = found.fact(user_id) if found else None
+            account = fact and fact.seen(began, read=True)
             if account is None or account.status not in OPEN or deadline - self.clock() < PATIENCE:
                 break
         return account
@@ -131,7 +134,7 @@ class Callback:
         servers = self.catalog.known().requiring(account.auth_config_id)
         required = frozenset[str]().union(*(one.required for one in servers))
         held = {instances[one.id].status if one.id in instances else None for one in servers}
-        if held & {*STUCK}:
+        if Status.FAILED in held:
             return page.stuck()
         if lacking := missing(required, facts.active):
             names = self._named(deadline)

@@ -1,16 +1,31 @@
 """Claims an instance, calls create-instance, and settles what became of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
 from handler.composio import Composio
-from handler.decisions import LEASE_SECONDS, Evidence, Need, conclude, missing, without_a_call
+from handler.decisions import (
+    LEASE_SECONDS,
+    MAX_FORBIDDEN,
+    Meaning,
+    failed,
+    fingerprint,
+    meaning,
+    missing,
+    ready,
+    repeats_at_once,
+    retrying,
+    waiting,
+)
+from handler.fact_table import Facts, FactTable
 from handler.telemetry import Metric, count, logger, took
 from handler.transport import CALL_SECONDS, Unavailable
-from handler.user_table import Facts, UserTable
-from handler.values import STUCK, Instance, Server, Settlement, Status
+from handler.user_table import UserTable
+from handler.values import Answer, Instance, Problem, Server, Settlement, Status
+
+NOT_ENROLLED = Problem("the MCP server does not exist, or is not enrolled")
 
 
 class Outcome(NamedTuple):
@@ -25,6 +40,7 @@ class Outcome(NamedTuple):
 class Creation:
     """Creates instances; `clock` is Unix seconds, `jitter` in [0, 1), `token` unique."""
 
+    fact_table: FactTable
     user_table: UserTable
     composio: Composio
     clock: Callable[[], float]
@@ -42,80 +58,131 @@ class Creation:
         Raises:
             Exception: DynamoDB did not take the claim.
         """
+        tried = fingerprint(server.required, facts.accounts)
         token, now = self.token(), int(self.clock())
-        instance = self.user_table.claim(
-            user_id, server, token=token, now=now, lease=LEASE_SECONDS, changed=facts.changed
+        claimed = self.user_table.claim(
+            user_id, server, tried=tried, token=token, now=now, lease=LEASE_SECONDS
         )
-        if not instance.claimed_with(token):
-            return Outcome(server.id, instance.status, instance.missing)
+        if not claimed.claimed_with(token):
+            return Outcome(server.id, claimed.status, claimed.missing)
         try:
-            settlement = self._conclude(instance, server, facts, deadline)
+            settlement = self._create(claimed, server, facts, deadline)
             now = int(self.clock())
-            settled = self.user_table.settle(instance, settlement, now=now)
+            settled = self.user_table.settle(claimed, settlement, now=now)
         except Exception:  # noqa: BLE001 - the claim is stored: when its lease ends, it is due
             logger.exception("the claim is left to the sweep", server_id=server.id)
             return Outcome(server.id, Status.CREATING)
         if not settled:
             logger.warning("the claim was lost before it was settled", server_id=server.id)
             return Outcome(server.id, Status.CREATING)
-        _tell(instance, settlement)
+        _tell(claimed, settlement)
         newest = facts.newest(server.required)
         if settlement.status is Status.READY and newest is not None:
             took(Metric.TIME_TO_READY, now - newest)
         return Outcome(server.id, settlement.status, settlement.missing)
 
-    def _conclude(
-        self, instance: Instance, server: Server, facts: Facts, deadline: float
+    def _create(
+        self, claimed: Instance, server: Server, facts: Facts, deadline: float
     ) -> Settlement:
-        user_id, attempts, jitter = instance.user_id, instance.attempts, self.jitter()
-        if early := without_a_call(server, facts.active, attempts, jitter=jitter):
-            return early
-        create = partial(self.composio.create_instance, server.id, user_id, deadline=deadline)
-        answer, evidence = create(), Evidence()
-        while True:
-            step = conclude(answer, evidence, attempts=attempts, jitter=jitter)
-            if isinstance(step, Settlement):
-                return step
-            evidence = evidence._replace(met=evidence.met | {step})
-            try:
-                match step:
-                    case Need.REPEAT if deadline - self.clock() >= CALL_SECONDS:
-                        answer = create()
-                    case Need.RECORD:
-                        found = self.composio.find_instance(server.id, user_id, deadline=deadline)
-                        evidence = evidence._replace(record=found)
-                    case Need.ACCOUNTS:
-                        lacking = self._correct(user_id, server, facts, deadline)
-                        evidence = evidence._replace(missing=lacking)
-            except Unavailable as nothing:
-                evidence = evidence._replace(problem=nothing.problem)
+        jitter, now = self.jitter(), int(self.clock())
+        if server.gone:
+            return failed(claimed, NOT_ENROLLED, now=now, jitter=jitter)
+        if lacking := missing(server.required, facts.active):
+            return waiting(claimed, lacking, jitter=jitter)
+        answer = self._call(claimed, deadline)
+        problem = answer.problem
+        match meaning(answer):
+            case Meaning.CREATED:
+                return ready(answer.record)
+            case Meaning.EXISTS:
+                return ready(self._find(claimed, deadline)[0])
+            case Meaning.UNCLEAR:
+                record, unavailable = self._find(claimed, deadline)
+                if record:
+                    return ready(record)
+                if unavailable or answer.status != 400 or not problem.enveloped:
+                    return retrying(claimed, unavailable or problem, jitter=jitter)
+            case Meaning.FORBIDDEN:
+                correct = partial(self._correct, claimed.user_id, server, facts, deadline)
+                return self._forbidden(claimed, problem, correct)
+            case Meaning.LATER:
+                return retrying(claimed, problem, jitter=jitter)
+        return failed(claimed, problem, now=now, jitter=jitter)
+
+    def _call(self, claimed: Instance, deadline: float) -> Answer:
+        create = partial(
+            self.composio.create_instance, claimed.server_id, claimed.user_id, deadline=deadline
+        )
+        answer = create()
+        if repeats_at_once(answer) and deadline - self.clock() >= CALL_SECONDS:
+            return create()
+        return answer
+
+    def _find(
+        self, claimed: Instance, deadline: float
+    ) -> tuple[Mapping[str, str] | None, Problem | None]:
+        """Return the record of the instance, or why the list of instances cannot be read."""
+        try:
+            found = self.composio.find_instance(
+                claimed.server_id, claimed.user_id, deadline=deadline
+            )
+        except Unavailable as nothing:
+            return None, nothing.problem
+        return found, None
+
+    def _forbidden(
+        self, claimed: Instance, problem: Problem, correct: Callable[[], frozenset[str]]
+    ) -> Settlement:
+        jitter = self.jitter()
+        try:
+            lacking = correct()
+        except Unavailable as nothing:
+            again = nothing.problem
+            return retrying(claimed, again, jitter=jitter, forbidden=claimed.forbidden)
+        if lacking:
+            return waiting(claimed, lacking, jitter=jitter, problem=problem)
+        forbidden = claimed.forbidden + 1
+        if forbidden < MAX_FORBIDDEN:
+            return retrying(claimed, problem, jitter=jitter, forbidden=forbidden)
+        return failed(claimed, problem, now=int(self.clock()), jitter=jitter)
 
     def _correct(
         self, user_id: str, server: Server, facts: Facts, deadline: float
     ) -> frozenset[str]:
-        """Make the facts what Composio says now, and return what is missing by its word."""
-        there = list(self.composio.list_accounts(user_id, deadline=deadline))
-        said = [fact for one in there if (fact := one.fact(user_id))]
-        for fact in said:
-            if fact not in facts.accounts:
-                self.user_table.record(fact)
-        ids = {one.id for one in there}
-        for account in facts.accounts:
-            if account.id not in ids:
-                self.user_table.withdraw(account)
-        return missing(server.required, {one.auth_config_id for one in said if one.active})
+        """Make the facts what Composio says now, and return what is missing by its word.
+
+        An account that is not in the list is believed to be deleted only where Composio does not
+        know its id, either.
+        """
+        began = self.clock()
+        listed = {one.id: one for one in self.composio.list_accounts(user_id, deadline=deadline)}
+        said = {one.id: one.fact(user_id) for one in listed.values()}
+        for known in facts.accounts:
+            if known.id not in said and known.active and known.meets(server.required):
+                found = self.composio.get_account(known.id, deadline=deadline)
+                if found is None or found.user_id not in {None, user_id}:
+                    said[known.id] = known.deleted(began)
+                else:
+                    said[known.id] = found.fact(user_id)
+        read = {name: fact.seen(began, read=True) for name, fact in said.items() if fact}
+        for fact in read.values():
+            if not fact.adds_nothing_to(facts.accounts):
+                self.fact_table.record(fact)
+        now = {**{one.id: one for one in facts.accounts}, **read}
+        return missing(server.required, {one.auth_config_id for one in now.values() if one.active})
 
 
-def _tell(instance: Instance, settlement: Settlement) -> None:
-    stuck = settlement.status in STUCK
-    count(Metric.INSTANCE_FAILED if stuck else Metric[f"INSTANCE_{settlement.status.name}"])
-    tell = logger.error if stuck else logger.info
+def _tell(claimed: Instance, settlement: Settlement) -> None:
+    failed_anew = settlement.status is Status.FAILED and claimed.failed_at is None
+    if failed_anew or settlement.status is not Status.FAILED:
+        count(Metric[f"INSTANCE_{settlement.status.name}"])
+    tell = logger.error if failed_anew else logger.info
     tell(
         "instance settled",
-        server_id=instance.server_id,
+        server_id=claimed.server_id,
         status=settlement.status,
         missing=sorted(settlement.missing),
-        attempts=instance.attempts,
+        attempts=claimed.attempts,
         due_in=settlement.due_in,
         problem=settlement.problem and settlement.problem._asdict(),
     )

@@ -1,16 +1,17 @@
 """Decides, and does nothing: who is complete, what an answer means, when to try again.
 
-Pure: values in, values out. `conclude` asks for more evidence instead of fetching it, so the
-whole table "what Composio answers -> then" can be read, and tested, in one place.
+Pure: values in, values out, so that each rule can be read, and tested, by itself.
 """
 
+import hashlib
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from enum import Enum, auto
-from typing import NamedTuple
 
-from handler.values import Answer, Problem, Server, Settlement, Status
+from handler.events import Account
+from handler.values import Answer, Instance, Problem, Server, Settlement, Status
 
 SETTLE_SECONDS = 3
 """Kept back from a function's time, to store what became of a call."""
@@ -19,33 +20,54 @@ LEASE_SECONDS = 40
 """How long a claim holds: longer than any function's time-out, which a test compares, as one
 may be killed some time after it (Powertools issue 4759 saw 0.7 s)."""
 
-MAX_ATTEMPTS = 8
-"""How often a create is tried that Composio forbids for no reason that we can see."""
+MAX_FORBIDDEN = 8
+"""How many times in a row create-instance may be forbidden for no reason that we can see."""
+
 FIRST_DELAY_SECONDS = 15
 LONGEST_DELAY_SECONDS = 900
+FIRST_FAILED_DELAY_SECONDS = 3600
+LONGEST_FAILED_DELAY_SECONDS = 86_400
+FAILED_FOR_SECONDS = 30 * 86_400
+"""How long a failed target is tried again by itself."""
 
 
-class Need(Enum):
-    """What must be known or tried before an answer can be concluded from."""
+class Meaning(Enum):
+    """What an answer of create-instance says."""
 
-    REPEAT = auto()
-    RECORD = auto()
-    ACCOUNTS = auto()
-
-
-class Evidence(NamedTuple):
-    """What was found out after an answer; `met` holds each need that was seen to."""
-
-    met: frozenset[Need] = frozenset()
-    record: Mapping[str, str] | None = None
-    missing: frozenset[str] | None = None
-    problem: Problem | None = None
-    """Set when the last look-up failed: then nothing follows from what was not found."""
+    CREATED = auto()
+    EXISTS = auto()
+    UNCLEAR = auto()
+    """It may exist: the list of instances tells."""
+    FORBIDDEN = auto()
+    REFUSED = auto()
+    LATER = auto()
 
 
 def missing(required: AbstractSet[str], active: AbstractSet[str]) -> frozenset[str]:
     """Return the auth configs for which the user has no active connected account."""
     return frozenset(required) - active
+
+
+def fingerprint(required: AbstractSet[str], accounts: Iterable[Account]) -> str:
+    """Return what a create call is made with: the requirement, and the accounts that meet it.
+
+    While it stays the same, a call that failed would fail again. An account counts as another
+    one when Composio has said something new of it.
+    """
+    met = [
+        (one.id, one.updated_at, one.seen_at)
+        for one in accounts
+        if one.active and one.meets(required)
+    ]
+    text = json.dumps([sorted(required), sorted(met)])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def settled_by(instance: Instance | None, tried: str) -> bool:
+    """Whether nothing is left to do for a complete user now: it is ready, due, or tried so."""
+    if instance is None:
+        return False
+    return instance.status in _READY_OR_DUE or instance.tried == tried
 
 
 def needs_backfill(before: Server | None, after: Server) -> bool:
@@ -56,6 +78,39 @@ def needs_backfill(before: Server | None, after: Server) -> bool:
     if after.gone:
         return False
     return before is None or before.gone or before.required != after.required
+
+
+def meaning(answer: Answer) -> Meaning:
+    """Say what an answer means, by its status and its form, never by the text of a message.
+
+    What is not in Composio's own form comes from a proxy, and is no evidence of anything. Older
+    versions say "already exists" with 400 (OpenAPI of January 2026).
+    """
+    match answer.status:
+        case None:
+            return Meaning.LATER
+        case 200 | 201 if answer.record:
+            return Meaning.CREATED
+        case status if 200 <= status < 300:
+            return Meaning.UNCLEAR
+        case 409:
+            return Meaning.EXISTS if answer.problem.enveloped else Meaning.UNCLEAR
+        case 400:
+            return Meaning.UNCLEAR
+        case 401 | 408 | 429:
+            return Meaning.LATER
+        case status if status >= 500 or not answer.problem.enveloped:
+            return Meaning.LATER
+        case 403:
+            return Meaning.FORBIDDEN
+    return Meaning.REFUSED
+
+
+def repeats_at_once(answer: Answer) -> bool:
+    """Whether one more call at once may help: no answer came, or one of a passing trouble."""
+    status = answer.status
+    passing = status is None or status == 408 or (status >= 500 and status != 503)
+    return passing and answer.problem.retry_after is None
 
 
 def delay(attempts: int, *, jitter: float) -> int:
@@ -69,71 +124,39 @@ def delay(attempts: int, *, jitter: float) -> int:
     return max(1, round(whole * (0.5 + jitter / 2)))
 
 
-def without_a_call(
-    server: Server, active: AbstractSet[str], attempts: int, *, jitter: float
-) -> Settlement | None:
-    """Say how a claim ends that Composio need not be asked about, or None to ask."""
-    if server.gone:
-        return Settlement(
-            Status.FAILED, problem=Problem("the MCP server does not exist, or is not enrolled")
-        )
-    if lacking := missing(server.required, active):
-        return Settlement(Status.WAITING, delay(attempts, jitter=jitter), missing=lacking)
-    return None
+def ready(record: Mapping[str, str] | None) -> Settlement:
+    """Say that the instance exists, with its record where that is known."""
+    return Settlement(Status.READY, record=record)
 
 
-def conclude(
-    answer: Answer, evidence: Evidence, *, attempts: int, jitter: float
-) -> Settlement | Need:
-    """Say how the claim ends, or what must be found out first.
+def retrying(
+    claimed: Instance, problem: Problem, *, jitter: float, forbidden: int = 0
+) -> Settlement:
+    """Say that the call is made again: after the back-off, or later if Composio asks for it."""
+    asked = math.ceil(problem.retry_after or 0)
+    due_in = max(delay(claimed.attempts, jitter=jitter), asked)
+    return Settlement(Status.RETRYING, due_in, problem=problem, forbidden=forbidden)
 
-    Args:
-        answer: What create-instance answered.
-        evidence: What was found out since, empty at first.
-        attempts: Create calls so far, this one included.
-        jitter: As for `delay`.
+
+def waiting(
+    claimed: Instance, lacking: frozenset[str], *, jitter: float, problem: Problem | None = None
+) -> Settlement:
+    """Say that accounts are missing.
+
+    It is due once more all the same: an account may have connected while the claim kept its
+    event out.
     """
-    need = _need(answer)
-    if need and need not in evidence.met:
-        return need
-    due_in = delay(attempts, jitter=jitter)
-    again = Settlement(Status.RETRYING, due_in, problem=evidence.problem or answer.problem)
-    match answer.status:
-        case 200 | 201 | 409:
-            return Settlement(Status.READY, record=answer.record or evidence.record)
-        case 400 if evidence.record:
-            return Settlement(Status.READY, record=evidence.record)
-        case 400 if evidence.problem:
-            return again
-        case 403 if evidence.missing:
-            # Due all the same: an account may have connected while the claim kept its event out.
-            return again._replace(
-                status=Status.WAITING, missing=evidence.missing, problem=answer.problem
-            )
-        case 403 if evidence.problem or attempts < MAX_ATTEMPTS:
-            return again
-        case 429:
-            asked = math.ceil(answer.problem.retry_after or 0)
-            return again._replace(due_in=max(due_in, asked))
-        case 401:
-            return again
-    if need is Need.REPEAT:
-        return again
-    return Settlement(Status.FAILED, problem=answer.problem)
+    due_in = delay(claimed.attempts, jitter=jitter)
+    return Settlement(Status.WAITING, due_in, missing=lacking, problem=problem)
 
 
-def _need(answer: Answer) -> Need | None:
-    match answer.status:
-        case 200 | 201 if answer.record:
-            return None
-        case 200 | 201 | 409:
-            return Need.RECORD
-        case 400:
-            # Older versions say "already exists" with 400 (OpenAPI of January 2026). Messages
-            # change, the list of instances does not lie.
-            return Need.RECORD
-        case 403:
-            return Need.ACCOUNTS
-        case status if status is None or status == 408 or status >= 500:
-            return Need.REPEAT
-    return None
+def failed(claimed: Instance, problem: Problem, *, now: int, jitter: float) -> Settlement:
+    """Say that a person should look; it is tried again by itself, rarely, for thirty days."""
+    whole = FIRST_FAILED_DELAY_SECONDS << min(claimed.failures, 16)
+    due_in: int | None = round(min(whole, LONGEST_FAILED_DELAY_SECONDS) * (0.9 + jitter / 10))
+    if claimed.failed_at is not None and now - claimed.failed_at >= FAILED_FOR_SECONDS:
+        due_in = None
+    return Settlement(Status.FAILED, due_in, problem=problem)
+
+
+_READY_OR_DUE = (Status.READY, Status.CREATING, Status.RETRYING)

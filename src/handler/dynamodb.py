@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 DUE = "due"
 """Name of the sparse index, of its partition key, and the one value of that key. One partition
 takes 1,000 writes a second, and Composio's largest plan allows 167 calls a second."""
+
+
+class TooLarge(Exception):
+    """The row would be larger than the 400 KB that DynamoDB takes."""
 
 
 class _WholeNumbers(TypeDeserializer):
@@ -102,6 +107,9 @@ class Table:
 
         Returns:
             The row as it is now, and whether the condition held.
+
+        Raises:
+            TooLarge: The row would be larger than an item may be.
         """
         used = set(re.findall(r"[#:]\w+", f"{update} {condition}"))
         request: dict[str, Any] = {
@@ -123,4 +131,9 @@ class Table:
         except self.client.exceptions.ConditionalCheckFailedException as error:
             held: Any = error.response.get("Item", {})
             return from_item(held), False
+        except ClientError as error:
+            # Of what is sent here, only the size can be wrong.
+            if error.response["Error"]["Code"] == "ValidationException":
+                raise TooLarge from error
+            raise
         return from_item(answer["Attributes"]), True

@@ -6,6 +6,8 @@ is the same object that `GET /api/v3/connected_accounts/{id}` returns.
 """
 
 import json
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
 
@@ -24,6 +26,9 @@ MAX_USER_ID_BYTES = 1024
 
 ACCOUNT_EVENTS = "composio.connected_account."
 
+DELETED = "DELETED"
+"""The status of an account that Composio no longer knows; Composio itself has none for it."""
+
 
 class NotAnEnvelope(ValueError):
     """The body is not what Composio sends; the message names the fields and holds no values."""
@@ -41,11 +46,41 @@ class Account(NamedTuple):
     status: str
     is_disabled: bool
     updated_at: str
+    seen_at: int = 0
+    """Unix milliseconds at which Composio said so: an event came in, or a read began."""
+    read: bool = False
+    """It was read at Composio, and so outranks the events received before."""
 
     @property
     def active(self) -> bool:
         """Whether Composio counts it: only ACTIVE accounts that nobody disabled do."""
         return self.status == "ACTIVE" and not self.is_disabled
+
+    def meets(self, required: AbstractSet[str]) -> bool:
+        """Whether it is an account of one of these auth configs."""
+        return self.auth_config_id in required
+
+    def seen(self, at: float, *, read: bool) -> "Account":
+        """Return the fact as it was learned at this Unix time; the future counts as that time.
+
+        A read needs no time of its own to be in order, so one from the future is left out: the
+        same account, read again, then states nothing new.
+        """
+        now = timestamp(datetime.fromtimestamp(at, UTC))
+        future = "" if read else now
+        updated_at = future if self.updated_at > now else self.updated_at
+        return self._replace(updated_at=updated_at, seen_at=int(at * 1000), read=read)
+
+    def deleted(self, at: float) -> "Account":
+        """Return the fact that Composio no longer knew the account at this Unix time."""
+        return self._replace(status=DELETED, seen_at=int(at * 1000), read=True)
+
+    def adds_nothing_to(self, known: Iterable["Account"]) -> bool:
+        """Whether one of the known facts states the same already, or something newer."""
+        return any(
+            one.id == self.id and one.updated_at >= self.updated_at and one[2:5] == self[2:5]
+            for one in known
+        )
 
 
 class AccountEvent(NamedTuple):
@@ -53,6 +88,8 @@ class AccountEvent(NamedTuple):
 
     account_id: str
     account: Account | None
+    user_id: str | None = None
+    """Whose account it is, by the event."""
 
 
 class Ignored(NamedTuple):
@@ -186,4 +223,4 @@ def _account_event(content: dict[str, object]) -> AccountEvent:
         account = _Envelope.model_validate(content).data
     except ValidationError as error:
         raise NotAnEnvelope(problems(error)) from None
-    return AccountEvent(account.id, account.fact())
+    return AccountEvent(account.id, account.fact(), account.user_id)

@@ -1,4 +1,4 @@
-"""The way of one fact: record -> decide -> claim -> create -> settle; the last three in `creation`.
+"""The way of one fact: record, decide, claim, create, settle; the last three are in `creation`.
 
 The claim is the write-ahead log: from there on the instance is due, and is finished by whoever
 comes next, whatever happens to this invocation. Before it, a failure is the caller's to repeat.
@@ -6,16 +6,25 @@ comes next, whatever happens to this invocation. Before it, a failure is the cal
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from handler.catalog import Catalog, View
 from handler.composio import Composio
 from handler.creation import Creation, Outcome
-from handler.decisions import missing
-from handler.events import Account, AccountEvent, Ignored
+from handler.decisions import fingerprint, missing, settled_by
+from handler.events import Account, AccountEvent, Ignored, timestamp
+from handler.fact_table import Facts, FactTable
+from handler.queue import Queue
 from handler.telemetry import Metric, count, hashed, logger
-from handler.user_table import Facts, UserTable
-from handler.values import ENDED, Server, Status
+from handler.user_table import UserTable
+from handler.values import Server, Status
+
+AT_ONCE_SECONDS = 3
+"""How long the instances of one event are created before the others are left to the queue."""
+
+CLOCKS_DIFFER_SECONDS = 300
+"""An event whose time is further ahead than this proves nothing: the account is read instead."""
 
 
 class Handled(NamedTuple):
@@ -29,57 +38,71 @@ class Handled(NamedTuple):
 class Provisioning:
     """Takes facts to their end; deadlines are Unix times to be back at.
 
-    `name` returns what logs call a user.
+    `clock` is Unix seconds, and `name` returns what logs call a user.
     """
 
+    fact_table: FactTable
     user_table: UserTable
     composio: Composio
     catalog: Catalog
     creation: Creation
+    queue: Queue
+    clock: Callable[[], float]
     name: Callable[[str], str] = hashed
 
     def handle_event(self, event: AccountEvent | Ignored, *, deadline: float) -> Handled:
-        """Take an event to its end.
+        """Record what an event says, and create what it completes.
 
         Raises:
             Unavailable: The event lacks a deciding field, and Composio cannot be asked for it.
             Exception: DynamoDB did not take the fact, or the claim that follows from it.
         """
-        seen = self._handle(event, deadline)
-        if seen.ignored:
-            logger.info("event ignored", reason=seen.ignored)
+        handled = self._handle(event, deadline)
+        if handled.ignored:
+            logger.info("event ignored", reason=handled.ignored)
             count(Metric.EVENT_IGNORED)
         else:
-            logger.info(
-                "event taken", statuses={one.server_id: one.status for one in seen.outcomes}
-            )
-        return seen
+            statuses = {one.server_id: one.status for one in handled.outcomes}
+            logger.info("event handled", statuses=statuses)
+        return handled
 
-    def handle_fact(self, account: Account, *, deadline: float) -> Handled:
-        """Take a fact to its end."""
+    def handle_fact(
+        self, account: Account, *, deadline: float, read_at: float | None = None
+    ) -> Handled:
+        """Record a fact, and create what it completes.
+
+        Args:
+            account: What Composio said of a connected account.
+            deadline: The Unix time to be back at.
+            read_at: The Unix time at which the read at Composio began; None for an event, which
+                is received now.
+        """
+        began = self.clock()
+        account = account.seen(began if read_at is None else read_at, read=read_at is not None)
         view = self.catalog.known()
         if view.up_to_date and not view.requiring(account.auth_config_id):
             return Handled(ignored="no enrolled MCP server requires the auth config")
         logger.append_keys(user_id=self.name(account.user_id))
-        facts = self.user_table.record(account)
-        count(Metric.ACCOUNT_RECORDED if facts.changed else Metric.ACCOUNT_STALE)
+        facts = self.fact_table.record(account)
+        count(Metric.ACCOUNT_RECORDED if facts.recorded else Metric.ACCOUNT_STALE)
         if not view.up_to_date:
             view = self._sync(view, deadline)
         servers = view.requiring(account.auth_config_id)
-        return Handled(
-            tuple(self._provision(account.user_id, one, facts, deadline) for one in servers)
-        )
+        return Handled(self._provision(account.user_id, servers, facts, began, deadline))
 
-    def reconcile(self, account: Account, *, deadline: float) -> None:
-        """Take a fact that is probably known: it is decided again, without a write if it is."""
-        if not self._concluded(account):
-            self.handle_fact(account, deadline=deadline)
+    def reconcile(self, account: Account, *, read_at: float, deadline: float) -> None:
+        """Handle a fact that was read, and is probably known: without a write where it is."""
+        if not self._settled(account, read_at):
+            self.handle_fact(account, read_at=read_at, deadline=deadline)
 
     def resume(self, user_id: str, server_id: str, *, deadline: float) -> Outcome | None:
-        """Take up an instance that is due; None where there is none.
+        """Take up an instance that is due, or that an event had no time for.
 
         Facts may have changed since: what is missing now makes it wait, but due once more, as
         the claim keeps out the event that could complete it. The time after, it rests.
+
+        Returns:
+            What the instance is then; None where there is none, and none to be made.
 
         Raises:
             Unavailable: What the MCP server requires is not known, and cannot be asked.
@@ -87,11 +110,13 @@ class Provisioning:
         logger.append_keys(user_id=self.name(user_id))
         facts, instances = self.user_table.user(user_id)
         instance = instances.get(server_id)
-        if instance is None:
+        if instance is None and not facts.accounts:
             return None
         server = self.catalog.server(server_id, deadline=deadline)
         lacking = missing(server.required, facts.active)
-        if lacking and instance.status is Status.WAITING:
+        if instance is None and (lacking or server.gone):
+            return None
+        if instance and lacking and instance.status is Status.WAITING:
             self.user_table.rest(instance)
             return Outcome(server_id, Status.WAITING, lacking)
         return self.creation.claim_and_create(user_id, server, facts, deadline=deadline)
@@ -100,28 +125,61 @@ class Provisioning:
         if isinstance(event, Ignored):
             return Handled(ignored=event.reason)
         logger.append_keys(account_id=event.account_id)
-        account = event.account
-        if account is None:
-            found = self.composio.get_account(event.account_id, deadline=deadline)
-            account = found.fact() if found else None
+        now = self.clock()
+        latest = timestamp(datetime.fromtimestamp(now + CLOCKS_DIFFER_SECONDS, UTC))
+        if event.account and event.account.updated_at <= latest:
+            return self.handle_fact(event.account, deadline=deadline)
+        found = self.composio.get_account(event.account_id, deadline=deadline)
+        account = found.fact() if found else None
+        if account is None and event.user_id:
+            # The filter proves the pair, also when the vendor no longer names the user.
+            found = self.composio.find_account(event.account_id, event.user_id, deadline=deadline)
+            account = found.fact(event.user_id) if found else None
         if account is None:
             return Handled(ignored="Composio does not say whose connected account it is")
-        return self.handle_fact(account, deadline=deadline)
+        return self.handle_fact(account, read_at=now, deadline=deadline)
 
-    def _provision(self, user_id: str, server: Server, facts: Facts, deadline: float) -> Outcome:
-        if lacking := missing(server.required, facts.active):
-            return Outcome(server.id, Status.WAITING, lacking)
-        return self.creation.claim_and_create(user_id, server, facts, deadline=deadline)
+    def _provision(
+        self,
+        user_id: str,
+        servers: tuple[Server, ...],
+        facts: Facts,
+        began: float,
+        deadline: float,
+    ) -> tuple[Outcome, ...]:
+        """Create for each complete server; what there is no time for is left to the queue.
 
-    def _concluded(self, account: Account) -> bool:
+        Raises:
+            Exception: The first that stopped a claim, after all the others were made.
+        """
+        outcomes, later, errors = list[Outcome](), list[str](), list[Exception]()
+        for server in servers:
+            if lacking := missing(server.required, facts.active):
+                outcomes.append(Outcome(server.id, Status.WAITING, lacking))
+            elif self.clock() - began > AT_ONCE_SECONDS:
+                later.append(server.id)
+                outcomes.append(Outcome(server.id, Status.CREATING))
+            else:
+                create = self.creation.claim_and_create
+                try:
+                    outcomes.append(create(user_id, server, facts, deadline=deadline))
+                except Exception as error:  # noqa: BLE001 - one never stops the others
+                    errors.append(error)
+        self.queue.send({"task": "due", "user_id": user_id, "server_id": one} for one in later)
+        if errors:
+            raise errors[0]
+        return tuple(outcomes)
+
+    def _settled(self, account: Account, read_at: float) -> bool:
         view = self.catalog.known()
         servers = view.requiring(account.auth_config_id)
         if not (view.up_to_date and servers):
             return False
         facts, instances = self.user_table.user(account.user_id)
-        ended = {one.server_id for one in instances.values() if one.status in ENDED}
-        return account in facts.accounts and all(
-            one.id in ended or missing(one.required, facts.active) for one in servers
+        return account.seen(read_at, read=True).adds_nothing_to(facts.accounts) and all(
+            missing(one.required, facts.active)
+            or settled_by(instances.get(one.id), fingerprint(one.required, facts.accounts))
+            for one in servers
         )
 
     def _sync(self, view: View, deadline: float) -> View:

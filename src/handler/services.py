@@ -15,6 +15,7 @@ from handler.composio import Composio
 from handler.creation import Creation
 from handler.credentials import Credentials
 from handler.dynamodb import Table
+from handler.fact_table import FactTable
 from handler.provisioning import Provisioning
 from handler.queue import Queue
 from handler.settings import Settings
@@ -61,12 +62,16 @@ def wire(settings: Settings, sources: Sources) -> Services:
     clock = sources.clock
     credentials = Credentials(sources.client("secretsmanager"), settings.secret_id, clock)
     table = Table(sources.client("dynamodb"), settings.table_name)
-    user_table, catalog_table = UserTable(table), CatalogTable(table)
+    fact_table, user_table, catalog_table = FactTable(table), UserTable(table), CatalogTable(table)
     http = partial(sources.http, settings.composio_base_url)
     composio = Composio(Transport(http, credentials, clock))
     catalog = Catalog(catalog_table, composio, settings.enrolled, clock)
-    creation = Creation(user_table, composio, clock, sources.jitter, sources.token)
+    creation = Creation(fact_table, user_table, composio, clock, sources.jitter, sources.token)
+    queue = Queue(sources.client("sqs"), settings.queue_url)
     name = str if settings.log_user_ids == "plain" else hashed
+    provisioning = Provisioning(
+        fact_table, user_table, composio, catalog, creation, queue, clock, name
+    )
     return Services(
         settings=settings,
         sources=sources,
@@ -76,8 +81,8 @@ def wire(settings: Settings, sources: Sources) -> Services:
         composio=composio,
         catalog=catalog,
         creation=creation,
-        provisioning=Provisioning(user_table, composio, catalog, creation, name),
-        queue=Queue(sources.client("sqs"), settings.queue_url),
+        provisioning=provisioning,
+        queue=queue,
     )
 
 

@@ -127,7 +127,7 @@ class Sweep:
 
     def _reconcile(self, account: ConnectedAccount, deadline: float) -> None:
         if fact := account.fact():
-            self.provisioning.reconcile(fact, deadline=deadline)
+            self.provisioning.reconcile(fact, read_at=self.clock(), deadline=deadline)
         else:
             count(Metric.EVENT_IGNORED)
 

@@ -5,7 +5,7 @@ API Gateway lets nobody in here whom IAM does not know.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -14,21 +14,25 @@ from handler.catalog import Catalog
 from handler.composio import Composio
 from handler.decisions import missing
 from handler.events import MAX_USER_ID_BYTES, usable
+from handler.fact_table import Facts
 from handler.provisioning import Provisioning
 from handler.requests import Refused, Request, Response, Routes
 from handler.transport import Unavailable
-from handler.user_table import Facts, UserTable
+from handler.user_table import UserTable
 from handler.values import Instance, Server, Status
+
+TOLD_OF_ACCOUNTS = ("id", "auth_config_id", "status", "is_disabled", "updated_at")
 
 
 @dataclass(eq=False)
 class Users:
-    """Answers for one user at a time."""
+    """Answers for one user at a time; `clock` is Unix seconds."""
 
     user_table: UserTable
     catalog: Catalog
     composio: Composio
     provisioning: Provisioning
+    clock: Callable[[], float]
 
     @property
     def routes(self) -> Routes:
@@ -57,14 +61,14 @@ class Users:
         Raises:
             Refused: The user id is not usable, Composio does not answer, or it knows nobody.
         """
-        user_id = _user_id(request)
+        user_id, began = _user_id(request), self.clock()
         try:
             there = list(self.composio.list_accounts(user_id, deadline=deadline))
         except Unavailable as nothing:
             raise Refused(503, f"Composio: {nothing.problem.message}") from None
         for account in there:
             if fact := account.fact(user_id):
-                self.provisioning.handle_fact(fact, deadline=deadline)
+                self.provisioning.handle_fact(fact, read_at=began, deadline=deadline)
         return Response(200, self._status(user_id))
 
     def _status(self, user_id: str) -> dict[str, Any]:
@@ -82,7 +86,7 @@ def status(
     return {
         "user_id": user_id,
         "accounts": [
-            {name: value for name, value in account._asdict().items() if name != "user_id"}
+            {name: getattr(account, name) for name in TOLD_OF_ACCOUNTS}
             for account in facts.accounts
         ],
         "servers": [

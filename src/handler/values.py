@@ -15,11 +15,8 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-STUCK = (Status.FAILED,)
-"""Ends that need a person; news of the user, or an operator, has them tried again."""
-
-ENDED = (Status.READY, *STUCK)
-"""Without news, no claim can be had on these."""
+OUTCOMES = (Status.READY, Status.FAILED)
+"""The statuses that are told on the event bus."""
 
 
 class Server(NamedTuple):
@@ -61,8 +58,16 @@ class Instance(NamedTuple):
     server_id: str
     status: Status
     attempts: int
+    """Create calls that were made with what was tried last."""
     claim_token: str
+    tried: str = ""
+    """The fingerprint of what was tried last."""
     due_at: int | None = None
+    forbidden: int = 0
+    """How many of the last answers were 403 although nothing is missing."""
+    failures: int = 0
+    """How many times what was tried last has failed, and since when (Unix seconds)."""
+    failed_at: int | None = None
     missing: frozenset[str] = frozenset()
     record: Mapping[str, str] | None = None
     last_error: Mapping[str, Any] | None = None
@@ -76,10 +81,12 @@ class Instance(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """How a claim ends; `due_in` is seconds until somebody must look again, or None for never."""
+    """How a claim ends; `due_in` is seconds until it is looked at again, or None for never."""
 
     status: Status
     due_in: int | None = None
     record: Mapping[str, str] | None = None
     missing: frozenset[str] = frozenset()
     problem: Problem | None = None
+    forbidden: int = 0
+    """As in `Instance`, this answer included."""

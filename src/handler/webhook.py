@@ -118,7 +118,7 @@ def wire(given: Services) -> Webhook:
             given.sources.clock,
             given.sources.sleep,
         ),
-        Users(given.user_table, catalog, composio, provisioning),
+        Users(given.user_table, catalog, composio, provisioning, given.sources.clock),
         given.sources.clock,
     )
 

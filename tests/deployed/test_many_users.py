@@ -12,7 +12,8 @@ import pytest
 
 from handler.catalog_table import CATALOG
 from handler.dynamodb import DUE, to_item
-from handler.user_table import account_to_row, accounts_key, instance_key
+from handler.fact_table import account_to_row, accounts_key
+from handler.user_table import instance_key
 from handler.values import Status
 from provisioner import context, locate, scan
 from provisioner.stack import Stack

@@ -72,7 +72,7 @@ def planted(mutant: Mutant) -> Iterator[None]:
             setattr(holder, name, thing)
 
 
-_TAKEN = '"attribute_not_exists(#pk) OR #due_at <= :now OR "'
+_TAKEN = '"attribute_not_exists(#pk) OR #due_at <= :now OR '
 
 MUTANTS = (
     Mutant(
@@ -102,7 +102,7 @@ MUTANTS = (
         Promise.FINISHES,
         "provisioning:Provisioning.handle_fact",
         "    if not view.up_to_date:\n",
-        '    if not facts.changed:\n        return Handled(ignored="seen before")\n'
+        '    if not facts.recorded:\n        return Handled(ignored="seen before")\n'
         "    if not view.up_to_date:\n",
     ),
     Mutant(
@@ -110,22 +110,23 @@ MUTANTS = (
         Promise.FINISHES,
         "creation:Creation.claim_and_create",
         'logger.exception("the claim is left to the sweep", server_id=server.id)',
-        "self.user_table.settle(instance, Settlement(Status.WAITING), now=0)",
+        "self.user_table.settle(claimed, Settlement(Status.WAITING), now=0)",
         "old accounts",
     ),
     Mutant(
         "treat 409 as failure",
         Promise.FINISHES,
-        "decisions:conclude",
-        "case 200 | 201 | 409:",
-        "case 200 | 201:",
+        "decisions:meaning",
+        "return Meaning.EXISTS if answer.problem.enveloped else Meaning.UNCLEAR",
+        "return Meaning.REFUSED",
     ),
     Mutant(
         "ignore the lost answer",
         Promise.FINISHES,
-        "decisions:_need",
-        "status is None or status == 408 or status >= 500",
-        "status is not None and (status == 408 or status >= 500)",
+        "creation:Creation._call",
+        "answer = create()\n",
+        "answer = create()\n    if answer.status is None:\n"
+        '        return Answer(422, problem=Problem("lost", enveloped=True))\n',
     ),
     Mutant(
         "skip the watermark overlap",
@@ -146,7 +147,7 @@ MUTANTS = (
     Mutant(
         "let an older fact win",
         Promise.ORDER,
-        "user_table:UserTable.record",
+        "fact_table:FactTable._record",
         "#account.#updated_at < :updated_at",
         "#account.#updated_at <> :updated_at",
         "expired and back, reversed",
@@ -186,18 +187,16 @@ MUTANTS = (
         "say 200 to a failed claim",
         Promise.FINISHES,
         "provisioning:Provisioning._provision",
-        "    return self.creation.claim_and_create(user_id, server, facts, deadline=deadline)",
-        "    try:\n        create = self.creation.claim_and_create\n"
-        "        return create(user_id, server, facts, deadline=deadline)\n"
-        "    except Exception:\n        return Outcome(server.id, Status.CREATING)",
+        "errors.append(error)",
+        "outcomes.append(Outcome(server.id, Status.CREATING))",
         "old accounts",
     ),
     Mutant(
         "the sweep trusts that what is known was decided",
         Promise.FINISHES,
-        "provisioning:Provisioning._concluded",
-        "one.id in ended or missing(one.required, facts.active)",
-        "bool(one)",
+        "provisioning:Provisioning._settled",
+        "missing(one.required, facts.active)\n",
+        "bool(one)\n",
         "one after the other",
     ),
     Mutant(
@@ -218,18 +217,17 @@ MUTANTS = (
     Mutant(
         "wait after 403 without a due time",
         Promise.FINISHES,
-        "decisions:conclude",
-        "status=Status.WAITING, missing",
-        "status=Status.WAITING, due_in=None, missing",
+        "decisions:waiting",
+        "Settlement(Status.WAITING, due_in, ",
+        "Settlement(Status.WAITING, None, ",
         "old accounts, one expired",
     ),
     Mutant(
         "take 403 for success",
         Promise.TRUE,
-        "decisions:conclude",
-        "    need = _need(answer)\n",
-        "    if answer.status == 403:\n        return Settlement(Status.READY)\n"
-        "    need = _need(answer)\n",
+        "decisions:meaning",
+        "return Meaning.FORBIDDEN",
+        "return Meaning.EXISTS",
         "expired before the last",
     ),
     Mutant(
@@ -284,8 +282,8 @@ MUTANTS = (
         "create again what is ready",
         Promise.ONE_OUTCOME,
         "user_table:UserTable.claim",
-        "#status IN (:waiting, {",
-        "#status <> :status OR #status IN (:waiting, {",
+        "(#status IN (:waiting, :failed)",
+        "#status <> :status OR (#status IN (:waiting, :failed)",
         "expired and back, in order",
     ),
 )

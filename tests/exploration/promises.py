@@ -63,6 +63,8 @@ def _check_facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         new = after.get(name)
         if not name.startswith("account#") or new is None:
             continue
+        if new["read"] and new["seen_at"] >= old["seen_at"]:
+            continue  # what is read at Composio outranks what was received before
         older, newer = _rank(old), _rank(new)
         demand(older <= newer, Promise.ORDER, f"{name}: {newer} overwrote {older}")
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from handler.announcer import Announcer
-from handler.values import ENDED
+from handler.values import OUTCOMES
 from tests.world import World
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def records(world: World) -> list[dict[str, Any]]:
     """Return what the event source would hand over of the stream."""
     found = []
     for number, (old, new) in enumerate(world.db.stream):
-        if new and new.get("status", {}).get("S") in ENDED:
+        if new and new.get("status", {}).get("S") in OUTCOMES:
             image = {"NewImage": new, "SequenceNumber": str(number)}
             found.append({"dynamodb": image | ({"OldImage": old} if old else {})})
     return found

@@ -75,6 +75,7 @@ def test_refusal_is_told_in_composios_words() -> None:
             slug="MCP_MissingConnectedAccounts",
             suggested_fix="Connect the account",
             request_id="req_of_header",
+            enveloped=True,
         ),
     )
 
@@ -86,7 +87,9 @@ def test_request_id_of_the_body_serves_where_the_header_is_missing() -> None:
 def test_early_envelope_without_slug_is_read() -> None:
     content = {"error": {"message": "No such server", "status": 404}}
 
-    assert problem(404, headers(), body(content)) == Problem("No such server", status=404)
+    assert problem(404, headers(), body(content)) == Problem(
+        "No such server", status=404, enveloped=True
+    )
 
 
 def test_rate_limit_has_a_bare_message() -> None:

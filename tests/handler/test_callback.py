@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from handler import page
-from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it
+from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it, refusal
 
 
 def has(world: World, auth_config: str, status: str = "ACTIVE", user: str = "user_1") -> str:
@@ -178,13 +178,13 @@ def test_what_cannot_be_stored_keeps_the_browser_looking(
     def refuse(_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(world.user_table, "record", refuse)
+    monkeypatch.setattr(world.fact_table, "record", refuse)
 
     assert title(come_back(world, has(world, GMAIL))) == "Almost there"
 
 
 def test_instance_that_failed_says_that_the_operators_know(world: World) -> None:
-    world.upstream.script.append(httpx.Response(422))
+    world.upstream.script.append(refusal(422, "no"))
     come_back(world, has(world, GMAIL))
 
     assert title(come_back(world, has(world, SLACK))) == "Connected, with a hitch"

@@ -348,7 +348,11 @@ def test_whatever_composio_answers_to_a_create_is_the_answer_and_is_asked_once(
     assert composio.create_instance(SERVER, USER, deadline=deadline) == Answer(
         status,
         problem=Problem(
-            f"refused with {status}", status=status, slug=f"Slug_{status}", request_id="req_1"
+            f"refused with {status}",
+            status=status,
+            slug=f"Slug_{status}",
+            request_id="req_1",
+            enveloped=True,
         ),
     )
     assert len(network.requests) == 1
@@ -611,7 +615,7 @@ def test_refused_question_is_unavailable_in_composios_words(
     network.will(refusal(status))
 
     assert unavailable(call, composio, deadline) == Problem(
-        f"refused with {status}", status=status, slug=f"Slug_{status}"
+        f"refused with {status}", status=status, slug=f"Slug_{status}", enveloped=True
     )
     assert len(network.requests) == 1
 

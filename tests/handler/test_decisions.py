@@ -1,217 +1,139 @@
-"""The table "Composio answers -> then", row by row."""
+"""The rules by which a claim ends, each by itself."""
 
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.decisions import (
+    FAILED_FOR_SECONDS,
     FIRST_DELAY_SECONDS,
     LONGEST_DELAY_SECONDS,
-    MAX_ATTEMPTS,
-    Evidence,
-    Need,
-    conclude,
+    Meaning,
     delay,
+    failed,
+    fingerprint,
+    meaning,
     missing,
-    without_a_call,
+    repeats_at_once,
+    retrying,
+    settled_by,
 )
-from handler.values import STUCK, Answer, Instance, Problem, Server, Settlement, Status
+from handler.values import Answer, Instance, Problem, Status
+from tests.world import GMAIL, SLACK, account
 
 RECORD = {"id": "rec_1", "instance_id": "user_1"}
-FOUND = {"id": "rec_2", "instance_id": "user_1"}
-SAID = Problem("said by create-instance")
-LOST = Problem("said by the look-up that failed")
-
-NOTHING = Evidence()
-REPEATED = Evidence(met=frozenset({Need.REPEAT}))
-RECORD_FOUND = Evidence(met=frozenset({Need.RECORD}), record=FOUND)
-NO_RECORD = Evidence(met=frozenset({Need.RECORD}))
-RECORD_UNREAD = Evidence(met=frozenset({Need.RECORD}), problem=LOST)
-SOME_MISSING = Evidence(met=frozenset({Need.ACCOUNTS}), missing=frozenset({"ac_mail"}))
-NONE_MISSING = Evidence(met=frozenset({Need.ACCOUNTS}), missing=frozenset())
-ACCOUNTS_UNREAD = Evidence(met=frozenset({Need.ACCOUNTS}), problem=LOST)
-
-FIRST, LAST = 1, MAX_ATTEMPTS
-JITTER = 0.5
-SOON = delay(FIRST, jitter=JITTER)
-LATER = delay(LAST, jitter=JITTER)
+REQUIRED = frozenset({GMAIL, SLACK})
+CLAIMED = Instance("user_1", "srv_1", Status.CREATING, attempts=1, claim_token="mine")
 
 
-def ready(record: dict[str, str] | None) -> Settlement:
-    return Settlement(Status.READY, record=record)
-
-
-def retrying(problem: Problem, due_in: int = SOON) -> Settlement:
-    return Settlement(Status.RETRYING, due_in=due_in, problem=problem)
-
-
-def failed() -> Settlement:
-    return Settlement(Status.FAILED, problem=SAID)
-
-
-def waiting(due_in: int) -> Settlement:
-    return Settlement(Status.WAITING, due_in=due_in, missing=frozenset({"ac_mail"}), problem=SAID)
-
-
-def said(retry_after: float | None) -> Problem:
-    return SAID._replace(retry_after=retry_after)
-
-
-def answer(status: int | None, retry_after: float | None = None) -> Answer:
-    return Answer(status, problem=said(retry_after))
+def answer(
+    status: int | None, *, enveloped: bool = True, retry_after: float | None = None
+) -> Answer:
+    return Answer(status, problem=Problem("said", retry_after=retry_after, enveloped=enveloped))
 
 
 @pytest.mark.parametrize(
-    ("status", "evidence", "attempts", "then"),
+    ("statuses", "of_composio", "of_a_proxy"),
     [
-        # Created, but the body is not a record: the list has it.
-        (200, NOTHING, FIRST, Need.RECORD),
-        (201, NOTHING, FIRST, Need.RECORD),
-        (201, RECORD_FOUND, FIRST, ready(FOUND)),
-        (201, NO_RECORD, FIRST, ready(None)),
-        (201, RECORD_UNREAD, FIRST, ready(None)),
-        # It exists already: adopted, with its record or without.
-        (409, NOTHING, FIRST, Need.RECORD),
-        (409, RECORD_FOUND, FIRST, ready(FOUND)),
-        (409, NO_RECORD, LAST, ready(None)),
-        (409, RECORD_UNREAD, FIRST, ready(None)),
-        # A bad request, or an old way to say that it exists: the list tells.
-        (400, NOTHING, FIRST, Need.RECORD),
-        (400, RECORD_FOUND, FIRST, ready(FOUND)),
-        (400, NO_RECORD, FIRST, failed()),
-        (400, RECORD_UNREAD, FIRST, retrying(LOST)),
-        (400, RECORD_UNREAD, LAST, retrying(LOST, LATER)),
-        # Accounts are missing, says Composio: which ones?
-        (403, NOTHING, FIRST, Need.ACCOUNTS),
-        (403, SOME_MISSING, FIRST, waiting(SOON)),
-        (403, SOME_MISSING, LAST + 1, waiting(LATER)),
-        (403, NONE_MISSING, FIRST, retrying(SAID)),
-        (403, NONE_MISSING, LAST - 1, retrying(SAID, delay(LAST - 1, jitter=JITTER))),
-        (403, NONE_MISSING, LAST, failed()),
-        (403, NONE_MISSING, LAST + 1, failed()),
-        (403, ACCOUNTS_UNREAD, FIRST, retrying(LOST)),
-        (403, ACCOUNTS_UNREAD, LAST, retrying(LOST, LATER)),
-        # A person rotates the key; nothing is lost, however long it takes.
-        (401, NOTHING, FIRST, retrying(SAID)),
-        (401, NOTHING, LAST, retrying(SAID, LATER)),
-        # Busy, broken or unknown: once more at once, then later, for as long as it takes.
-        (None, NOTHING, FIRST, Need.REPEAT),
-        (None, REPEATED, FIRST, retrying(SAID)),
-        (None, REPEATED, LAST, retrying(SAID, LATER)),
-        (408, NOTHING, FIRST, Need.REPEAT),
-        (408, REPEATED, FIRST, retrying(SAID)),
-        (500, NOTHING, FIRST, Need.REPEAT),
-        (500, REPEATED, LAST, retrying(SAID, LATER)),
-        (502, NOTHING, LAST, Need.REPEAT),
-        (503, REPEATED, FIRST, retrying(SAID)),
-        (504, REPEATED, FIRST, retrying(SAID)),
-        (599, NOTHING, FIRST, Need.REPEAT),
-        (429, NOTHING, FIRST, retrying(SAID)),
-        (429, NOTHING, LAST, retrying(SAID, LATER)),
-        (429, REPEATED, FIRST, retrying(SAID)),
-        # What comes after the repeat is judged like a first answer.
-        (403, REPEATED, FIRST, Need.ACCOUNTS),
-        (409, REPEATED, FIRST, Need.RECORD),
-        # A person is needed.
-        (404, NOTHING, FIRST, failed()),
-        (410, NOTHING, FIRST, failed()),
-        (422, NOTHING, FIRST, failed()),
+        ([200, 201, 202, 204], Meaning.UNCLEAR, Meaning.UNCLEAR),
+        ([409], Meaning.EXISTS, Meaning.UNCLEAR),
+        ([400], Meaning.UNCLEAR, Meaning.UNCLEAR),
+        ([403], Meaning.FORBIDDEN, Meaning.LATER),
+        ([404, 410, 422, 405, 413, 451], Meaning.REFUSED, Meaning.LATER),
+        ([301, 302, 307, 304], Meaning.REFUSED, Meaning.LATER),
+        ([None, 401, 408, 429, 500, 502, 503, 504, 599], Meaning.LATER, Meaning.LATER),
     ],
 )
-def test_what_composio_answers_says_what_follows(
-    status: int | None, evidence: Evidence, attempts: int, then: Settlement | Need
+def test_answer_means_what_its_status_and_form_say(
+    statuses: list[int | None], of_composio: Meaning, of_a_proxy: Meaning
 ) -> None:
-    assert conclude(answer(status), evidence, attempts=attempts, jitter=JITTER) == then
+    for status in statuses:
+        assert meaning(answer(status)) is of_composio
+        assert meaning(answer(status, enveloped=False)) is of_a_proxy
 
 
 @pytest.mark.parametrize("status", [200, 201])
-@pytest.mark.parametrize("evidence", [NOTHING, REPEATED])
-def test_created_instance_is_ready_with_the_record_of_the_answer(
-    status: int, evidence: Evidence
+def test_created_is_an_answer_with_a_record(status: int) -> None:
+    assert meaning(Answer(status, record=RECORD)) is Meaning.CREATED
+
+
+@given(st.none() | st.integers(100, 599), st.booleans())
+def test_nothing_but_composios_own_refusal_is_refused(status: int | None, enveloped: bool) -> None:
+    found = meaning(answer(status, enveloped=enveloped))
+
+    assert found is not Meaning.CREATED
+    assert enveloped or found not in {Meaning.REFUSED, Meaning.FORBIDDEN, Meaning.EXISTS}
+
+
+def test_call_is_repeated_at_once_for_passing_trouble_unless_composio_asks_for_time() -> None:
+    passing = {None, 408, 500, 502, 504, 599}
+
+    for status in (None, *range(100, 600)):
+        assert repeats_at_once(answer(status)) is (
+            status in passing or (status is not None and status >= 500 and status != 503)
+        )
+        assert not repeats_at_once(answer(status, retry_after=1))
+
+
+@pytest.mark.parametrize("status", [401, 408, 429, 500, 503, None])
+def test_retry_after_counts_with_every_status_but_never_shortens_the_wait(
+    status: int | None,
 ) -> None:
-    created = Answer(status, record=RECORD)
+    claimed, jitter = CLAIMED._replace(attempts=3), 0.5
+    own = delay(3, jitter=jitter)
 
-    assert conclude(created, evidence, attempts=LAST, jitter=JITTER) == ready(RECORD)
+    for asked, due_in in [(None, own), (0, own), (own + 0.5, own + 1), (1800, 1800)]:
+        problem = answer(status, retry_after=asked).problem
+        assert retrying(claimed, problem, jitter=jitter).due_in == due_in
 
 
-def test_every_other_status_fails_at_once_with_what_composio_said() -> None:
-    known = {200, 201, 400, 401, 403, 408, 409, 429}
+def test_failed_is_tried_after_an_hour_doubling_to_a_day_for_thirty_days() -> None:
+    now, waits = 0, list[int]()
+    claimed = CLAIMED._replace(failed_at=0)
+    while (due_in := failed(claimed, Problem("no"), now=now, jitter=1.0).due_in) is not None:
+        waits.append(due_in)
+        now += due_in
+        claimed = claimed._replace(failures=claimed.failures + 1)
 
-    for status in set(range(100, 500)) - known:
-        assert conclude(answer(status), NOTHING, attempts=FIRST, jitter=JITTER) == failed()
+    hour, day = 3600, 86_400
+    assert waits[:7] == [hour, 2 * hour, 4 * hour, 8 * hour, 16 * hour, day, day]
+    assert FAILED_FOR_SECONDS <= now < FAILED_FOR_SECONDS + day
+    assert failed(CLAIMED, Problem("no"), now=10**9, jitter=0.0).due_in == hour * 0.9
+
+
+def test_fingerprint_is_of_the_requirement_and_the_accounts_that_meet_it() -> None:
+    gmail, slack = account(GMAIL)._replace(seen_at=1), account(SLACK)._replace(seen_at=2)
+    tried = fingerprint(REQUIRED, [gmail, slack])
+
+    assert fingerprint(REQUIRED, [slack, gmail]) == tried
+    assert fingerprint(REQUIRED, [slack, gmail, account("ac_other")]) == tried
+    assert (
+        fingerprint(REQUIRED, [slack, gmail, account(GMAIL, id="ca_2", status="FAILED")]) == tried
+    )
+    assert fingerprint(REQUIRED | {"ac_other"}, [gmail, slack]) != tried
+    assert fingerprint(REQUIRED, [gmail, slack._replace(seen_at=3)]) != tried
+    assert fingerprint(REQUIRED, [gmail, slack, account(SLACK, id="ca_2")]) != tried
 
 
 @pytest.mark.parametrize(
-    ("asked", "due_in"),
-    [(None, SOON), (0, SOON), (SOON - 1, SOON), (SOON + 0.5, SOON + 1), (3600.0, 3600)],
+    ("status", "tried", "settled"),
+    [
+        (Status.READY, "before", True),
+        (Status.CREATING, "before", True),
+        (Status.RETRYING, "before", True),
+        (Status.FAILED, "now", True),
+        (Status.FAILED, "before", False),
+        (Status.WAITING, "now", True),
+        (Status.WAITING, "before", False),
+    ],
 )
-def test_rate_limit_is_waited_for_but_never_shorter_than_otherwise(
-    asked: float | None, due_in: int
+def test_failed_and_waiting_are_settled_while_nothing_that_was_tried_has_changed(
+    *, status: Status, tried: str, settled: bool
 ) -> None:
-    limited = answer(429, retry_after=asked)
-
-    assert conclude(limited, NOTHING, attempts=FIRST, jitter=JITTER) == retrying(
-        said(asked), due_in
-    )
-
-
-EVIDENCE = st.fixed_dictionaries(
-    {
-        "record": st.none() | st.just(FOUND),
-        "missing": st.none() | st.just(frozenset()) | st.just(frozenset({"ac_mail"})),
-        "problem": st.none() | st.just(LOST),
-    }
-)
-ANSWERS = st.builds(
-    Answer,
-    status=st.none()
-    | st.sampled_from([200, 201, 400, 401, 403, 404, 408, 409, 410, 422, 429, 500, 503])
-    | st.integers(100, 999),
-    record=st.none() | st.just(RECORD),
-    problem=st.builds(said, st.none() | st.floats(0, 3600)),
-)
-
-
-@settings(max_examples=60)
-@given(
-    answers=st.lists(ANSWERS, min_size=4, max_size=4),
-    found=st.lists(EVIDENCE, min_size=4, max_size=4),
-    attempts=st.integers(1, 100),
-    jitter=st.floats(0, 1, exclude_max=True),
-)
-def test_conclusion_is_reached_with_each_need_met_at_most_once(
-    answers: list[Answer], found: list[dict[str, None]], attempts: int, jitter: float
-) -> None:
-    evidence = NOTHING
-    step = conclude(answers[0], evidence, attempts=attempts, jitter=jitter)
-    # Whatever is found out, and even if every look-up changed the answer.
-    for given_now, now_found in zip(answers[1:], found[1:], strict=True):
-        if isinstance(step, Settlement):
-            break
-        assert step not in evidence.met
-        evidence = evidence._replace(met=evidence.met | {step}, **now_found)
-        step = conclude(given_now, evidence, attempts=attempts, jitter=jitter)
-
-    assert isinstance(step, Settlement)
-    ends = step.status in {Status.READY, *STUCK}
-    assert ends is (step.due_in is None)
-    assert ends or (step.due_in is not None and step.due_in >= 1)
-    assert (step.status is Status.WAITING) is bool(step.missing)
-    assert (step.status is Status.READY) is (step.problem is None)
-    assert step.status is not Status.CREATING
-
-
-def test_composio_is_asked_only_about_a_server_that_is_there_and_a_user_who_is_complete() -> None:
-    server = Server("srv", frozenset({"ac_mail"}))
-    gone = without_a_call(server._replace(gone=True), {"ac_mail"}, FIRST, jitter=JITTER)
-    lacking = without_a_call(server, set(), FIRST, jitter=JITTER)
-
-    assert without_a_call(server, {"ac_mail", "ac_chat"}, FIRST, jitter=JITTER) is None
-    assert gone
-    assert gone.status in STUCK
-    assert lacking == Settlement(Status.WAITING, SOON, missing=frozenset({"ac_mail"}))
+    assert settled_by(CLAIMED._replace(status=status, tried=tried), "now") is settled
+    assert not settled_by(None, "now")
 
 
 def test_what_is_missing_is_required_and_not_active() -> None:

@@ -86,8 +86,8 @@ def complaint(body: bytes | str) -> str:
 
 
 def test_documented_event_becomes_a_fact() -> None:
-    assert parse(envelope()) == AccountEvent("ca_mail1", FACT)
-    assert parse(envelope().encode()) == AccountEvent("ca_mail1", FACT)
+    assert parse(envelope()) == AccountEvent("ca_mail1", FACT, "user-123")
+    assert parse(envelope().encode()) == AccountEvent("ca_mail1", FACT, "user-123")
 
 
 @pytest.mark.parametrize("field", ["user_id", "auth_config", "status", "updated_at"])
@@ -95,11 +95,13 @@ def test_documented_event_becomes_a_fact() -> None:
 def test_event_that_lacks_a_deciding_field_names_the_account_only(
     field: str, value: object
 ) -> None:
-    assert parse(envelope(**{field: value})) == AccountEvent("ca_mail1", None)
+    user_id = None if field == "user_id" else "user-123"
+
+    assert parse(envelope(**{field: value})) == AccountEvent("ca_mail1", None, user_id)
 
 
 def test_empty_status_is_a_missing_one() -> None:
-    assert parse(envelope(status="")) == AccountEvent("ca_mail1", None)
+    assert parse(envelope(status="")) == AccountEvent("ca_mail1", None, "user-123")
 
 
 def test_the_account_id_alone_makes_an_event() -> None:

@@ -13,7 +13,8 @@ LAYERS = (
     *CORE,
     {"clients", "page", "settings", "telemetry"},
     {"credentials", "dynamodb", "queue", "requests"},
-    {"catalog_table", "transport", "user_table"},
+    {"catalog_table", "fact_table", "transport"},
+    {"user_table"},
     {"composio"},
     {"catalog", "creation"},
     {"provisioning"},
@@ -31,7 +32,7 @@ PURE = {
 
 USERS = {
     "boto3": {"clients", "dynamodb"},
-    "botocore": {"clients", "credentials"},
+    "botocore": {"clients", "credentials", "dynamodb"},
     "httpx": {"services", "transport"},
 }
 """The modules that may import a library."""

@@ -1,6 +1,6 @@
-"""The way of a fact, told as scenes."""
+"""What becomes of a fact, through record, decide, claim, create and settle."""
 
-from typing import Any
+from typing import Any, Never
 
 import httpx
 import pytest
@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 
 from handler.decisions import LEASE_SECONDS
 from handler.events import AccountEvent
-from handler.values import Status
-from tests.doubles import Figured, Killed, die
+from handler.values import Server, Status
+from tests.doubles import Counted, Figured, Killed, die
 from tests.world import (
     GMAIL,
     NOW,
@@ -20,6 +20,11 @@ from tests.world import (
     as_composio_has_it,
     refusal,
 )
+
+
+def lost(*_: object, **__: object) -> Never:
+    """Die before the claim."""
+    raise ConnectionError
 
 
 def complete(world: World) -> dict[str, str]:
@@ -68,9 +73,9 @@ def test_user_erased_a_moment_ago_is_begun_anew(world: World) -> None:
 
 
 def test_time_to_ready_is_from_the_newest_required_account(world: World, figured: Figured) -> None:
-    world.now = NOW + 30
+    world.now = NOW - 30
     world.see(account(GMAIL, at=5))
-    world.user_table.record(account("ac_other", at=29))
+    world.fact_table.record(account("ac_other", at=29))
     assert figured("TimeToReady") == []
 
     world.see(account(SLACK, at=20))
@@ -79,6 +84,7 @@ def test_time_to_ready_is_from_the_newest_required_account(world: World, figured
 
 
 def test_time_to_ready_is_not_less_than_none(world: World, figured: Figured) -> None:
+    world.now = NOW - 50
     world.see(account(GMAIL, at=5))
     world.see(account(SLACK, at=20))
 
@@ -163,7 +169,7 @@ def test_refusal_fails_with_all_that_composio_said(world: World, status: int) ->
 
     assert complete(world) == {SERVER: "failed"}
     row = world.row()
-    assert "due_at" not in row
+    assert row["due_at"] == world.now + 3600
     assert row["last_error"] == {
         "message": "no such thing",
         "status": status,
@@ -196,7 +202,9 @@ def test_forbidden_withdraws_an_account_that_is_no_longer_there(world: World) ->
     assert complete(world) == {SERVER: "waiting"}
 
     assert world.see(account(SLACK, at=40)) == {SERVER: "waiting"}
-    assert world.see(account(GMAIL)) == {SERVER: "ready"}
+    assert world.see(account(GMAIL)) == {SERVER: "waiting"}
+    assert world.upstream.creates == 1
+    assert world.see(account(GMAIL, at=50)) == {SERVER: "ready"}
 
 
 def test_forbidden_without_a_reason_retries_and_then_fails(world: World) -> None:
@@ -217,7 +225,7 @@ def test_forbidden_without_a_reason_retries_and_then_fails(world: World) -> None
     "step",
     [
         refusal(500, "oops"),
-        refusal(503, "down"),
+        refusal(502, "down"),
         refusal(408, "slow"),
         httpx.ConnectError("no"),
         httpx.ReadTimeout("slow"),
@@ -395,3 +403,190 @@ def test_account_whose_user_nobody_says_is_ignored(world: World, known: bool) ->
 
 def _throttled(*_: object, **__: object) -> None:
     raise ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
+
+
+HTML = httpx.Response(200, html="<title>Please wait</title>")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [HTML, httpx.Response(200, json={}), httpx.Response(201, json={"id": "rec_1"})],
+)
+def test_success_without_a_record_of_this_user_is_looked_up(world: World, odd: Any) -> None:
+    world.upstream.script.append(odd)
+    assert complete(world) == {SERVER: "retrying"}
+
+    world.now += 15
+    world.provisioning.resume("user_1", SERVER, deadline=world.now + 20)
+
+    assert world.row()["status"] == "ready"
+    assert (SERVER, "user_1") in world.upstream.instances
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 410, 422])
+def test_page_of_a_proxy_is_no_answer_of_composio(world: World, status: int) -> None:
+    world.upstream.script.append(httpx.Response(status, html="<h1>Blocked</h1>"))
+
+    assert complete(world) == {SERVER: "retrying"}
+
+
+def test_forbidden_without_a_reason_is_counted_alone_and_in_a_row(world: World) -> None:
+    for fact in (account(GMAIL), account(SLACK)):
+        world.upstream.accounts[fact.id] = as_composio_has_it(fact)
+    unavailable, forbidden = refusal(503, "down"), refusal(403, "not now")
+    world.upstream.script.extend([unavailable] * 9 + [forbidden] * 7 + [unavailable, forbidden])
+    complete(world)
+    for _ in range(17):
+        world.now += 1000
+        assert world.see(account(SLACK)) == {SERVER: "retrying"}
+
+    world.now += 1000
+    assert world.see(account(SLACK)) == {SERVER: "ready"}
+
+
+def test_one_forbidden_and_one_empty_list_withdraw_nothing(world: World) -> None:
+    for fact in (account(GMAIL), account(SLACK)):
+        world.upstream.accounts[fact.id] = as_composio_has_it(fact)
+    world.upstream.script.append(refusal(403, "not all connected"))
+    world.upstream.gets.append(httpx.Response(200, json={"items": []}))
+
+    assert complete(world) == {SERVER: "retrying"}
+    world.now += 15
+    assert world.see(account(SLACK)) == {SERVER: "ready"}
+
+
+def test_spurious_forbidden_leaves_the_facts_of_a_user_id_with_a_comma(world: World) -> None:
+    user = "doe, jane"
+    for fact in (account(GMAIL, user=user), account(SLACK, user=user)):
+        shown = as_composio_has_it(fact)
+        world.upstream.accounts[fact.id] = shown
+    world.upstream.script.append(refusal(403, "not all connected"))
+    world.upstream.gets.append(httpx.Response(200, json={"items": []}))
+    world.see(account(GMAIL, user=user))
+
+    assert world.see(account(SLACK, user=user)) == {SERVER: "retrying"}
+    assert world.user_table.user(user)[0].active == {GMAIL, SLACK}
+
+
+def test_auth_config_that_is_disabled_at_composio_corrects_the_facts(world: World) -> None:
+    """The account's own time stays: ComposioHQ/composio issue 2455."""
+    disabled = as_composio_has_it(account(GMAIL))
+    disabled["auth_config"] = {"id": GMAIL, "is_disabled": True}
+    world.upstream.accounts["ca_gmail"] = disabled
+    world.upstream.accounts["ca_slack"] = as_composio_has_it(account(SLACK))
+    world.upstream.script.append(refusal(403, "not all connected"))
+
+    assert complete(world) == {SERVER: "waiting"}
+    assert world.row()["missing"] == [GMAIL]
+    assert world.user_table.user("user_1")[0].active == {SLACK}
+    for _ in range(3):
+        world.now += 100
+        world.tick()
+        assert world.see(account(GMAIL)) == {SERVER: "waiting"}
+    assert world.upstream.creates == 1
+
+
+def test_event_from_the_future_is_read_at_composio(world: World) -> None:
+    future = account(GMAIL, status="EXPIRED")._replace(updated_at="2999-01-01T00:00:00.000000Z")
+    world.upstream.accounts["ca_gmail"] = as_composio_has_it(account(GMAIL, at=1))
+    world.see(account(SLACK))
+
+    seen = world.provisioning.handle_event(
+        AccountEvent("ca_gmail", future), deadline=world.now + 20
+    )
+
+    assert [one.status for one in seen.outcomes] == ["ready"]
+
+
+def test_active_from_the_future_that_has_expired_is_created_once(world: World) -> None:
+    future = "2999-01-01T00:00:00.000000Z"
+    world.upstream.accounts["ca_slack"] = as_composio_has_it(account(SLACK))
+    world.upstream.accounts["ca_gmail"] = as_composio_has_it(
+        account(GMAIL, status="EXPIRED")._replace(updated_at=future)
+    )
+
+    def forbidden(_: httpx.Request) -> httpx.Response:
+        world.now += 1
+        return refusal(403, "not all connected")
+
+    world.upstream.script.extend([forbidden] * 10)
+    complete(world)
+    for _ in range(20):
+        world.now += 3600
+        world.tick()
+        world.provisioning.handle_event(
+            AccountEvent("ca_gmail", account(GMAIL)._replace(updated_at=future)),
+            deadline=world.now + 20,
+        )
+
+    assert world.row()["status"] == "waiting"
+    assert world.upstream.creates == 1
+
+
+def test_failed_is_tried_again_by_itself_and_told_once(world: World, counted: Counted) -> None:
+    world.upstream.script.extend([refusal(422, "no")] * 4)
+    complete(world)
+    for hours in (1, 2, 4):
+        world.now += hours * 3600
+        world.tick()
+        assert world.row()["status"] == "failed"
+    world.now += 8 * 3600
+    world.tick()
+
+    assert world.row()["status"] == "ready"
+    assert counted()["InstanceFailed"] == 1
+
+
+def test_news_whose_claim_was_lost_is_no_longer_needed_to_claim_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.upstream.script.append(refusal(422, "no"))
+    complete(world)
+    claim = world.user_table.claim
+    monkeypatch.setattr(world.user_table, "claim", lost)
+    with pytest.raises(ConnectionError):
+        world.see(account(SLACK, at=9))
+    monkeypatch.setattr(world.user_table, "claim", claim)
+
+    assert world.see(account(SLACK, at=9)) == {SERVER: "ready"}
+
+
+def test_one_server_whose_claim_is_lost_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    servers = [f"srv_{letter}" for letter in "abc"]
+    world = World(servers)
+    world.upstream.servers = {one: [GMAIL] for one in servers}
+    claim = world.user_table.claim
+
+    def second_lost(user_id: str, server: Server, **given: Any) -> Any:
+        return lost() if server.id == "srv_b" else claim(user_id, server, **given)
+
+    monkeypatch.setattr(world.user_table, "claim", second_lost)
+    with pytest.raises(ConnectionError):
+        world.see(account(GMAIL))
+
+    assert [world.row(server_id=one).get("status") for one in servers] == ["ready", None, "ready"]
+
+
+def test_what_an_event_has_no_time_for_is_left_to_the_queue() -> None:
+    servers = [f"srv_{number:02}" for number in range(60)]
+    world = World(servers)
+    world.upstream.servers = {one: [GMAIL] for one in servers}
+    world.catalog.sync(deadline=world.now + 20)
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        world.now += 0.35
+        server_id = request.url.path.split("/")[5]
+        return httpx.Response(201, json=world.upstream.record(server_id, "user_1"))
+
+    world.upstream.script.extend([slow] * 60)
+    began = world.now
+    seen = world.see(account(GMAIL))
+
+    assert world.now - began < 5
+    assert set(seen.values()) == {"ready", "creating"}
+    for _ in range(6):
+        world.now += 120
+        world.tick()
+    assert {world.row(server_id=one)["status"] for one in servers} == {"ready"}

@@ -7,7 +7,7 @@ from handler.catalog import MEMORY_SECONDS
 from handler.decisions import LEASE_SECONDS
 from handler.sweep import MOST_QUEUED, OVERLAP_SECONDS
 from handler.telemetry import metrics
-from handler.values import STUCK, Server
+from handler.values import Server
 from tests.doubles import Figured, Killed, die
 from tests.world import GMAIL, NOW, SERVER, SLACK, World, account, as_composio_has_it, refusal
 
@@ -143,7 +143,7 @@ def test_watermark_stays_when_composio_fails_in_the_middle(world: World) -> None
 def test_sweep_that_died_between_record_and_claim_is_made_good_by_the_next(world: World) -> None:
     connect(world, GMAIL, SLACK)
     world.see(account(GMAIL, id=f"ca_user_1_{GMAIL}"))
-    world.user_table.record(account(SLACK, id=f"ca_user_1_{SLACK}"))
+    world.fact_table.record(account(SLACK, id=f"ca_user_1_{SLACK}"))
 
     world.tick()
 
@@ -180,7 +180,7 @@ def test_two_sweeps_at_once_do_not_both_read(world: World) -> None:
 
 
 def test_due_instance_is_finished_without_an_event(world: World) -> None:
-    world.upstream.script.extend([refusal(503, "down")] * 2)
+    world.upstream.script.append(refusal(503, "down"))
     world.see(account(GMAIL))
     world.see(account(SLACK))
     world.tick()
@@ -250,6 +250,7 @@ def test_event_that_the_claim_kept_out_is_not_forgotten(world: World) -> None:
 
     def list_then_connect(params: httpx.QueryParams) -> httpx.Response:
         answer = listed(params)
+        world.now += 1
         assert world.see(account(GMAIL, at=5)) == {SERVER: "creating"}
         return answer
 
@@ -276,7 +277,7 @@ def test_instance_of_a_server_that_is_gone_fails_with_the_reason(world: World) -
         world.now += 60
         world.tick()
 
-    assert world.row()["status"] in STUCK
+    assert world.row()["status"] == "failed"
     assert "does not exist" in world.row()["last_error"]["message"]
 
 

@@ -8,9 +8,9 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from handler.dynamodb import Table
 from handler.user_table import UserTable
-from handler.values import STUCK, Instance, Problem, Server, Settlement, Status
+from handler.values import Instance, Problem, Server, Settlement, Status
 from tests.fakes.dynamodb import FakeDynamoDB
-from tests.world import GMAIL, SLACK, account
+from tests.world import GMAIL, SLACK
 
 SERVER = Server("srv", frozenset({GMAIL, SLACK}))
 READY = Settlement(Status.READY, record={"id": "rec"})
@@ -35,19 +35,26 @@ def table(db: FakeDynamoDB) -> UserTable:
     return UserTable(Table(cast("DynamoDBClient", db), "table"))
 
 
-def claim(table: UserTable, token: str, *, now: int = 100, changed: bool = False) -> bool:
-    instance = table.claim("u", SERVER, token=token, now=now, lease=40, changed=changed)
-    return instance.claimed_with(token)
+def claim(table: UserTable, token: str, *, now: int = 100, tried: str = "this") -> Instance | None:
+    """Return the claim, or None where it is not had."""
+    instance = table.claim("u", SERVER, tried=tried, token=token, now=now, lease=40)
+    return instance if instance.claimed_with(token) else None
 
 
-def settle(table: UserTable, token: str, settlement: Settlement = READY, now: int = 101) -> bool:
-    claimed = Instance("u", "srv", Status.CREATING, attempts=1, claim_token=token)
-    return table.settle(claimed, settlement, now=now)
+def settle(
+    table: UserTable,
+    token: str,
+    settlement: Settlement = READY,
+    now: int = 101,
+    claimed: Instance | None = None,
+) -> bool:
+    mine = claimed or Instance("u", "srv", Status.CREATING, attempts=1, claim_token=token)
+    return table.settle(mine, settlement, now=now)
 
 
 def test_only_one_of_two_claims_holds(table: UserTable) -> None:
     assert claim(table, "a")
-    assert not claim(table, "b", changed=True)
+    assert not claim(table, "b", tried="that")
 
 
 def test_claim_can_be_taken_over_from_the_end_of_its_lease(table: UserTable) -> None:
@@ -63,49 +70,71 @@ def test_ready_is_for_good(table: UserTable) -> None:
     claim(table, "a")
     settle(table, "a")
 
-    assert not claim(table, "b", now=10**9, changed=True)
+    assert not claim(table, "b", now=10**9, tried="that")
     assert not settle(table, "a", Settlement(Status.FAILED))
 
 
-@pytest.mark.parametrize("status", [Status.WAITING, *STUCK])
-def test_waiting_and_stuck_are_claimed_for_news(table: UserTable, status: Status) -> None:
+@pytest.mark.parametrize("status", [Status.WAITING, Status.FAILED])
+def test_waiting_and_failed_are_claimed_early_where_something_else_is_tried(
+    table: UserTable, status: Status
+) -> None:
     claim(table, "a")
-    settle(table, "a", Settlement(status, due_in=50 if status is Status.WAITING else None))
+    settle(table, "a", Settlement(status, due_in=50))
 
     assert not claim(table, "b", now=102)
-    assert claim(table, "c", now=102, changed=True)
+    assert claim(table, "c", now=102, tried="that")
 
 
-def test_waiting_that_is_not_due_any_more_is_claimed_by_anyone(table: UserTable) -> None:
-    claim(table, "a")
-    settle(table, "a", Settlement(Status.WAITING))
+def test_counts_begin_anew_where_something_else_is_tried(table: UserTable) -> None:
+    failed = Settlement(Status.FAILED, due_in=50, forbidden=3)
+    settle(table, "a", failed, claimed=claim(table, "a"))
+    again = claim(table, "b", now=200)
+    assert again
+    assert (again.attempts, again.forbidden, again.failures, again.failed_at) == (2, 3, 1, 101)
+    settle(table, "b", failed, now=201, claimed=again)
 
-    assert claim(table, "b", now=102)
+    other = claim(table, "c", now=202, tried="that")
+
+    assert other
+    assert (other.attempts, other.forbidden, other.failures, other.failed_at) == (1, 0, 0, None)
+
+
+def test_failure_keeps_its_time_until_it_is_ready(db: FakeDynamoDB, table: UserTable) -> None:
+    ends = [Status.FAILED, Status.RETRYING, Status.FAILED]
+    for number, status in enumerate(ends):
+        claimed = claim(table, "a", now=100 + 100 * number)
+        settlement = Settlement(status, due_in=1)
+        settle(table, "a", settlement, now=101 + 100 * number, claimed=claimed)
+    (row,) = db.scan(TableName="table")["Items"]
+    assert (row["failed_at"], row["failures"]) == ({"N": "101"}, {"N": "2"})
+
+    settle(table, "a", now=501, claimed=claim(table, "a", now=500))
+
+    (row,) = db.scan(TableName="table")["Items"]
+    assert "failed_at" not in row
 
 
 def test_retrying_is_left_alone_until_it_is_due_even_for_news(table: UserTable) -> None:
     claim(table, "a")
     settle(table, "a", Settlement(Status.RETRYING, due_in=50), now=101)
 
-    assert not claim(table, "b", now=150, changed=True)
+    assert not claim(table, "b", now=150, tried="that")
     assert claim(table, "c", now=151)
 
 
 def test_write_repeated_by_the_sdk_counts_as_one() -> None:
     table = UserTable(Table(cast("DynamoDBClient", Stuttering("table")), "table"))
 
-    recorded = table.record(account(GMAIL))
-    assert recorded.active == {GMAIL}
     assert claim(table, "a")
     assert settle(table, "a", Settlement(Status.FAILED, problem=Problem("no")))
-    assert claim(table, "b", changed=True)
+    assert claim(table, "b", tried="that")
     assert settle(table, "b")
 
 
 def test_repeated_claim_by_the_sdk_counts_one_attempt() -> None:
     table = UserTable(Table(cast("DynamoDBClient", Stuttering("table")), "table"))
 
-    assert table.claim("u", SERVER, token="a", now=1, lease=40, changed=False).attempts == 1
+    assert table.claim("u", SERVER, tried="this", token="a", now=1, lease=40).attempts == 1
 
 
 def test_only_instances_that_somebody_must_look_at_are_in_the_index(
@@ -127,14 +156,3 @@ def test_only_instances_that_somebody_must_look_at_are_in_the_index(
     claim(table, "b", now=500)
     settle(table, "b")
     assert due() == []
-
-
-def test_withdrawn_account_is_gone_unless_it_has_changed_since(table: UserTable) -> None:
-    old, new = account(GMAIL, at=1), account(GMAIL, at=2)
-    table.record(old)
-    table.record(new)
-
-    table.withdraw(old)
-    assert table.record(old).accounts == (new,)
-    table.withdraw(new)
-    assert table.record(old).accounts == (old,)

@@ -33,7 +33,7 @@ def test_user_on_the_way_is_shown_with_what_is_missing(world: World) -> None:
                 "auth_config_id": GMAIL,
                 "status": "ACTIVE",
                 "is_disabled": False,
-                "updated_at": "2026-01-01T00:00:00.000000Z",
+                "updated_at": "2025-12-31T23:59:00.000000Z",
             }
         ],
         "servers": [

@@ -130,7 +130,7 @@ def test_handler_logs_metrics_and_correlation_id_and_nothing_secret(
         if line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == NAMESPACE
     }
     assert {Metric.EVENT_RECEIVED, Metric.ACCOUNT_RECORDED} <= emitted
-    taken = next(line for line in lines if line.get("message") == "event taken")
+    taken = next(line for line in lines if line.get("message") == "event handled")
     assert taken["correlation_id"] == SAMPLES["connected"]["headers"]["webhook-id"]
     assert taken["account_id"] == "ca_gmail1"
     for secret in (SECRET, "ak_invented", SAMPLES["connected"]["body"][:40], "v1,"):

@@ -88,7 +88,7 @@ def _live(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "throttled": [refusal(429, "slow down")],
         "refused": [refusal(404, "not found")],
         "lost": [httpx.ReadTimeout("slow"), httpx.ConnectError("down")],
-        "broken": [refusal(503, "down"), refusal(503, "down")],
+        "broken": [refusal(503, "down")],
         "elsewhere": [httpx.Response(302)],
         "rejected": [refusal(401, "who are you?")],
         "deprecated": [httpx.Response(410, headers={"sunset": "yesterday"}, json={})],

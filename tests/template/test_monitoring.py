@@ -221,7 +221,7 @@ def test_query_for_failures_finds_what_failed(day: Day) -> None:
 def test_story_of_a_user_has_its_beginning_and_its_end(day: Day) -> None:
     story = [one["message"] for one in day.lines if one.get("user_id")]
 
-    assert {"event taken", "instance settled"} <= set(story)
+    assert {"event handled", "instance settled"} <= set(story)
 
 
 def test_what_the_emulator_does_not_know_can_be_left_out() -> None:

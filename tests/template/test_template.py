@@ -13,7 +13,7 @@ from handler.events import ACCOUNT_EVENTS
 from handler.settings import EVERY_SERVER, Settings
 from handler.telemetry import SERVICE
 from handler.user_table import instance_key
-from handler.values import ENDED, Status
+from handler.values import OUTCOMES, Status
 from tests.template.sam_template import FUNCTIONS, GLOBAL, RESOURCES, TEMPLATE, of_type
 
 NO_RESOURCE_LEVEL = {
@@ -238,7 +238,7 @@ def test_announcer_hears_of_each_settled_outcome_and_of_nothing_else() -> None:
 
     image = pattern["dynamodb"]["NewImage"]
     assert image["sk"] == {"S": [{"prefix": instance_key("", "")["sk"]}]}
-    assert image["status"] == {"S": [{"anything-but": [s for s in Status if s not in ENDED]}]}
+    assert image["status"] == {"S": [{"anything-but": [s for s in Status if s not in OUTCOMES]}]}
     assert source["BatchSize"] <= BATCH
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
