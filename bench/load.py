@@ -17,10 +17,10 @@ from botocore.config import Config
 
 from bench import story
 from local.deployment import build, create
+from local.emulated_stack import Parameters, Stack
 from local.emulator import emulator, run_folder
 from local.simulator.process import running as simulator
 from local.simulator.project import DEFAULT_API_KEY
-from local.stack import Parameters, Stack
 
 CLIENTS = (1, 4, 16, 64)
 EVENTS = 40

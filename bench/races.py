@@ -42,10 +42,10 @@ def races(scene: Scene, subject: Subject) -> dict[str, Came]:
         scene.begin(subject, USERS)
         with ExitStack() as stack:
             functions = [stack.enter_context(scene.start(subject)) for _ in range(ENVIRONMENTS)]
-            scene.composio.switch(latency=LATENCY)
+            scene.composio.set_options(latency=LATENCY)
             for user in story.people(kind, USERS):
                 play(functions, user)
-            scene.composio.switch(latency=0)
+            scene.composio.set_options(latency=0)
         found[case] = _count(scene, story.people(kind, USERS))
     return found
 

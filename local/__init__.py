@@ -1,1 +1,1 @@
-"""The one-machine stand-in for AWS and Composio: nothing of it is deployed."""
+"""Runs the application on this machine: AWS emulator, Composio simulator, demo. Not deployed."""

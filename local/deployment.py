@@ -1,5 +1,6 @@
 """Builds the application and deploys it to an emulator: as a user would, or fast for tests."""
 
+import dataclasses
 import io
 import re
 import zipfile
@@ -8,9 +9,9 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import WaiterError
 
+from local.emulated_stack import Parameters, Stack, connection, fill_secret
 from local.emulator import REGION, ROOT, aws_environment
 from local.sam import Progress, sam, silent
-from local.stack import Parameters, Stack, connection, fill_secret, url_of_api
 
 _BUCKET = "packages"
 
@@ -19,8 +20,8 @@ def build(folder: Path, progress: Progress = silent) -> Path:
     """Run the real `sam build`; takes some 5 seconds.
 
     Args:
-        folder: A folder of one's own (`local.emulator.run_folder`), so that two builds at once
-            do not meet: sam writes a file beside the build, too.
+        folder: A folder for this build alone (`local.emulator.run_folder`): sam also writes a
+            file beside the build.
         progress: Called with each line that sam prints.
 
     Returns:
@@ -65,7 +66,7 @@ def deploy(
         environment=aws_environment(endpoint_url),
         progress=progress,
     )
-    return _ready(endpoint_url, parameters)
+    return _filled(endpoint_url, parameters)
 
 
 def create(endpoint_url: str, build_dir: Path, parameters: Parameters) -> Stack:
@@ -94,13 +95,13 @@ def create(endpoint_url: str, build_dir: Path, parameters: Parameters) -> Stack:
         failed = [event for event in events if "FAILED" in event.get("ResourceStatus", "")]
         reasons = [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in failed]
         raise RuntimeError("; ".join(reasons) or str(error)) from error
-    return _ready(endpoint_url, parameters)
+    return _filled(endpoint_url, parameters)
 
 
 def _upload(endpoint_url: str, build_dir: Path) -> str:
-    """Put the packages into a bucket, and the template that says so; its URL.
+    """Put the packages and the template into a bucket, and return the template's URL.
 
-    It is too long to be sent along (51,200 bytes), as `sam deploy` finds, too.
+    The template is too long to be sent in the request (51,200 bytes).
     """
     client = boto3.client("s3", **connection(endpoint_url))
     client.create_bucket(Bucket=_BUCKET)
@@ -110,14 +111,14 @@ def _upload(endpoint_url: str, build_dir: Path) -> str:
         return f"{found[1]}s3://{_BUCKET}/{found[2]}"
 
     template = (build_dir / "template.yaml").read_text()
-    # Only what sam has built: it names the folder after the function.
+    # Only what sam has built: its folder is named after the function.
     template = re.sub(r"^(\s+CodeUri: )(\w+)$", packed, template, flags=re.MULTILINE)
     client.put_object(Bucket=_BUCKET, Key="template.yaml", Body=template.encode())
     return f"{endpoint_url}/{_BUCKET}/template.yaml"
 
 
 def _zip(folder: Path) -> bytes:
-    """Zip a package; not compressed, it goes no further than this machine."""
+    """Zip a package without compression, as it stays on this machine."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path in sorted(folder.rglob("*")):
@@ -125,8 +126,8 @@ def _zip(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _ready(endpoint_url: str, parameters: Parameters) -> Stack:
-    """Read the outputs and fill the secret."""
+def _filled(endpoint_url: str, parameters: Parameters) -> Stack:
+    """Read the outputs, and fill the secret."""
     client = boto3.client("cloudformation", **connection(endpoint_url))
     found = client.describe_stacks(StackName=parameters.stack_name)["Stacks"][0]
     outputs = {out["OutputKey"]: out["OutputValue"] for out in found.get("Outputs", [])}
@@ -136,22 +137,19 @@ def _ready(endpoint_url: str, parameters: Parameters) -> Stack:
         composio_api_key=parameters.composio_api_key,
         webhook_secrets=[parameters.webhook_secret],
     )
-    return Stack(
-        stack_name=parameters.stack_name,
-        api_url=url_of_api(endpoint_url, outputs["ApiId"]),
-        aws_endpoint_url=endpoint_url,
-        region=REGION,
-        table_name=outputs["TableName"],
-        secret_id=outputs["SecretId"],
-        bus_name=outputs["BusName"],
-        queue_url=outputs["QueueUrl"],
-        dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
-        webhook_function_name=outputs["WebhookFunctionName"],
-        webhook_log_group_name=outputs["WebhookLogGroupName"],
-        worker_function_name=outputs["WorkerFunctionName"],
-        worker_log_group_name=outputs["WorkerLogGroupName"],
-        announcer_function_name=outputs["AnnouncerFunctionName"],
-        announcer_log_group_name=outputs["AnnouncerLogGroupName"],
-        composio_url=parameters.composio_url,
-        webhook_secret=parameters.webhook_secret,
-    )
+    known = {
+        "stack_name": parameters.stack_name,
+        # The output's own URL is that of the real AWS.
+        "api_url": f"{endpoint_url}/_aws/execute-api/{outputs['ApiId']}/live",
+        "aws_endpoint_url": endpoint_url,
+        "region": REGION,
+        "composio_url": parameters.composio_url,
+        "webhook_secret": parameters.webhook_secret,
+    }
+    fields = (field.name for field in dataclasses.fields(Stack))
+    # `table_name` is the output `TableName`, and so on.
+    return Stack(**known, **{each: outputs[_output(each)] for each in fields if each not in known})
+
+
+def _output(field: str) -> str:
+    return "".join(word.capitalize() for word in field.split("_"))

@@ -1,4 +1,4 @@
-"""Starts the AWS emulator (ministack) on a free loopback port, and ends it without a trace."""
+"""Starts the AWS emulator (ministack) on a free loopback port, and leaves nothing behind."""
 
 import contextlib
 import http.client
@@ -31,7 +31,7 @@ class EmulatorError(Exception):
 
 @contextlib.contextmanager
 def run_folder(purpose: str) -> Iterator[Path]:
-    """Make a folder of one's own in `.local/`, and remove it at the end of the context."""
+    """Make a folder in `.local/`, and remove it at the end of the context."""
     RUNS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(
         prefix=f"{purpose}-", dir=RUNS, ignore_cleanup_errors=True
@@ -43,8 +43,8 @@ def run_folder(purpose: str) -> Iterator[Path]:
 def emulator(*, state: Path | None = None) -> Iterator[str]:
     """Run an emulator for as long as the context lasts.
 
-    It listens on 127.0.0.1 only, enforces the execution roles' policies, and is one's own:
-    any number can run at once. Needs `.tools/emulator` (`make tools-emulator`).
+    It listens on 127.0.0.1 only and enforces the execution roles' policies. Any number can run
+    at once. Needs `.tools/emulator` (`make tools-emulator`).
 
     Args:
         state: Folder to keep its state in, for an emulator that is started again on the same
@@ -65,7 +65,7 @@ def emulator(*, state: Path | None = None) -> Iterator[str]:
 
 
 def aws_environment(endpoint_url: str) -> dict[str, str]:
-    """Give the environment in which an AWS client reaches this emulator and nothing else."""
+    """Return the environment in which an AWS client reaches this emulator and nothing else."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_ACCESS_KEY_ID": "test",
@@ -80,7 +80,7 @@ def aws_environment(endpoint_url: str) -> dict[str, str]:
 def _start(folder: Path, state: Path | None) -> tuple[subprocess.Popen[bytes], str]:
     if not _PYTHON.exists():
         raise EmulatorError("the emulator is not installed: make tools-emulator")
-    # Between choosing a free port and using it another may take it: then once more.
+    # Another process may take the free port before the emulator does: then try again.
     for _ in range(_ATTEMPTS):
         port, mark = _port(state), secrets.token_hex(8)
         process = _spawn(folder, _environment(folder, state, port, mark))
@@ -91,8 +91,8 @@ def _start(folder: Path, state: Path | None) -> tuple[subprocess.Popen[bytes], s
             _stop(process, seconds=0)
             raise
         _stop(process, seconds=0)
-    said = (folder / "emulator.log").read_text(errors="replace")[-2000:]
-    raise EmulatorError(f"the emulator did not start:\n{said}")
+    output = (folder / "emulator.log").read_text(errors="replace")[-2000:]
+    raise EmulatorError(f"the emulator did not start:\n{output}")
 
 
 def _spawn(folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -105,13 +105,13 @@ def _spawn(folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # A group of its own: Ctrl-C is ours to handle, and its workers end with it.
+            # A group of its own: Ctrl-C does not reach it, and its workers end with it.
             start_new_session=True,
         )
 
 
 def _environment(folder: Path, state: Path | None, port: int, mark: str) -> dict[str, str]:
-    """Make the whole environment: the functions inherit it, so nothing of ours goes in."""
+    """Return the whole environment; the functions inherit it, so it contains nothing else."""
     kept = {} if state is None else {"PERSIST_STATE": "1", "STATE_DIR": str(state.resolve())}
     return kept | {
         "PATH": os.defpath,
@@ -122,7 +122,7 @@ def _environment(folder: Path, state: Path | None, port: int, mark: str) -> dict
         "MINISTACK_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "AUTH": "true",
-        # Shown by the health page: whoever answers on the port is this one and no other.
+        # Shown by the health page: proves that this process answers on the port.
         "MINISTACK_EDITION": mark,
         # As Lambda does from the template's LoggingConfig, which the emulator does not read.
         "AWS_LAMBDA_LOG_LEVEL": "INFO",
@@ -131,7 +131,7 @@ def _environment(folder: Path, state: Path | None, port: int, mark: str) -> dict
 
 
 def _port(state: Path | None) -> int:
-    """Choose a port: the one that is kept with the state, as the queues' URLs name it."""
+    """Choose a port: the one kept with the state, because the queues' URLs contain it."""
     kept = state / "port" if state else None
     if kept and kept.exists():
         return int(kept.read_text())

@@ -1,8 +1,8 @@
-"""Runs inside `.tools/emulator`: the emulator, set apart from the functions that it runs.
+"""Runs inside `.tools/emulator`: the emulator, isolated from the functions that it runs.
 
 Not imported by anything; `local.emulator` starts it by its path. Standard library only.
-Its standard input is a pipe from the starter: when that closes, however the starter ended,
-everything that was started here ends too, and the folder of the run is removed.
+Its standard input is a pipe from the process that started it. When the pipe closes, for whatever
+reason, everything that was started here ends too, and the folder of the run is removed.
 """
 
 import hashlib
@@ -22,15 +22,15 @@ from typing import Any
 _BATCHES = {f"sqs:{call}Batch" for call in ("SendMessage", "DeleteMessage")}
 
 
-def end_with_the_starter(folder: str) -> None:
+def end_with_parent(folder: str) -> None:
     """Wait for the end of standard input; then end the process group and remove its folder."""
     sys.stdin.buffer.read()
     shutil.rmtree(folder, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 
 
-def mend() -> None:
-    """Make two things in the emulator as they are on AWS; its version is locked."""
+def correct() -> None:
+    """Correct two differences from AWS; the emulator's version is locked."""
     actions: Any = importlib.import_module("ministack.core.iam_actions")
     named = actions.extract_iam_action
 
@@ -44,8 +44,8 @@ def mend() -> None:
     concurrency = functions._sqs_esm_concurrency  # noqa: SLF001
 
     def concurrency_as_on_aws(source: dict[str, Any], *rest: object) -> int:
-        # CloudFormation hands a parameter over as text; compared with a number, it ends the
-        # polling of every queue.
+        # CloudFormation passes a parameter on as text; comparing it with a number fails, and
+        # ends the polling of every queue.
         if most := (source.get("ScalingConfig") or {}).get("MaximumConcurrency"):
             source["ScalingConfig"]["MaximumConcurrency"] = int(most)
         return int(concurrency(source, *rest))
@@ -54,7 +54,7 @@ def mend() -> None:
 
 
 def keep_paths_as_sent() -> None:
-    """Hand the path of a request to a REST API on percent-encoded, as AWS does."""
+    """Pass the path of a request on percent-encoded to a REST API, as AWS does."""
     gateway: Any = importlib.import_module("ministack.app")
     handle = gateway._handle_execute_api_request  # noqa: SLF001
 
@@ -67,14 +67,14 @@ def keep_paths_as_sent() -> None:
 class Package(zipfile.ZipFile):
     """A function's package, unpacked once for all the execution environments that run it.
 
-    As on AWS, where none of them can write to it. A copy each costs more than all the rest of
+    On AWS none of them can write to it either. A copy for each would cost more than the rest of
     a cold start.
     """
 
     _one_at_a_time = threading.Lock()
 
     def extractall(self, path: Any = None, *_: object) -> None:  # noqa: ANN401
-        """Make the folder a link to what is unpacked, and unpack it if it is not."""
+        """Unpack the package if that has not been done, and make the folder a link to it."""
         files = repr([(each.filename, each.CRC) for each in self.infolist()])
         name = f"package-{hashlib.sha256(files.encode()).hexdigest()}"
         unpacked = Path(os.environ["TMPDIR"], name)
@@ -96,14 +96,14 @@ def share_packages() -> None:
 def main() -> None:
     """Start the emulator; the settings are in the environment (see `local.emulator`)."""
     folder = os.environ["TMPDIR"]
-    threading.Thread(target=end_with_the_starter, args=[folder], daemon=True).start()
-    # The emulator runs functions with its own sys.executable, and so with its own packages:
-    # an empty environment instead, as Lambda's is but for what the package brings.
+    threading.Thread(target=end_with_parent, args=[folder], daemon=True).start()
+    # The emulator runs functions with its own sys.executable, and so with its own packages.
+    # Give them an empty environment instead, as on Lambda.
     runtime = Path(folder, "runtime")
     venv.create(runtime, symlinks=True)
     sys.executable = str(runtime / "bin" / "python")
     sys.argv = ["ministack"]
-    mend()
+    correct()
     keep_paths_as_sent()
     share_packages()
     runpy.run_module("ministack", run_name="__main__")

@@ -1,4 +1,4 @@
-"""Runs the real `sam` from `.tools/sam`: line by line, and without a way to a real account."""
+"""Runs the real `sam` from `.tools/sam`, so that it cannot reach a real AWS account."""
 
 import collections
 import contextlib
@@ -16,7 +16,7 @@ Progress = Callable[[str], None]
 
 _SAM = ROOT / ".tools" / "sam" / "bin" / "sam"
 _TAIL_LINES = 60
-# What would send our child elsewhere than it is meant to go.
+# Variables that would make `sam` use another account, environment or configuration.
 _NOT_PASSED_ON = ("AWS_", "SAM_", "PYTHON", "VIRTUAL_ENV", "MAKE", "MFLAGS")
 
 
@@ -41,14 +41,14 @@ def sam(*arguments: str, environment: Mapping[str, str], progress: Progress = si
     """
     if not _SAM.exists():
         raise SamError("sam is not installed: make tools-sam")
-    said = collections.deque[str](maxlen=_TAIL_LINES)
+    output = collections.deque[str](maxlen=_TAIL_LINES)
     with _started([str(_SAM), *arguments], _environment(environment)) as process:
         for line in process.stdout or ():
             if text := line.rstrip():
-                said.append(text)
+                output.append(text)
                 progress(text)
     if process.returncode:
-        raise SamError("\n".join([f"sam {arguments[0]} failed:", *said]))
+        raise SamError("\n".join([f"sam {arguments[0]} failed:", *output]))
 
 
 def _environment(additions: Mapping[str, str]) -> dict[str, str]:
@@ -65,7 +65,7 @@ def _foreign(name: str) -> bool:
 
 @contextlib.contextmanager
 def _started(command: list[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """Run a command in a process group of its own, which ends whole if we have to go."""
+    """Run a command in a process group of its own, which is killed if the context fails."""
     process = subprocess.Popen(
         command,
         cwd=ROOT,

@@ -1,7 +1,7 @@
-"""Keeps the whole stack running on this machine until it is told to end: `make serve`.
+"""Keeps the whole stack running on this machine until it is stopped: `make serve`.
 
-`COMPOSIO_BASE_URL`, `COMPOSIO_API_KEY` and `MCP_SERVER_IDS` put another server, the real
-Composio, say, in the simulator's place.
+`COMPOSIO_BASE_URL`, `COMPOSIO_API_KEY` and `MCP_SERVER_IDS` select another server, for example
+the real Composio, instead of the simulator.
 """
 
 import contextlib
@@ -9,114 +9,114 @@ import json
 import os
 import shlex
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from local import stack
+from local import emulated_stack
+from local.emulated_stack import Stack
+from local.environment import CommandError, OtherComposio, environment, run
 from local.simulator.client import Simulator
 from local.simulator.project import DEFAULT_API_KEY, DEMO_AUTH_CONFIGS
 from local.simulator.subscriptions import deliverable
-from local.stack import Stack
-from local.standin import Elsewhere, Wrong, command, stand_in
 from local.timeline import Timeline
 
 READY = "ready: Ctrl-C ends it"
 
 _PYTHON = ".tools/local/bin/python"
+_PROVISIONER = ".tools/provisioner/bin/provisioner"
 # The answers do not end with a line feed.
 _CURL = ["curl", "-sS", "-w", "\\n"]
 # The user of the samples in `events/`.
 _USER = "user_1"
 
+type Commands = list[tuple[str, list[str]]]
 
-def play(timeline: Timeline) -> None:
-    """Start everything, say what can be done with it, and wait.
+
+def serve(timeline: Timeline) -> None:
+    """Start everything, print what can be done with it, and wait.
 
     Raises:
-        Wrong: A variable of the environment is missing or malformed.
+        CommandError: A variable of the environment is missing or malformed.
     """
     server_ids = os.environ.get("MCP_SERVER_IDS") or "*"
     with (
-        stand_in(timeline, elsewhere=elsewhere(), mcp_server_ids=server_ids) as found,
-        _written(found.stack),
+        environment(timeline, composio=other_composio(), mcp_server_ids=server_ids) as running,
+        _written(running.stack),
     ):
-        for title, commands in _possible(found.stack, found.simulator):
+        for title, commands in _commands(running.stack, running.simulator):
             timeline.plain(f"\n# {title}", "dim")
             for each in commands:
                 timeline.plain(each)
         timeline.plain(f"\n{READY}", "bold")
-        # To be ended is how it ends well.
+        # A signal is the normal end.
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
             threading.Event().wait()
-    timeline.say("", "ended, and nothing is left running")
+    timeline.line("", "ended, and nothing is left running")
 
 
-def elsewhere() -> Elsewhere | None:
-    """Read from the environment which server takes the simulator's place, if one does.
+def other_composio() -> OtherComposio | None:
+    """Read from the environment which server to use instead of the simulator, if any.
 
     Raises:
-        Wrong: Its URL or its API key is missing or malformed.
+        CommandError: Its URL or its API key is missing or malformed.
     """
-    # Out of the environment: what is started here need not know it.
+    # Removed from the environment, because the processes started here need not know it.
     api_key = os.environ.pop("COMPOSIO_API_KEY", "")
     base_url = os.environ.get("COMPOSIO_BASE_URL", "").rstrip("/")
     if not base_url:
         return None
     if not deliverable(base_url):
-        raise Wrong("COMPOSIO_BASE_URL must be https, unless it is loopback")
+        raise CommandError("COMPOSIO_BASE_URL must be https, unless it is loopback")
     if not api_key:
-        raise Wrong("COMPOSIO_BASE_URL needs COMPOSIO_API_KEY")
-    return Elsewhere(base_url=base_url, api_key=api_key)
+        raise CommandError("COMPOSIO_BASE_URL needs COMPOSIO_API_KEY")
+    return OtherComposio(base_url=base_url, api_key=api_key)
 
 
 @contextlib.contextmanager
-def _written(running: Stack) -> Iterator[None]:
-    """Leave a note of what runs for as long as it does."""
-    running.write()
+def _written(stack: Stack) -> Iterator[None]:
+    """Describe the stack in a file for as long as it runs."""
+    stack.write()
     try:
         yield
     finally:
-        # Another one may run by now, and have left its own.
+        # Another stack may have been written there in the meantime.
         with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
-            if stack.read() == running:
-                stack.STACK_FILE.unlink()
+            if emulated_stack.read() == stack:
+                emulated_stack.STACK_FILE.unlink()
 
 
-def _possible(running: Stack, simulator: Simulator | None) -> list[tuple[str, list[str]]]:
+def _commands(stack: Stack, simulator: Simulator | None) -> Commands:
     """List what can be done, with the commands for it."""
     sign = [_PYTHON, "-m", "local.sign", "events/connected.json"]
-    sign += ["--secret", running.webhook_secret, "--curl", running.webhook_url]
-    url_of_user = f"{running.api_url}/users/{_USER}"
-    local = [
-        (f"for callback_url of links of your own: {running.callback_url}", []),
-        ("ask how far the user is, as your backend does (IAM)", [_signed_curl(url_of_user)]),
-        (
-            "read this user's accounts at Composio now",
-            [_signed_curl(f"{url_of_user}/refresh", "POST")],
-        ),
+    sign += ["--secret", stack.webhook_secret, "--curl", stack.webhook_url]
+    url_of_user = f"{stack.api_url}/users/{_USER}"
+    first = _simulator_commands(stack, simulator) if simulator else [_tunnel(stack)]
+    return [
+        *first,
+        (f"for callback_url of links of your own: {stack.callback_url}", []),
+        ("ask for the status of the user, as your backend does (IAM)", [_signed(url_of_user)]),
+        ("read the user's accounts at Composio now", [_signed(f"{url_of_user}/refresh", "POST")]),
         ("send a signed event of your own", [f"{shlex.join(sign)} | sh"]),
-        ("read the table", [f"{_PYTHON} -m local.show {_USER}"]),
-        ("put an event on the bus", [f"{_PYTHON} -m local.messages put events/bus.json"]),
-        ("run a sweep now; it runs each minute", [f"{_PYTHON} -m local.messages sweep"]),
         (
-            "look at the queues, and at who is in trouble",
-            ["make provisioner", ".tools/provisioner/bin/provisioner watch --times 1"],
+            "operate the stack: docs/provisioner.md has the other commands",
+            ["make provisioner", *(f"{_PROVISIONER} {each}" for each in _OPERATE)],
         ),
     ]
-    if simulator:
-        return _with_simulator(running, simulator) + local
-    webhook = (
-        f"the webhook, which a server elsewhere reaches through a tunnel: {running.webhook_url}"
-    )
-    return [(webhook, []), *local]
 
 
-def _with_simulator(running: Stack, simulator: Simulator) -> list[tuple[str, list[str]]]:
+_OPERATE = (f"user {_USER}", "watch --times 1")
+
+
+def _tunnel(stack: Stack) -> tuple[str, list[str]]:
+    return f"the webhook, which Composio reaches only through a tunnel: {stack.webhook_url}", []
+
+
+def _simulator_commands(stack: Stack, simulator: Simulator) -> Commands:
     accounts = [{"user_id": _USER, "auth_config_id": each} for each in DEMO_AUTH_CONFIGS]
     links = [
         _curl(
             f"{simulator.url}/api/v3/connected_accounts/link",
-            account | {"callback_url": running.callback_url},
-            ["-H", f"x-api-key: {DEFAULT_API_KEY}"],
+            account | {"callback_url": stack.callback_url},
+            f"x-api-key: {DEFAULT_API_KEY}",
         )
         for account in accounts
     ]
@@ -125,20 +125,20 @@ def _with_simulator(running: Stack, simulator: Simulator) -> list[tuple[str, lis
     return [
         ("connect an account: open the redirect_url that this prints", links),
         ("connect both at once, without a browser", [at_once]),
-        ("see what Composio was asked for", [ledger]),
+        ("list the create-instance calls that the simulator received", [ledger]),
     ]
 
 
-def _curl(url: str, body: object, more: Iterable[str] = ()) -> str:
-    headers = ["-H", "content-type: application/json", *more]
-    return shlex.join([*_CURL, url, *headers, "-d", json.dumps(body)])
+def _curl(url: str, body: object, *headers: str) -> str:
+    lines = [part for line in ("content-type: application/json", *headers) for part in ("-H", line)]
+    return shlex.join([*_CURL, url, *lines, "-d", json.dumps(body)])
 
 
-def _signed_curl(url: str, method: str = "GET") -> str:
-    # These are the emulator's own keys; curl has known how to sign since 7.75.
+def _signed(url: str, method: str = "GET") -> str:
+    # The emulator's own keys. curl can sign since 7.75.
     sign = ["--aws-sigv4", "aws:amz:us-east-1:execute-api", "--user", "test:test"]
     return shlex.join([*_CURL, "-X", method, *sign, url])
 
 
 if __name__ == "__main__":
-    command(play)
+    run(serve)

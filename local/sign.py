@@ -1,6 +1,6 @@
-"""Signs a sample of `events/` afresh: `python -m local.sign events/connected.json --secret S`.
+"""Signs a sample of `events/` again: `python -m local.sign events/connected.json --secret S`.
 
-Prints the API Gateway event with a timestamp of now and the signature that Composio would send,
+Prints the API Gateway event with the current time and the signature that Composio would send,
 for `sam local invoke -e` or, with `--curl URL`, as a command to paste.
 """
 
@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from local.simulator.signature import sign
+from local.simulator.signing import sign
 
 
 def signed(event: dict[str, Any], *, secret: str, now: int) -> dict[str, Any]:
-    """Return the proxy event with its timestamp and signature made anew.
+    """Return the proxy event with a new timestamp and signature.
 
     Args:
         event: An API Gateway proxy event (payload 1.0) with a `webhook-id` header.
@@ -46,7 +46,7 @@ def curl(event: dict[str, Any], url: str) -> str:
 
 def main() -> None:
     """Print the signed event, or the command."""
-    parser = argparse.ArgumentParser(prog="local.sign", description="Sign a sample event afresh.")
+    parser = argparse.ArgumentParser(prog="local.sign", description="Sign a sample event again.")
     parser.add_argument("sample", type=Path, help="a file of events/")
     parser.add_argument("--secret", required=True, help="the webhook secret")
     parser.add_argument("--curl", metavar="URL", help="print a curl command for this URL instead")

@@ -1,4 +1,4 @@
-"""Tells what happens while it happens: a line for each event, and below it what still goes on."""
+"""Shows progress on the terminal: a line for each event, and below them what is still running."""
 
 import contextlib
 import time
@@ -10,13 +10,13 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
 from rich.text import Text
 
-_SPEAKER_WIDTH = 8
+_SOURCE_WIDTH = 8
 
 
 class Timeline:
-    """Lines on the terminal: elapsed time, who speaks, what happened. A context manager.
+    """Lines on the terminal: elapsed time, source, what happened. A context manager.
 
-    Where the output is no terminal there are the lines only, without colour or movement.
+    Where the output is not a terminal there are the lines only, without colour or movement.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Timeline:
         self._steps = _steps(self._console)
 
     def __enter__(self) -> Self:
-        """Begin to show the steps that go on."""
+        """Begin to show the running steps."""
         self._steps.start()
         return self
 
@@ -36,43 +36,43 @@ class Timeline:
         """Give the terminal back."""
         self._steps.stop()
 
-    def say(self, speaker: str, text: str, style: str = "") -> None:
+    def line(self, source: str, text: str, style: str = "") -> None:
         """Print one line; `style` is one of rich's."""
         elapsed = self._clock() - self._began
         self._print(
             Text.assemble(
                 (f"{elapsed:7.2f} s  ", "dim"),
-                (f"{speaker:<{_SPEAKER_WIDTH}}  ", "cyan"),
+                (f"{source:<{_SOURCE_WIDTH}}  ", "cyan"),
                 (text, style),
             )
         )
 
     def title(self, text: str) -> None:
-        """Begin a part of the story."""
+        """Begin a new part."""
         self._print(Text())
-        self.say("", text, "bold")
+        self.line("", text, "bold")
 
     def plain(self, text: str, style: str = "") -> None:
         """Print text as it is, to be copied."""
         self._print(Text(text, style))
 
     @contextlib.contextmanager
-    def step(self, speaker: str, doing: str) -> Iterator[Callable[[str], None]]:
-        """Show that something slow goes on, until the end of the context.
+    def step(self, source: str, doing: str) -> Iterator[Callable[[str], None]]:
+        """Show that something slow is running, until the end of the context.
 
         Yields:
-            What to call with each line that it says meanwhile.
+            What to call with each line of its output.
         """
         if not self._console.is_terminal:
-            self.say(speaker, f"{doing} ...")
-        task = self._steps.add_task(f"{speaker}: {doing}", total=None, said="")
+            self.line(source, f"{doing} ...")
+        task = self._steps.add_task(f"{source}: {doing}", total=None, output="")
         try:
-            yield lambda line: self._steps.update(task, said=" ".join(line.split()))
+            yield lambda line: self._steps.update(task, output=" ".join(line.split()))
         finally:
             self._steps.remove_task(task)
 
     def _print(self, text: Text) -> None:
-        # Soft: a line that is cut into two cannot be searched, nor a command pasted.
+        # Soft wrap: a line that was cut in two can be neither searched nor pasted.
         self._console.print(text, soft_wrap=True)
 
 
@@ -82,10 +82,10 @@ def _steps(console: Console) -> Progress:
         TimeElapsedColumn(),
         TextColumn("{task.description}", markup=False),
         TextColumn(
-            "{task.fields[said]}",
+            "{task.fields[output]}",
             style="dim",
             markup=False,
-            # What is said gives way, not who says it.
+            # On a narrow terminal the output is cut, not the source.
             table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
         ),
         expand=True,

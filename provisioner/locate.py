@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
-from local import stack as served
+from local import emulated_stack as served
 from provisioner.errors import Trouble
 from provisioner.stack import CONFIG, Stack
 

@@ -1,4 +1,4 @@
-"""`python -m local.simulator`: serves the simulator on loopback until it is told to stop."""
+"""`python -m local.simulator`: serves the simulator on loopback until it is stopped."""
 
 import argparse
 import json
@@ -9,8 +9,8 @@ import sys
 
 import uvicorn
 
-from local.simulator.answer import Wire
 from local.simulator.app import application
+from local.simulator.http_protocol import HttpProtocol
 from local.simulator.project import DEFAULT_API_KEY, Project
 
 _HOST = "127.0.0.1"
@@ -26,12 +26,12 @@ def main() -> None:
     url = f"http://{_HOST}:{listening.getsockname()[1]}"
     keys = frozenset(options.api_key or [DEFAULT_API_KEY])
     project = Project(url, api_keys=keys, demo=options.seed == "demo")
-    # Uvicorn raises a signal anew once it has shut down; by then it has been obeyed.
+    # Uvicorn raises a signal again once it has shut down for it.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: None)
     print(json.dumps({"url": url}), flush=True)
     _server(project).run([listening])
-    # All of it was memory; to tidy that up takes the interpreter longer than to stop serving.
+    # Nothing is kept, and the interpreter's own clean-up takes longer than to stop serving.
     os._exit(0)
 
 
@@ -41,7 +41,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--api-key", action="append", help=f"may be repeated; {DEFAULT_API_KEY} without"
     )
-    parser.add_argument("--seed", choices=["demo"], help="what exists at the beginning")
+    parser.add_argument("--seed", choices=["demo"], help="what the project begins with")
     return parser.parse_args()
 
 
@@ -59,7 +59,7 @@ def _server(project: Project) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             application(project),
-            http=Wire,
+            http=HttpProtocol,
             ws="none",
             loop="asyncio",
             lifespan="on",

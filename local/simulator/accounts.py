@@ -82,8 +82,8 @@ def decided(account: Account, at: datetime, *, allowed: bool) -> Account:
     return moved(account, Status.FAILED, "OAuth callback failed: access_denied", at)
 
 
-def lapsed(account: Account, at: datetime) -> Account:
-    """Nobody finished in time."""
+def expired(account: Account, at: datetime) -> Account:
+    """The link was not used in time."""
     return moved(account, Status.EXPIRED, "Not completed within 10 minutes", at)
 
 

@@ -1,6 +1,5 @@
-"""Puts the routes behind the gate: the ASGI application."""
+"""Puts the routes behind the middleware: the ASGI application."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
@@ -14,54 +13,38 @@ from starlette.routing import Mount
 from local.simulator import (
     account_routes,
     consent,
-    control_routes,
-    seed_routes,
+    control,
+    project_control,
     server_routes,
     subscription_routes,
 )
-from local.simulator.gate import Gate
+from local.simulator.middleware import Middleware
 from local.simulator.project import Project
 from local.simulator.refusal import Refused, envelope
 
-_TICK = 0.5
+_API = [*account_routes.ROUTES, *server_routes.ROUTES, *subscription_routes.ROUTES]
+_CONTROL = [*control.ROUTES, *project_control.ROUTES]
 
 
-def application(project: Project) -> Gate:
+def application(project: Project) -> Middleware:
     """Build the ASGI application that serves a project."""
     app = Starlette(
         routes=[
-            Mount(
-                "/api/v3",
-                routes=[
-                    *account_routes.ROUTES,
-                    *server_routes.ROUTES,
-                    *subscription_routes.ROUTES,
-                ],
-            ),
+            Mount("/api/v3", routes=_API),
             *consent.ROUTES,
-            Mount("/_control", routes=[*control_routes.ROUTES, *seed_routes.ROUTES]),
+            Mount("/_control", routes=_CONTROL),
         ],
         exception_handlers={Refused: _refused, HTTPException: _not_routed, Exception: _broken},
         lifespan=partial(_lifespan, project),
     )
     app.state.project = project
-    return Gate(app, project)
+    return Middleware(app, project)
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(project: Project, _: Starlette) -> AsyncIterator[None]:
-    lapsing = asyncio.create_task(_lapse(project))
-    try:
-        yield
-    finally:
-        lapsing.cancel()
-        await project.deliveries.stop()
-
-
-async def _lapse(project: Project) -> None:
-    while True:
-        await asyncio.sleep(_TICK)
-        project.lapse()
+    yield
+    await project.deliveries.stop()
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:

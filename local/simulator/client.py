@@ -1,4 +1,4 @@
-"""The control verbs of a running simulator, for tests and demos."""
+"""Controls a running simulator, for tests and the demo."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ class Simulator:
         return self._call("GET", "state")
 
     def reset(self) -> None:
-        """Go back to what the command line said."""
+        """Go back to what the command line asked for."""
         self._call("POST", "reset")
 
     def set_api_keys(self, *keys: str) -> None:
@@ -42,39 +42,39 @@ class Simulator:
         """Send all events to `target`, signed with every one of `secrets`."""
         self._call("PUT", "webhook", {"target": target, "secrets": secrets})
 
-    def switch(self, **switches: float | str | bool | None) -> Json:
-        """Change switches by name (see `Switches`) and return all of them."""
-        return self._call("PATCH", "switches", switches)
+    def set_options(self, **options: float | bool) -> Json:
+        """Change options by name (see `Options`) and return all of them."""
+        return self._call("PATCH", "options", options)
 
-    def disable_auth_config(self, auth_config_id: str, *, disabled: bool = True) -> Json:
+    def disable_auth_config(self, auth_config_id: str, *, disabled: bool = True) -> None:
         """Disable or enable an auth config."""
-        return self._call("PATCH", f"auth_configs/{auth_config_id}", {"is_disabled": disabled})
+        self._call("PATCH", f"auth_configs/{auth_config_id}", {"is_disabled": disabled})
 
     def add_account(
         self, user_id: str, auth_config_id: str, *, webhook: bool = False, **more: str | bool | None
     ) -> str:
-        """Put an account straight into a status (ACTIVE) and return its id.
+        """Add an account, ACTIVE unless another status is given, and return its id.
 
-        `more` is status, id, status_reason, is_disabled, account_type, created_at, updated_at.
+        `more` is status, id, is_disabled, account_type, created_at, updated_at.
         """
-        seed = {"user_id": user_id, "auth_config_id": auth_config_id, **more}
-        return str(self.add_accounts([seed], webhook=webhook)["ids"][0])
+        account = {"user_id": user_id, "auth_config_id": auth_config_id, **more}
+        return str(self.add_accounts([account], webhook=webhook)["ids"][0])
 
     def add_accounts(self, accounts: Iterable[Json], *, webhook: bool = False) -> Json:
-        """Seed many accounts in one call; returns `{"ids": [...], "webhook_ids": [...]}`."""
+        """Add many accounts in one call; returns `{"ids": [...], "webhook_ids": [...]}`."""
         return self._call("POST", "accounts", {"accounts": list(accounts), "webhook": webhook})
 
     def change_account(
         self, account_id: str, *, webhook: bool = True, **more: str | bool | None
     ) -> Json:
-        """Change status, status_reason or is_disabled; without any, only `updated_at` moves."""
+        """Change status or is_disabled; without either only `updated_at` moves."""
         return self._call("PATCH", f"accounts/{account_id}", {"webhook": webhook, **more})
 
     def add_instances(self, server_id: str, user_ids: Sequence[str]) -> None:
         """Let these users have their instance already."""
         self._call("POST", "instances", {"server_id": server_id, "user_ids": user_ids})
 
-    def add_fault(self, **fault: str | float | bool | None) -> None:
+    def add_fault(self, **fault: Any) -> None:
         """Add a fault (see `Fault`)."""
         self._call("POST", "faults", fault)
 
@@ -100,11 +100,6 @@ class Simulator:
         """Forget all calls."""
         self._call("DELETE", "ledger")
 
-    def send_event(self, account_id: str) -> str | None:
-        """Send the event of an account's state; returns its webhook id, None if none is sent."""
-        answer = self._call("POST", "events", {"account_id": account_id})
-        return None if answer["webhook_id"] is None else str(answer["webhook_id"])
-
     def deliveries(self) -> list[Json]:
         """List the delivery attempts, in the order in which they ended."""
         return list(self._call("GET", "deliveries")["attempts"])
@@ -114,20 +109,20 @@ class Simulator:
         self._call("POST", f"deliveries/{webhook_id}")
 
     def wait_for_deliveries(self, timeout: float = 10) -> list[Json]:
-        """Wait until no event is on its way and return the attempts.
+        """Wait until no event is being delivered and return the attempts.
 
         Raises:
             TimeoutError: When some still are after `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
-        while (shown := self._call("GET", "deliveries"))["pending"]:
+        while (found := self._call("GET", "deliveries"))["pending"]:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{shown['pending']} events are still on their way")
+                raise TimeoutError(f"{found['pending']} events are still being delivered")
             time.sleep(_POLL)
-        return list(shown["attempts"])
+        return list(found["attempts"])
 
     def advance_clock(self, seconds: float) -> None:
-        """Move Composio's time forward, to let links expire."""
+        """Move Composio's time forward, so that links expire."""
         self._call("POST", "clock", {"advance_seconds": seconds})
 
     def consent(self, redirect_url: str, *, allow: bool = True) -> str | None:

@@ -1,4 +1,4 @@
-"""The payloads of the control verbs. A field that does not exist is an error."""
+"""The bodies of the control routes. A field that does not exist is an error."""
 
 from typing import Annotated
 
@@ -6,13 +6,13 @@ from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationEr
 
 from local.simulator.accounts import AccountType, Status
 from local.simulator.bodies import Body, Text, problems
+from local.simulator.options import Options
 from local.simulator.refusal import invalid
 from local.simulator.subscriptions import deliverable
-from local.simulator.switches import Switches
 
 
 class Command(Body):
-    """A control payload."""
+    """The body of a control route."""
 
     model_config = ConfigDict(extra="forbid", strict=False)
 
@@ -37,15 +37,12 @@ class SetWebhook(Command):
         return target
 
 
-class SeedAuthConfig(Command):
+class NewAuthConfig(Command):
     """`POST /_control/auth_configs`."""
 
     toolkit: Text
     id: Text | None = None
-    name: str | None = None
     auth_scheme: str = "OAUTH2"
-    is_composio_managed: bool = True
-    is_disabled: bool = False
 
 
 class ChangeAuthConfig(Command):
@@ -54,7 +51,7 @@ class ChangeAuthConfig(Command):
     is_disabled: bool
 
 
-class SeedServer(Command):
+class NewServer(Command):
     """`POST /_control/servers`; unlike Composio's it takes the id and an empty requirement."""
 
     name: Text
@@ -62,24 +59,23 @@ class SeedServer(Command):
     id: Text | None = None
 
 
-class SeedAccount(Command):
+class NewAccount(Command):
     """One account of `POST /_control/accounts`."""
 
     user_id: Text
     auth_config_id: Text
     status: Status = Status.ACTIVE
     id: Text | None = None
-    status_reason: str | None = None
     is_disabled: bool = False
     account_type: AccountType = "PRIVATE"
     created_at: AwareDatetime | None = None
     updated_at: AwareDatetime | None = None
 
 
-class SeedAccounts(Command):
+class NewAccounts(Command):
     """`POST /_control/accounts`."""
 
-    accounts: list[SeedAccount]
+    accounts: list[NewAccount]
     webhook: bool = False
 
 
@@ -87,22 +83,15 @@ class ChangeAccount(Command):
     """`PATCH /_control/accounts/{id}`; without a status only `updated_at` moves."""
 
     status: Status | None = None
-    status_reason: str | None = None
     is_disabled: bool | None = None
     webhook: bool = True
 
 
-class SeedInstances(Command):
+class NewInstances(Command):
     """`POST /_control/instances`."""
 
     server_id: Text
     user_ids: list[Text]
-
-
-class SendEvent(Command):
-    """`POST /_control/events`."""
-
-    account_id: Text
 
 
 class AdvanceClock(Command):
@@ -114,13 +103,13 @@ class AdvanceClock(Command):
 _OBJECT = TypeAdapter(dict[str, object])
 
 
-def read_switches(old: Switches, raw: bytes) -> Switches:
-    """Parse the switches that change and lay them over the old ones.
+def changed_options(old: Options, raw: bytes) -> Options:
+    """Parse the options to change and lay them over the old ones.
 
     Raises:
         Refused: 400.
     """
     try:
-        return Switches.model_validate(old.model_dump() | _OBJECT.validate_json(raw))
+        return Options.model_validate(old.model_dump() | _OBJECT.validate_json(raw))
     except ValidationError as error:
-        raise invalid("Invalid switches", *problems(error)) from error
+        raise invalid("Invalid options", *problems(error)) from error

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from local.simulator import accounts
 from local.simulator.accounts import LINK_LIFETIME, PENDING, Account, AuthConfig, Status
-from local.simulator.moment import Ticker, random_id
+from local.simulator.clock import Clock, random_id
 from local.simulator.refusal import Refused, invalid, missing
 
 
@@ -22,7 +22,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Filter:
     """The filters of the account list; an empty set or `ALL` does not filter."""
 
     users: frozenset[str] = frozenset()
@@ -36,8 +36,8 @@ class Wanted:
 class Connections:
     """Accounts by id and by user. Every change stamps a new `updated_at`."""
 
-    def __init__(self, ticker: Ticker) -> None:
-        self._ticker = ticker
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.auth_configs: dict[str, AuthConfig] = {}
         self.accounts: dict[str, Account] = {}
         self.links: dict[str, Link] = {}
@@ -68,6 +68,22 @@ class Connections:
                 slug="ActionExecute_ConnectedAccountNotFound",
             ) from None
 
+    def new_auth_config(
+        self, toolkit: str, auth_config_id: str | None = None, auth_scheme: str = "OAUTH2"
+    ) -> AuthConfig:
+        """Make and store an auth config; a given id replaces the one that had it."""
+        at = self._clock.tick()
+        config = AuthConfig(
+            id=auth_config_id or random_id("ac_"),
+            toolkit=toolkit,
+            name=toolkit,
+            auth_scheme=auth_scheme,
+            created_at=at,
+            updated_at=at,
+        )
+        self.auth_configs[config.id] = config
+        return config
+
     def auth_config(self, auth_config_id: str) -> AuthConfig:
         """Find an auth config.
 
@@ -88,7 +104,7 @@ class Connections:
             Refused: 404, when there is no such auth config.
         """
         self.auth_config(auth_config_id)
-        at = self._ticker.tick()
+        at = self._clock.tick()
         return self.put(
             Account(
                 id=random_id("ca_"),
@@ -133,22 +149,22 @@ class Connections:
     def open(self, token: str) -> Account:
         """The user opened the link. Raises as `follow` does."""
         _, account = self.follow(token)
-        return self.put(accounts.opened(account, self._ticker.tick()))
+        return self.put(accounts.opened(account, self._clock.tick()))
 
     def decide(self, token: str, *, allowed: bool) -> tuple[Link, Account]:
         """The user allowed or denied. Raises as `follow` does."""
         link, account = self.follow(token)
-        at = self._ticker.tick()
+        at = self._clock.tick()
         return link, self.put(accounts.decided(account, at, allowed=allowed))
 
-    def lapse(self) -> list[Account]:
+    def expire_links(self) -> list[Account]:
         """Expire whatever waited for ten minutes and return what changed."""
         changed = []
-        while self._deadlines and self._deadlines[0][0] <= self._ticker.now():
+        while self._deadlines and self._deadlines[0][0] <= self._clock.now():
             _, account_id = heapq.heappop(self._deadlines)
             account = self.accounts.get(account_id)
             if account is not None and account.status in PENDING:
-                changed.append(self.put(accounts.lapsed(account, self._ticker.tick())))
+                changed.append(self.put(accounts.expired(account, self._clock.tick())))
         return changed
 
     def delete(self, account_id: str) -> Account:
@@ -166,7 +182,7 @@ class Connections:
         """List all accounts of a user, oldest first."""
         return [self.accounts[account_id] for account_id in self._of_user.get(user_id, ())]
 
-    def select(self, wanted: Wanted) -> Iterator[Account]:
+    def select(self, wanted: Filter) -> Iterator[Account]:
         """Yield the accounts that pass all filters, in no particular order."""
         for account in self._candidates(wanted.users):
             if (

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from local.simulator.call import Call
 from local.simulator.refusal import Refused, invalid
-from local.simulator.requests import project_of, segment
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -43,10 +43,11 @@ for the user <code>{user}</code>?</p>
 
 async def ask(request: Request) -> Response:
     """GET /oauth/{token}: the question; opening it makes the account INITIATED."""
-    project = project_of(request)
+    call = Call(request)
+    project, token = call.project, call.path("token")
     try:
-        before = project.connections.follow(segment(request, "token"))[1]
-        account = project.connections.open(segment(request, "token"))
+        before = project.connections.follow(token)[1]
+        account = project.connections.open(token)
     except Refused as refused:
         return _refusal(refused)
     if account.status is not before.status:
@@ -58,14 +59,13 @@ async def ask(request: Request) -> Response:
 
 async def answer(request: Request) -> Response:
     """POST /oauth/{token}, form field `decision` allow or deny: settles the account."""
-    project = project_of(request)
-    decision = parse_qs((await request.body()).decode("latin-1")).get("decision", [""])[0]
+    call = Call(request, await request.body())
+    project = call.project
+    decision = parse_qs(call.body.decode("latin-1")).get("decision", [""])[0]
     try:
         if decision not in {"allow", "deny"}:
             raise invalid("Please choose Allow or Deny")
-        link, account = project.connections.decide(
-            segment(request, "token"), allowed=decision == "allow"
-        )
+        link, account = project.connections.decide(call.path("token"), allowed=decision == "allow")
     except Refused as refused:
         return _refusal(refused)
     project.announce(account)

@@ -1,18 +1,18 @@
-"""Sends webhooks: signs, repeats, duplicates and reorders as the switches say."""
+"""Sends webhooks: signs them, and repeats what is not acknowledged."""
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import httpx
 
-from local.simulator.events import Event
-from local.simulator.moment import iso, wall_clock
-from local.simulator.signature import sign
-from local.simulator.switches import Switches
+from local.simulator.clock import iso, wall_clock
+from local.simulator.options import Options
+from local.simulator.signing import sign
+from local.simulator.webhook_events import Event
 
 _MOST_RECORDS = 100_000
 _LONGEST_ANSWER = 2_000
@@ -20,8 +20,8 @@ _LONGEST_ANSWER = 2_000
 _TIMEOUT = httpx.Timeout(30, pool=None)
 
 
-class Route(NamedTuple):
-    """Where an event goes and what signs it; resolved anew for each attempt."""
+class Destination(NamedTuple):
+    """Where an event goes and what signs it; looked up anew for each attempt."""
 
     url: str
     secrets: tuple[str, ...]
@@ -31,33 +31,31 @@ class Route(NamedTuple):
 class Attempt:
     """One delivery attempt; without a `status` it ended in `error`.
 
-    `answer` is the beginning of what the receiver said.
+    `answer` is the beginning of the receiver's body.
     """
 
     webhook_id: str
     type: str
     account_id: str
-    copy: int
     attempt: int
-    status: int | None
-    error: str | None
-    answer: str
+    status: int | None = None
+    error: str | None = None
+    answer: str = ""
     started_at: str
-    ended_at: str
 
 
 class Deliveries:
     """The outgoing side, on one event loop. Proxies of the environment are not used."""
 
     def __init__(
-        self, switches: Callable[[], Switches], route: Callable[[str], Route | None]
+        self,
+        options: Callable[[], Options],
+        destination: Callable[[str], Destination | None],
     ) -> None:
-        self._switches = switches
-        self._route = route
+        self._options = options
+        self._destination = destination
         self._client = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=100))
         self._tasks: set[asyncio.Task[None]] = set()
-        self._held: list[Event] = []
-        self._flush: asyncio.TimerHandle | None = None
         self._sent: dict[str, Event] = {}
         self.attempts: deque[Attempt] = deque(maxlen=_MOST_RECORDS)
 
@@ -68,78 +66,55 @@ class Deliveries:
         await self._client.aclose()
 
     def reset(self) -> None:
-        """Give up what is on its way and forget what was sent."""
+        """Give up what is being delivered and forget what was sent."""
         for task in self._tasks:
             task.cancel()
-        if self._flush is not None:
-            self._flush.cancel()
-            self._flush = None
-        self._held.clear()
         self._sent.clear()
         self.attempts.clear()
 
     @property
     def pending(self) -> int:
-        """How many events are held back or on their way."""
-        return len(self._held) + len(self._tasks)
+        """How many events are being delivered."""
+        return len(self._tasks)
 
-    def post(self, event: Event) -> None:
-        """Send an event soon; with `webhook_reorder` n, n events leave in reverse order."""
+    def send(self, event: Event) -> None:
+        """Begin to deliver an event."""
         self._sent[event.id] = event
         if len(self._sent) > _MOST_RECORDS:
             self._sent.pop(next(iter(self._sent)))
-        self._held.append(event)
-        switches = self._switches()
-        if len(self._held) >= switches.webhook_reorder:
-            self._release()
-        elif self._flush is None:
-            loop = asyncio.get_running_loop()
-            self._flush = loop.call_later(switches.webhook_hold, self._release)
+        task = asyncio.get_running_loop().create_task(self._deliver(event))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    def again(self, webhook_id: str) -> bool:
-        """Deliver an earlier event once more: same id and body. False when unknown."""
+    def send_again(self, webhook_id: str) -> bool:
+        """Deliver an earlier event once more: same id and body. False when it is not known."""
         event = self._sent.get(webhook_id)
         if event is not None:
-            self.post(event)
+            self.send(event)
         return event is not None
 
-    def shown(self) -> object:
-        """Shape the answer of `GET /_control/deliveries`."""
-        return {"pending": self.pending, "attempts": [asdict(each) for each in self.attempts]}
-
-    def _release(self) -> None:
-        if self._flush is not None:
-            self._flush.cancel()
-            self._flush = None
-        held, self._held = self._held, []
-        for event in reversed(held):
-            for copy in range(self._switches().webhook_copies):
-                task = asyncio.get_running_loop().create_task(self._deliver(event, copy + 1))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-
-    async def _deliver(self, event: Event, copy: int) -> None:
+    async def _deliver(self, event: Event) -> None:
         attempt = 1
-        while (route := self._route(event.type)) is not None:
-            if await self._try(event, route, copy, attempt):
+        while (destination := self._destination(event.type)) is not None:
+            if await self._try(event, destination, attempt):
                 return
-            switches = self._switches()
-            if attempt > switches.webhook_retries:
+            options = self._options()
+            if attempt > options.webhook_retries:
                 return
-            await asyncio.sleep(switches.webhook_backoff * 2 ** (attempt - 1))
+            await asyncio.sleep(options.webhook_backoff * 2 ** (attempt - 1))
             attempt += 1
 
-    async def _try(self, event: Event, route: Route, copy: int, attempt: int) -> bool:
+    async def _try(self, event: Event, destination: Destination, attempt: int) -> bool:
         started_at = iso(wall_clock())
-        status, error, said = None, None, ""
+        status, error, text = None, None, ""
         try:
             answer = await self._client.post(
-                route.url,
+                destination.url,
                 content=event.body,
-                headers=_headers(event, route.secrets, attempt, self._switches().webhook_skew),
+                headers=_headers(event, destination.secrets, attempt),
                 timeout=_TIMEOUT,
             )
-            status, said = answer.status_code, answer.text[:_LONGEST_ANSWER]
+            status, text = answer.status_code, answer.text[:_LONGEST_ANSWER]
         except httpx.HTTPError as problem:
             error = type(problem).__name__
         self.attempts.append(
@@ -147,21 +122,19 @@ class Deliveries:
                 webhook_id=event.id,
                 type=event.type,
                 account_id=event.account_id,
-                copy=copy,
                 attempt=attempt,
                 status=status,
                 error=error,
-                answer=said,
+                answer=text,
                 started_at=started_at,
-                ended_at=iso(wall_clock()),
             )
         )
         return status is not None and httpx.codes.is_success(status)
 
 
-def _headers(event: Event, secrets: tuple[str, ...], attempt: int, skew: int) -> dict[str, str]:
+def _headers(event: Event, secrets: tuple[str, ...], attempt: int) -> dict[str, str]:
     """Build the headers of one attempt (API reference, Webhook events)."""
-    timestamp = int(time.time()) + skew
+    timestamp = int(time.time())
     return {
         "content-type": "application/json",
         "webhook-id": event.id,

@@ -15,12 +15,11 @@ _MOST_ENTRIES = 200_000
 class Entry:
     """One API call. `started` and `ended` are monotonic seconds, the other two wall clock.
 
-    It ends with the answer, or when the caller hangs up. `status` is what was answered, or None
-    while it runs and when nobody got an answer; `carried_out` is the status of the work itself,
-    whoever heard of it.
+    It ends with the answer, or when the caller hangs up. `status` is what was answered: None
+    while it runs, and when nobody got an answer. `carried_out` is the status that the call itself
+    came to. `server_id` and `user_id` are those of a create-instance call.
     """
 
-    number: int
     method: str
     path: str
     query: str
@@ -34,44 +33,31 @@ class Entry:
     ended_at: str | None = None
     status: int | None = None
     carried_out: int | None = None
-    fault: bool = False
 
 
 class Ledger:
-    """The calls, oldest first; beyond 200,000 the oldest are forgotten and counted."""
+    """The last 200,000 calls, oldest first."""
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque(maxlen=_MOST_ENTRIES)
-        self.total = 0
+        self.entries: deque[Entry] = deque(maxlen=_MOST_ENTRIES)
 
-    def add(self, entry: Entry) -> None:
-        """Append a call that begins; the caller fills in the end."""
-        self._entries.append(entry)
-        self.total += 1
-
-    def clear(self) -> None:
-        """Forget all calls."""
-        self._entries.clear()
-        self.total = 0
-
-    def shown(self, *, method: str, path: str, user_id: str | None) -> object:
-        """Shape the answer of `GET /_control/ledger`: what matches the shell patterns."""
+    def matching(self, *, method: str, path: str, user_id: str | None) -> object:
+        """Return the answer of `GET /_control/ledger`: what matches the shell patterns."""
         entries = [
             entry
-            for entry in self._entries
+            for entry in self.entries
             if fnmatchcase(entry.method, method)
             and fnmatchcase(entry.path, path)
             and user_id in {None, entry.user_id}
         ]
         return {
             "entries": [asdict(entry) for entry in entries],
-            "instance_posts": instance_posts(entries),
-            "forgotten": self.total - len(self._entries),
+            "instance_posts": _instance_posts(entries),
         }
 
 
-def instance_posts(entries: Iterable[Entry]) -> list[dict[str, object]]:
-    """Summarise the create calls of each server and user."""
+def _instance_posts(entries: Iterable[Entry]) -> list[dict[str, object]]:
+    """Summarise the create-instance calls of each server and user."""
     groups: dict[tuple[str, str | None], list[Entry]] = defaultdict(list)
     for entry in entries:
         if entry.server_id is not None:
@@ -83,14 +69,14 @@ def instance_posts(entries: Iterable[Entry]) -> list[dict[str, object]]:
             "posts": len(group),
             "created": sum(entry.carried_out == 201 for entry in group),
             "statuses": dict(Counter(str(entry.status) for entry in group)),
-            "max_in_flight": max_in_flight(group),
+            "max_in_flight": _max_in_flight(group),
         }
         for (server_id, user_id), group in groups.items()
     ]
 
 
-def max_in_flight(entries: Iterable[Entry]) -> int:
-    """Count how many calls overlapped at most; one that has not ended overlaps all later."""
+def _max_in_flight(entries: Iterable[Entry]) -> int:
+    """Count how many calls overlapped at most; one that has not ended overlaps all later ones."""
     edges: list[tuple[float, int]] = []
     for entry in entries:
         edges.append((entry.started, 1))

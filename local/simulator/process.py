@@ -18,7 +18,7 @@ def running(*arguments: str) -> Iterator[Simulator]:
     Start it from the root of the repository.
 
     Raises:
-        RuntimeError: When it ends before it says where it listens.
+        RuntimeError: When it ends before it has printed its URL.
     """
     command = [sys.executable, "-m", "local.simulator", "--port", "0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -1,4 +1,4 @@
-"""How Composio says no: one exception and the error body it becomes."""
+"""How Composio refuses a call: one exception and the error body it becomes."""
 
 from dataclasses import KW_ONLY, dataclass
 from http import HTTPStatus

@@ -1,116 +1,102 @@
 """The endpoints of MCP servers and their instances."""
 
-import asyncio
 from functools import partial
 from operator import attrgetter
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
-
-from local.simulator import events, wire
+from local.simulator import webhook_events, wire
 from local.simulator.bodies import InstanceBody, ServerBody, ServerPatch
+from local.simulator.call import Call, Routes
 from local.simulator.pages import numbered_page
-from local.simulator.requests import listed, page_numbers, project_of, segment
+
+ROUTES = Routes()
 
 _MOST_ROWS = 100
+# Long enough that two overlapping calls are seen to overlap.
+_CREATE_SECONDS = 0.02
 
 
-async def create_instance(request: Request) -> JSONResponse:
-    """POST /mcp/servers/{id}/instances: check and create are one step amid the latency."""
-    project = project_of(request)
-    half = project.switches.instance_latency / 2
-    await asyncio.sleep(half)
-    body = InstanceBody.read(await request.body())
-    server_id = segment(request, "id")
-    conflict = 400 if project.switches.legacy_conflict else 409
-    instance = project.servers.create_instance(server_id, body.user_id, conflict=conflict)
-    await asyncio.sleep(half)
-    return JSONResponse(wire.instance(instance), 201)
-
-
-async def list_instances(request: Request) -> JSONResponse:
-    """GET /mcp/servers/{id}/instances: newest first; `search` matches parts of the id."""
-    project = project_of(request)
-    server = project.servers.get(segment(request, "id"))
-    page, limit = page_numbers(request, 20, _MOST_ROWS)
-    search = request.query_params.get("search", "")
-    rows = [
-        instance
-        for instance in project.servers.instances[server.id].values()
-        if search in instance.instance_id
-    ]
-    if request.query_params.get("order_direction", "desc") == "desc":
-        rows.reverse()
-    shown = numbered_page(rows, limit=limit, page=page, name="instances", render=wire.instance)
-    return JSONResponse({**shown, "server_id": server.id, "server_name": server.name})
-
-
-async def delete_instance(request: Request) -> JSONResponse:
-    """DELETE /mcp/servers/{id}/instances/{user}: deletes the user's accounts too."""
-    project = project_of(request)
-    server_id, user_id = segment(request, "id"), segment(request, "user")
-    deleted = project.servers.destroy_instance(server_id, user_id)
-    for account in deleted:
-        project.announce(account, events.DELETED)
-    return JSONResponse(
-        {"message": "MCP server instance deleted", "deleted_connected_accounts": len(deleted)}
-    )
-
-
-async def list_servers(request: Request) -> JSONResponse:
-    """GET /mcp/servers: last changed first."""
-    project = project_of(request)
-    page, limit = page_numbers(request, 10, _MOST_ROWS)
-    needed = listed(request, "auth_config_ids")
-    name = request.query_params.get("name", "").lower()
+@ROUTES.on("GET", "/mcp/servers")
+def list_servers(call: Call) -> object:
+    """Last changed first."""
+    needed = call.values("auth_config_ids")
+    name = call.query.get("name", "").lower()
     rows = [
         server
-        for server in project.servers.by_id.values()
+        for server in call.project.servers.by_id.values()
         if name in server.name.lower() and needed <= set(server.auth_config_ids)
     ]
-    descending = request.query_params.get("order_direction", "desc") == "desc"
-    rows.sort(key=attrgetter("updated_at"), reverse=descending)
-    render = partial(project.shape_server, full=False)
-    return JSONResponse(numbered_page(rows, limit=limit, page=page, name="items", render=render))
+    rows.sort(key=attrgetter("updated_at"), reverse=_newest_first(call))
+    render = partial(call.project.shape_server, full=False)
+    limit, page = call.number("limit", 10, _MOST_ROWS), _page(call)
+    return numbered_page(rows, limit=limit, page=page, name="items", render=render)
 
 
-async def create_server(request: Request) -> JSONResponse:
-    """POST /mcp/servers."""
-    project = project_of(request)
-    body = ServerBody.read(await request.body())
-    server = project.servers.new(body.name, body.auth_config_ids, allowed_tools=body.allowed_tools)
-    return JSONResponse(project.shape_server(server), 201)
+@ROUTES.on("POST", "/mcp/servers", status=201)
+def create_server(call: Call) -> object:
+    """Make a server."""
+    body = call.read(ServerBody)
+    server = call.project.servers.new(
+        body.name, body.auth_config_ids, allowed_tools=body.allowed_tools
+    )
+    return call.project.shape_server(server)
 
 
-async def get_server(request: Request) -> JSONResponse:
-    """GET /mcp/{id}: not below `/mcp/servers`."""
-    project = project_of(request)
-    return JSONResponse(project.shape_server(project.servers.get(segment(request, "id"))))
+@ROUTES.on("GET", "/mcp/servers/{id}/instances")
+def list_instances(call: Call) -> object:
+    """Newest first; `search` matches parts of the id."""
+    server = call.project.servers.get(call.path("id"))
+    search = call.query.get("search", "")
+    rows = [
+        instance
+        for instance in call.project.servers.instances[server.id].values()
+        if search in instance.instance_id
+    ]
+    if _newest_first(call):
+        rows.reverse()
+    limit, page = call.number("limit", 20, _MOST_ROWS), _page(call)
+    listed = numbered_page(rows, limit=limit, page=page, name="instances", render=wire.plain)
+    return {**listed, "server_id": server.id, "server_name": server.name}
 
 
-async def change_server(request: Request) -> JSONResponse:
-    """PATCH /mcp/{id}."""
-    project = project_of(request)
-    body = ServerPatch.read(await request.body())
-    server = project.servers.change(segment(request, "id"), body.changes())
-    return JSONResponse(project.shape_server(server))
+@ROUTES.on("POST", "/mcp/servers/{id}/instances", status=201, seconds=_CREATE_SECONDS)
+def create_instance(call: Call) -> object:
+    """Check and create in one step."""
+    user_id = call.read(InstanceBody).user_id
+    return wire.plain(call.project.servers.create_instance(call.path("id"), user_id))
 
 
-async def delete_server(request: Request) -> JSONResponse:
-    """DELETE /mcp/{id}."""
-    server_id = segment(request, "id")
-    project_of(request).servers.delete(server_id)
-    return JSONResponse({"id": server_id, "deleted": True})
+@ROUTES.on("DELETE", "/mcp/servers/{id}/instances/{user}")
+def delete_instance(call: Call) -> object:
+    """Delete an instance, and the user's accounts too."""
+    deleted = call.project.servers.destroy_instance(call.path("id"), call.path("user"))
+    for account in deleted:
+        call.project.announce(account, webhook_events.DELETED)
+    return {"message": "MCP server instance deleted", "deleted_connected_accounts": len(deleted)}
 
 
-ROUTES = [
-    Route("/mcp/servers", list_servers, methods=["GET"]),
-    Route("/mcp/servers", create_server, methods=["POST"]),
-    Route("/mcp/servers/{id}/instances", list_instances, methods=["GET"]),
-    Route("/mcp/servers/{id}/instances", create_instance, methods=["POST"]),
-    Route("/mcp/servers/{id}/instances/{user}", delete_instance, methods=["DELETE"]),
-    Route("/mcp/{id}", get_server, methods=["GET"]),
-    Route("/mcp/{id}", change_server, methods=["PATCH"]),
-    Route("/mcp/{id}", delete_server, methods=["DELETE"]),
-]
+@ROUTES.on("GET", "/mcp/{id}")
+def get_server(call: Call) -> object:
+    """Return one server: not below `/mcp/servers`."""
+    return call.project.shape_server(call.project.servers.get(call.path("id")))
+
+
+@ROUTES.on("PATCH", "/mcp/{id}")
+def change_server(call: Call) -> object:
+    """Change what is given."""
+    changes = call.read(ServerPatch).changes()
+    return call.project.shape_server(call.project.servers.change(call.path("id"), changes))
+
+
+@ROUTES.on("DELETE", "/mcp/{id}")
+def delete_server(call: Call) -> object:
+    """Delete a server and its instances."""
+    call.project.servers.delete(call.path("id"))
+    return {"id": call.path("id"), "deleted": True}
+
+
+def _page(call: Call) -> int:
+    return call.number("page_no", 1, 1_000_000)
+
+
+def _newest_first(call: Call) -> bool:
+    return call.choice("order_direction", "desc", "asc") == "desc"

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from local.simulator.accounts import Account
+from local.simulator.clock import Clock, random_id
 from local.simulator.connections import Connections
-from local.simulator.moment import Ticker, random_id
 from local.simulator.refusal import Refused, invalid, missing
 
 
@@ -28,7 +28,7 @@ class Instance:
 
     id: str
     instance_id: str
-    server_id: str
+    mcp_server_id: str
     created_at: datetime
     updated_at: datetime
 
@@ -37,7 +37,7 @@ class Instance:
 class Servers:
     """Servers by id, instances by server and user."""
 
-    ticker: Ticker
+    clock: Clock
     connections: Connections
     by_id: dict[str, Server] = field(default_factory=dict)
     instances: dict[str, dict[str, Instance]] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Servers:
             Refused: 400, when an auth config does not exist.
         """
         self._check(auth_config_ids)
-        at = self.ticker.tick()
+        at = self.clock.tick()
         server = Server(
             id=server_id or random_id(""),
             name=name,
@@ -86,7 +86,7 @@ class Servers:
         Raises:
             Refused: 404 without such a server, 400 when an auth config does not exist.
         """
-        changed = replace(self.get(server_id), **changes, updated_at=self.ticker.tick())
+        changed = replace(self.get(server_id), **changes, updated_at=self.clock.tick())
         self._check(changed.auth_config_ids)
         self.by_id[server_id] = changed
         return changed
@@ -101,11 +101,11 @@ class Servers:
         del self.by_id[server_id]
         self.instances.pop(server_id, None)
 
-    def create_instance(self, server_id: str, user_id: str, *, conflict: int) -> Instance:
+    def create_instance(self, server_id: str, user_id: str) -> Instance:
         """Check and create in one step (API reference, Create a new MCP server instance).
 
         Raises:
-            Refused: 404 or 403, or the status `conflict` when there is one already.
+            Refused: 404 or 403, or 409 when there is one already.
         """
         server = self.get(server_id)
         if lacking := self._lacking(server, user_id):
@@ -116,7 +116,7 @@ class Servers:
                 errors=tuple(f"missing auth config: {each}" for each in lacking),
             )
         if user_id in self.instances[server_id]:
-            raise Refused(conflict, f"An instance with the id {user_id} already exists")
+            raise Refused(409, f"An instance with the id {user_id} already exists")
         return self.put_instance(server_id, user_id)
 
     def put_instance(self, server_id: str, user_id: str) -> Instance:
@@ -126,9 +126,13 @@ class Servers:
             Refused: 404.
         """
         self.get(server_id)
-        at = self.ticker.tick()
+        at = self.clock.tick()
         instance = Instance(
-            id=random_id(""), instance_id=user_id, server_id=server_id, created_at=at, updated_at=at
+            id=random_id(""),
+            instance_id=user_id,
+            mcp_server_id=server_id,
+            created_at=at,
+            updated_at=at,
         )
         self.instances[server_id][user_id] = instance
         return instance

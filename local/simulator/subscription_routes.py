@@ -1,86 +1,64 @@
 """The endpoints of the webhook subscription."""
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
-
-from local.simulator import events, wire
+from local.simulator import wire
 from local.simulator.bodies import SubscriptionBody, SubscriptionPatch
-from local.simulator.pages import cursor_page, whole
-from local.simulator.requests import project_of, segment
+from local.simulator.call import Call, Routes
+from local.simulator.pages import cursor_page
+
+ROUTES = Routes()
 
 
-async def list_subscriptions(request: Request) -> JSONResponse:
-    """GET /webhook_subscriptions: none or one."""
-    current = project_of(request).subscriptions.current
-    query = request.query_params
-    limit = whole(query.get("limit"), "limit", 50, 50)
+@ROUTES.on("GET", "/webhook_subscriptions")
+def list_subscriptions(call: Call) -> object:
+    """None or one."""
+    current = call.project.subscriptions.current
     rows = [] if current is None else [current]
-    return JSONResponse(
-        cursor_page(rows, limit=limit, cursor=query.get("cursor"), render=wire.subscription)
+    limit = call.number("limit", 50, 50)
+    return cursor_page(rows, limit=limit, cursor=call.query.get("cursor"), render=wire.plain)
+
+
+@ROUTES.on("POST", "/webhook_subscriptions", status=201)
+def create_subscription(call: Call) -> object:
+    """Make the subscription."""
+    body = call.read(SubscriptionBody)
+    return wire.plain(
+        call.project.subscriptions.create(body.webhook_url, body.enabled_events, body.version)
     )
 
 
-async def create_subscription(request: Request) -> JSONResponse:
-    """POST /webhook_subscriptions."""
-    project = project_of(request)
-    body = SubscriptionBody.read(await request.body())
-    created = project.subscriptions.create(
-        body.webhook_url,
-        body.enabled_events,
-        body.version,
-        synthetic=project.switches.synthetic_events,
-    )
-    return JSONResponse(wire.subscription(created), 201)
+@ROUTES.on("GET", "/webhook_subscriptions/event_types")
+def list_event_types(call: Call) -> object:
+    """List what can be subscribed to."""
+    return {
+        "items": [
+            {"event_type": name, "description": text, "supported_versions": versions}
+            for name, (text, versions) in call.project.event_types().items()
+        ]
+    }
 
 
-async def get_subscription(request: Request) -> JSONResponse:
-    """GET /webhook_subscriptions/{id}."""
-    found = project_of(request).subscriptions.get(segment(request, "id"))
-    return JSONResponse(wire.subscription(found))
+@ROUTES.on("GET", "/webhook_subscriptions/{id}")
+def get_subscription(call: Call) -> object:
+    """Return the subscription."""
+    return wire.plain(call.project.subscriptions.get(call.path("id")))
 
 
-async def change_subscription(request: Request) -> JSONResponse:
-    """PATCH /webhook_subscriptions/{id}."""
-    project = project_of(request)
-    body = SubscriptionPatch.read(await request.body())
-    changed = project.subscriptions.change(
-        segment(request, "id"), body.changes(), synthetic=project.switches.synthetic_events
-    )
-    return JSONResponse(wire.subscription(changed))
+@ROUTES.on("PATCH", "/webhook_subscriptions/{id}")
+def change_subscription(call: Call) -> object:
+    """Change what is given."""
+    changes = call.read(SubscriptionPatch).changes()
+    return wire.plain(call.project.subscriptions.change(call.path("id"), changes))
 
 
-async def delete_subscription(request: Request) -> JSONResponse:
-    """DELETE /webhook_subscriptions/{id}."""
-    project_of(request).subscriptions.delete(segment(request, "id"))
-    return JSONResponse({"success": True})
+@ROUTES.on("DELETE", "/webhook_subscriptions/{id}")
+def delete_subscription(call: Call) -> object:
+    """Delete the subscription."""
+    call.project.subscriptions.delete(call.path("id"))
+    return {"success": True}
 
 
-async def rotate_secret(request: Request) -> JSONResponse:
-    """POST /webhook_subscriptions/{id}/rotate_secret: without overlap."""
-    rotated = project_of(request).subscriptions.rotate(segment(request, "id"))
-    return JSONResponse({"id": rotated.id, "secret": rotated.secret})
-
-
-async def list_event_types(request: Request) -> JSONResponse:
-    """GET /webhook_subscriptions/event_types: the real three; synthetic ones if switched on."""
-    known = events.known(synthetic=project_of(request).switches.synthetic_events)
-    return JSONResponse(
-        {
-            "items": [
-                {"event_type": name, "description": text, "supported_versions": list(versions)}
-                for name, (text, versions) in known.items()
-            ]
-        }
-    )
-
-
-ROUTES = [
-    Route("/webhook_subscriptions", list_subscriptions, methods=["GET"]),
-    Route("/webhook_subscriptions", create_subscription, methods=["POST"]),
-    Route("/webhook_subscriptions/event_types", list_event_types, methods=["GET"]),
-    Route("/webhook_subscriptions/{id}", get_subscription, methods=["GET"]),
-    Route("/webhook_subscriptions/{id}", change_subscription, methods=["PATCH"]),
-    Route("/webhook_subscriptions/{id}", delete_subscription, methods=["DELETE"]),
-    Route("/webhook_subscriptions/{id}/rotate_secret", rotate_secret, methods=["POST"]),
-]
+@ROUTES.on("POST", "/webhook_subscriptions/{id}/rotate_secret")
+def rotate_secret(call: Call) -> object:
+    """Draw a new secret, without overlap."""
+    rotated = call.project.subscriptions.rotate(call.path("id"))
+    return {"id": rotated.id, "secret": rotated.secret}

@@ -1,16 +1,18 @@
 """The one webhook subscription of the project."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.simulator import events
-from local.simulator.moment import Ticker, random_id
+from local.simulator.clock import Clock, random_id
 from local.simulator.refusal import Refused, invalid, missing
 
 _LONGEST_URL = 2048
+
+type EventTypes = Mapping[str, tuple[str, tuple[str, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +31,9 @@ class Subscription:
 class Subscriptions:
     """None or one: "one subscription per project" (changelog of 2026-02-06)."""
 
-    def __init__(self, ticker: Ticker) -> None:
-        self._ticker = ticker
+    def __init__(self, clock: Clock, event_types: Callable[[], EventTypes]) -> None:
+        self._clock = clock
+        self._event_types = event_types
         self.current: Subscription | None = None
 
     def get(self, subscription_id: str) -> Subscription:
@@ -44,7 +47,7 @@ class Subscriptions:
         return self.current
 
     def create(
-        self, webhook_url: str, enabled_events: tuple[str, ...], version: str, *, synthetic: bool
+        self, webhook_url: str, enabled_events: tuple[str, ...], version: str
     ) -> Subscription:
         """Make the subscription.
 
@@ -58,8 +61,8 @@ class Subscriptions:
                 slug="WebhookSubscription_ResourceLimitExceeded",
                 fix="Update or delete the existing subscription",
             )
-        _check(webhook_url, enabled_events, version, synthetic=synthetic)
-        at = self._ticker.tick()
+        self._check(webhook_url, enabled_events, version)
+        at = self._clock.tick()
         self.current = Subscription(
             id=random_id("ws_"),
             webhook_url=webhook_url,
@@ -71,16 +74,14 @@ class Subscriptions:
         )
         return self.current
 
-    def change(
-        self, subscription_id: str, changes: dict[str, Any], *, synthetic: bool
-    ) -> Subscription:
+    def change(self, subscription_id: str, changes: dict[str, Any]) -> Subscription:
         """Change what is given.
 
         Raises:
             Refused: 404, or 400 for a bad URL or event.
         """
-        new = replace(self.get(subscription_id), **changes, updated_at=self._ticker.tick())
-        _check(new.webhook_url, new.enabled_events, new.version, synthetic=synthetic)
+        new = replace(self.get(subscription_id), **changes, updated_at=self._clock.tick())
+        self._check(new.webhook_url, new.enabled_events, new.version)
         self.current = new
         return new
 
@@ -91,7 +92,7 @@ class Subscriptions:
             Refused: 404.
         """
         old = self.get(subscription_id)
-        self.current = replace(old, secret=random_id("whsec_"), updated_at=self._ticker.tick())
+        self.current = replace(old, secret=random_id("whsec_"), updated_at=self._clock.tick())
         return self.current
 
     def delete(self, subscription_id: str) -> None:
@@ -102,6 +103,16 @@ class Subscriptions:
         """
         self.get(subscription_id)
         self.current = None
+
+    def _check(self, url: str, enabled: tuple[str, ...], version: str) -> None:
+        if not deliverable(url):
+            raise invalid("Invalid webhook_url", "webhook_url must be https, or http on loopback")
+        known = self._event_types()
+        for each in enabled:
+            if each not in known:
+                raise invalid("Unknown event type", each)
+            if version not in known[each][1]:
+                raise invalid(f"{each} cannot be enabled on version {version}")
 
 
 def loopback(host: str | None) -> bool:
@@ -123,14 +134,3 @@ def deliverable(url: str) -> bool:
     if len(url) > _LONGEST_URL or not parts.hostname:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and loopback(parts.hostname))
-
-
-def _check(url: str, enabled: tuple[str, ...], version: str, *, synthetic: bool) -> None:
-    if not deliverable(url):
-        raise invalid("Invalid webhook_url", "webhook_url must be https, or http on loopback")
-    known = events.known(synthetic=synthetic)
-    for each in enabled:
-        if each not in known:
-            raise invalid("Unknown event type", each)
-        if version not in known[each][1]:
-            raise invalid(f"{each} cannot be enabled on version {version}")

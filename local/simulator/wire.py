@@ -1,14 +1,28 @@
 """The JSON shapes of Composio's answers (API reference, v3)."""
 
+from dataclasses import asdict
+from datetime import datetime
+
 from local.simulator.accounts import Account, AuthConfig
-from local.simulator.moment import iso
+from local.simulator.clock import iso
 from local.simulator.servers import Instance, Server
 from local.simulator.subscriptions import Subscription
 
 
-def account(
-    each: Account, config: AuthConfig, *, omit_user_id: bool, full: bool = True
-) -> dict[str, object]:
+def plain(each: Instance | Server | Subscription) -> dict[str, object]:
+    """Shape a record whose fields are all published as they are."""
+    return {
+        name: iso(value) if isinstance(value, datetime) else value
+        for name, value in asdict(each).items()
+    }
+
+
+def state(each: Account, config: AuthConfig) -> dict[str, object]:
+    """Shape what Composio knows of the connection itself."""
+    return {"authScheme": config.auth_scheme, "val": {"status": each.status.value}}
+
+
+def account(each: Account, config: AuthConfig, *, full: bool = True) -> dict[str, object]:
     """Shape a connected account; rows of the list are not `full` and lack `params`."""
     shape: dict[str, object] = {
         "id": each.id,
@@ -27,15 +41,11 @@ def account(
         "is_disabled": each.is_disabled,
         "created_at": iso(each.created_at),
         "updated_at": iso(each.updated_at),
-        "state": {"authScheme": config.auth_scheme, "val": {"status": each.status.value}},
+        "state": state(each, config),
         "data": {},
         "experimental": {"account_type": each.account_type},
     }
-    if full:
-        shape["params"] = {}
-    if omit_user_id:
-        del shape["user_id"]
-    return shape
+    return shape | {"params": {}} if full else shape
 
 
 def auth_config(each: AuthConfig, connections: int) -> dict[str, object]:
@@ -60,42 +70,12 @@ def server(
 ) -> dict[str, object]:
     """Shape an MCP server; rows of the list are not `full` and lack `deleted`."""
     url = f"{base_url}/v3/mcp/{each.id}"
-    shape: dict[str, object] = {
-        "id": each.id,
-        "name": each.name,
-        "auth_config_ids": list(each.auth_config_ids),
-        "allowed_tools": list(each.allowed_tools),
+    shape = plain(each) | {
         "toolkits": toolkits,
         "toolkit_icons": dict.fromkeys(toolkits, ""),
         "mcp_url": url,
         "commands": {"cursor": url, "claude": url, "windsurf": url},
         "server_instance_count": instances,
         "managed_auth_via_composio": False,
-        "created_at": iso(each.created_at),
-        "updated_at": iso(each.updated_at),
     }
     return shape | {"deleted": False} if full else shape
-
-
-def instance(each: Instance) -> dict[str, object]:
-    """Shape an MCP server instance, exactly the five documented fields."""
-    return {
-        "id": each.id,
-        "instance_id": each.instance_id,
-        "mcp_server_id": each.server_id,
-        "created_at": iso(each.created_at),
-        "updated_at": iso(each.updated_at),
-    }
-
-
-def subscription(each: Subscription) -> dict[str, object]:
-    """Shape the webhook subscription; every read returns the secret, as Composio's do."""
-    return {
-        "id": each.id,
-        "webhook_url": each.webhook_url,
-        "version": each.version,
-        "enabled_events": list(each.enabled_events),
-        "secret": each.secret,
-        "created_at": iso(each.created_at),
-        "updated_at": iso(each.updated_at),
-    }

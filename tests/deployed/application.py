@@ -11,9 +11,9 @@ import boto3
 import httpx
 
 from handler.dynamodb import from_item
+from local.emulated_stack import Stack, fill_secret
 from local.simulator.client import Simulator
 from local.simulator.project import DEFAULT_API_KEY
-from local.stack import Stack, fill_secret
 from tests.deployed.delivery import signed
 
 SERVER, GMAIL, SLACK = "srv_demo", "ac_gmail", "ac_slack"

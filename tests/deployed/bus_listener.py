@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 
-from local.stack import Stack
+from local.emulated_stack import Stack
 
 _LISTENER = "listener"
 

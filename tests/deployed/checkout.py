@@ -22,7 +22,7 @@ _PARTS = (
     "pyproject.toml",
     ".python-version",
 )
-_FOLDERS = ("src", "local", "events")
+_FOLDERS = ("src", "local", "provisioner", "events")
 # The settings of the make that runs the tests, and of whoever works with Composio here.
 _NOT_PASSED_ON = ("MAKE", "MFLAGS", "COMPOSIO_", "MCP_")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from local.deployment import build, create
+from local.emulated_stack import Parameters
 from local.emulator import emulator, run_folder
 from local.simulator.client import Simulator
+from local.simulator.options import Options
 from local.simulator.process import running
 from local.simulator.project import DEFAULT_API_KEY
-from local.simulator.switches import Switches
-from local.stack import Parameters
 from tests.deployed.application import GMAIL, SERVER, Deployed, someone
 from tests.deployed.finishing import Finishing
 from tests.deployed.operator_commands import Operator
@@ -92,7 +92,7 @@ def tidy(house: House) -> Iterator[None]:
     house.composio.clear_faults()
     house.composio.set_api_keys(DEFAULT_API_KEY)
     house.composio.set_webhook(None)
-    house.composio.switch(**Switches().model_dump())
+    house.composio.set_options(**Options().model_dump())
 
 
 @pytest.fixture

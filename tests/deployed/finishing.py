@@ -10,9 +10,8 @@ from typing import Any
 import boto3
 
 from handler.dynamodb import from_item
-from local import messages
+from local.emulated_stack import Stack
 from local.simulator.client import Simulator
-from local.stack import Stack
 from tests.deployed.application import ALIAS, BOTH, INSTANCE, PATIENCE_SECONDS, Deployed, event
 from tests.deployed.bus_listener import Ear
 
@@ -67,7 +66,7 @@ class Finishing(Deployed):
 
     def sweep(self) -> None:
         """Send the schedule's message."""
-        self.queue(messages.SWEEP)
+        self.queue('{"task": "sweep"}')
 
     def sweeps_run(self, since: float) -> int:
         """Count the sweeps that the worker's metrics have told of since this Unix time."""

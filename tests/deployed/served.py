@@ -5,14 +5,15 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.emulated_stack import Stack
 from local.serve import READY
 from local.simulator.client import Simulator
-from local.stack import Stack
 from tests.deployed.checkout import left_in, started
 
 
@@ -56,10 +57,10 @@ def until_said(lines: Iterable[str], end: str) -> Iterator[str]:
             return
 
 
-def pasted(folder: Path, command: str) -> str:
+def pasted(folder: Path, command: str, *, check: bool = True) -> str:
     """Run a command as another terminal would."""
     run = subprocess.run(  # noqa: S603 - the commands are ours
-        ["/bin/sh", "-c", command], cwd=folder, check=True, capture_output=True, text=True
+        ["/bin/sh", "-c", command], cwd=folder, check=check, capture_output=True, text=True
     )
     return run.stdout
 
@@ -70,10 +71,18 @@ def titled(said: str, start: str) -> list[str]:
     return str(block).splitlines()
 
 
-def shows(folder: Path, command: str, text: str) -> str:
-    """Paste the command until it shows this text."""
+def operating(said: str) -> list[str]:
+    """Return the printed commands of the operator, to be run by the tests' own environment."""
+    ours = f"PYTHONPATH=src:. {sys.executable} -c 'from provisioner.main import main; main()'"
+    install, *commands = titled(said, "operate")
+    assert install == "make provisioner"
+    return [each.replace(".tools/provisioner/bin/provisioner", ours) for each in commands]
+
+
+def shows(folder: Path, command: str, pattern: re.Pattern[str]) -> str:
+    """Paste the command until its output matches."""
     deadline = time.monotonic() + 120  # time for a sweep of the schedule
-    while text not in (shown := pasted(folder, command)):
+    while not pattern.search(shown := pasted(folder, command, check=False)):
         assert time.monotonic() < deadline, shown
         time.sleep(0.5)
     return shown

@@ -10,6 +10,8 @@ import pytest
 
 from tests.deployed.application import BOTH, GMAIL, SERVER, SLACK, Deployed, event, someone
 
+CODED = {"code": 10429, "slug": "HTTP_TooManyRequests"}
+
 
 def fault(deployed: Deployed, user: str, **more: Any) -> None:
     """Let the user's create calls go wrong."""
@@ -29,16 +31,17 @@ def refusing_port() -> Iterator[int]:
         yield held.getsockname()[1]
 
 
-@pytest.mark.parametrize("legacy", [False, True], ids=["409", "400"])
+@pytest.mark.parametrize("status", [409, 400])
 def test_an_instance_that_exists_already_is_adopted_with_its_record(
-    deployed: Deployed, *, legacy: bool
+    deployed: Deployed, status: int
 ) -> None:
     user = someone("again")
-    deployed.composio.switch(legacy_conflict=legacy)
+    if status == 400:  # as Composio said it in January 2026
+        fault(deployed, user, status=400, message=f"An instance with the id {user} already exists")
     # An id that holds the user's: the list of instances is searched by parts of ids.
     deployed.composio.add_instances(SERVER, [f"{user}0", user, f"0{user}"])
     assert deployed.connect(user, *BOTH).instance == ("ready", [])
-    assert deployed.posts(user)["statuses"] == {"400" if legacy else "409": 1}
+    assert deployed.posts(user)["statuses"] == {str(status): 1}
     row = deployed.row(user)
     assert (row["status"], row["record"]["id"]) == ("ready", deployed.record(user)["id"])
 
@@ -96,18 +99,18 @@ def test_a_failed_instance_is_tried_again_when_the_user_has_news(deployed: Deplo
 
 
 @pytest.mark.parametrize(
-    ("body", "message", "slug"),
+    ("answer", "message", "slug"),
     [
-        ("bare", "Rate limit exceeded. Limit: 2000 requests per 1 minutes", None),
-        ("coded", "HTTP 429", "HTTP_TooManyRequests"),
-        ("envelope", "This fault was injected", "HTTP_TooManyRequests"),
+        ({"content": {"message": "Rate limit exceeded"}}, "Rate limit exceeded", None),
+        ({"content": CODED}, "HTTP 429", "HTTP_TooManyRequests"),
+        ({}, "This fault was injected", "HTTP_TooManyRequests"),
     ],
 )
 def test_a_429_is_retried_no_sooner_than_composio_asks(
-    deployed: Deployed, body: str, message: str, slug: str | None
+    deployed: Deployed, answer: dict[str, Any], message: str, slug: str | None
 ) -> None:
     user = someone("eager")
-    fault(deployed, user, status=429, body=body, retry_after=120)
+    fault(deployed, user, status=429, headers={"retry-after": "120"}, **answer)
     asked_at = int(time.time())
     assert deployed.connect(user, *BOTH).instance == ("retrying", [])
     row = deployed.row(user)

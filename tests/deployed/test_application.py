@@ -113,16 +113,17 @@ def test_an_account_that_composio_does_not_know_either_is_ignored(deployed: Depl
     assert deployed.scan() == before
 
 
-def test_events_that_composio_sends_itself_repeated_and_reordered_end_ready(
+def test_events_that_composio_sends_itself_twice_and_all_at_once_end_ready(
     deployed: Deployed,
 ) -> None:
     user = someone("browser")
     composio = deployed.composio
-    composio.switch(synthetic_events=True, webhook_copies=2, webhook_reorder=2)
+    composio.set_options(synthetic_events=True)
     target = f"{deployed.stack.api_url}/webhooks/composio"
     composio.set_webhook(target, deployed.secrets[0], "another-secret-in-a-roll-over")
-    for auth_config_id in BOTH:
-        composio.add_account(user, auth_config_id, webhook=True)
+    accounts = [{"user_id": user, "auth_config_id": each} for each in BOTH]
+    for webhook_id in composio.add_accounts(accounts, webhook=True)["webhook_ids"]:
+        composio.redeliver(webhook_id)
     attempts = composio.wait_for_deliveries()
     mine = [one for one in attempts if one["account_id"] in _account_ids(deployed, user)]
     assert [one["status"] for one in mine] == [200] * 4

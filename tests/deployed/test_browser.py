@@ -92,7 +92,6 @@ def heading(tab: Page) -> Locator:
 def test_user_who_consents_twice_in_a_browser_is_ready_without_any_event(
     deployed: Deployed, browser: Browser, script: bool
 ) -> None:
-    deployed.composio.switch(webhooks=False)
     user, events = someone("browser"), len(deployed.composio.deliveries())
     with opened(browser, java_script_enabled=script) as context:
         first = consent(context, deployed, user, GMAIL)

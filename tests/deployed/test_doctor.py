@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.stack import fill_secret
+from local.emulated_stack import fill_secret
 from provisioner import reading_commands
 from provisioner.doctor import collect
 from tests.deployed.operator_commands import ACCOUNT_EVENT, Operator
@@ -46,6 +46,7 @@ def dead_letter(operator: Operator) -> None:
     operator.at.sqs.send_message(QueueUrl=url, MessageBody="no json")
 
 
+SUNSET = "Sat, 01 May 2027 00:00:00 GMT"
 FAULTS: dict[str, tuple[Callable[[Operator], object], str, str]] = {
     "empty secret": (empty_secret, "secret", "fill the secret"),
     "wrong key": (
@@ -78,7 +79,7 @@ FAULTS: dict[str, tuple[Callable[[Operator], object], str, str]] = {
     "schedule stopped": (lambda at: at.schedule(runs=False), "sweep", "enable-rule"),
     "Composio down": (fault(path="*", status=503), "Composio", "status.composio.dev"),
     "deprecated": (
-        fault(path="*/instances", deprecation="true", sunset="Sat, 01 May 2027 00:00:00 GMT"),
+        fault(path="*/instances", headers={"deprecation": "true", "sunset": SUNSET}),
         "deprecation",
         "newer release",
     ),

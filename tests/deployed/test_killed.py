@@ -39,14 +39,14 @@ def test_nothing_is_lost_when_workers_and_then_the_emulator_are_killed_in_mid_fl
             mine = replace(house, endpoint_url=url, composio=composio)
             with deployed_to(mine, f"k{secrets.token_hex(4)}") as application:
                 stack = application.stack
-                composio.switch(instance_latency=0.3)
+                composio.add_fault(method="POST", path="*/instances", latency=0.3, times=None)
                 application.put(application.complete(*users))
                 until(lambda: in_flight(application), "a call is in flight")
                 for process in workers(stack.worker_function_name):
                     os.kill(process, signal.SIGKILL)
                 until(lambda: len(composio.state()["instances"]) > USERS // 4, "it goes on")
                 until(lambda: in_flight(application), "a call is in flight once more")
-        composio.switch(instance_latency=0.02)
+        composio.clear_faults()
         with emulator(state=tmp_path) as again:
             assert again == url
             application = Finishing(stack, composio)

@@ -25,7 +25,6 @@ INSTANCES = "/api/v3/mcp/servers/srv_demo/instances"
 @pytest.fixture
 def simulator(simulated: Simulator) -> Simulator:
     simulated.reset()
-    simulated.switch(instance_latency=0)
     return simulated
 
 
@@ -105,8 +104,6 @@ def test_an_instance_needs_every_account_and_is_created_once(
     }
     assert (created.json()["instance_id"], created.json()["mcp_server_id"]) == ("ada", "srv_demo")
     assert create(api).status_code == 409
-    simulator.switch(legacy_conflict=True)
-    assert create(api).status_code == 400
 
 
 @pytest.mark.parametrize("status", ["INITIATED", "FAILED", "EXPIRED", "INACTIVE", "REVOKED"])
@@ -160,13 +157,12 @@ def test_instances_are_searched_by_parts_of_the_id(simulator: Simulator, api: ht
 
 
 def test_accounts_are_paged_filtered_and_ordered(simulator: Simulator, api: httpx.Client) -> None:
-    simulator.switch(page_max=3)
     connect(simulator, "eve")
     simulator.add_accounts(
         [{"user_id": f"u{n}", "auth_config_id": "ac_gmail", "id": f"ca_{n}"} for n in range(7)]
     )
     simulator.change_account("ca_0", status="EXPIRED")
-    params = {"statuses": "ACTIVE,INITIATED", "auth_config_ids": "ac_gmail", "limit": "100"}
+    params = {"statuses": "ACTIVE,INITIATED", "auth_config_ids": "ac_gmail", "limit": "3"}
     found, cursor, pages = [], None, 0
     while pages == 0 or cursor:
         page = api.get(
@@ -194,14 +190,6 @@ def test_shared_accounts_are_hidden_unless_asked_for(
     simulator.add_account("ada", "ac_gmail", account_type="SHARED")
     assert items(api.get("/api/v3/connected_accounts")) == []
     assert len(items(api.get("/api/v3/connected_accounts?account_type=ALL"))) == 1
-
-
-def test_the_user_id_can_be_left_out_of_answers(simulator: Simulator, api: httpx.Client) -> None:
-    account_id = simulator.add_account("ada", "ac_gmail")
-    assert api.get(f"/api/v3/connected_accounts/{account_id}").json()["user_id"] == "ada"
-    simulator.switch(omit_user_id=True)
-    assert "user_id" not in api.get(f"/api/v3/connected_accounts/{account_id}").json()
-    assert "user_id" not in items(api.get("/api/v3/connected_accounts?user_ids=ada"))[0]
 
 
 def test_a_user_connects_through_the_consent_page(
@@ -296,7 +284,7 @@ def test_a_server_is_made_changed_and_deleted(api: httpx.Client) -> None:
 
 
 @pytest.mark.usefixtures("simulator")
-def test_auth_configs_and_servers_are_seeded_under_ids_of_ones_own(api: httpx.Client) -> None:
+def test_auth_configs_and_servers_can_be_added_under_known_ids(api: httpx.Client) -> None:
     config = {"id": "ac_github", "toolkit": "github", "auth_scheme": "API_KEY"}
     assert api.post("/_control/auth_configs", json=config).status_code == 201
     assert items(api.get("/api/v3/auth_configs?toolkit_slug=github"))[0]["id"] == "ac_github"
@@ -313,7 +301,7 @@ def test_overlapping_create_calls_are_seen_and_only_one_creates(
     simulator: Simulator, api: httpx.Client
 ) -> None:
     connect(simulator, "ada")
-    simulator.switch(instance_latency=0.2)
+    simulator.add_fault(path="*/instances", latency=0.2, times=None)
 
     def post(_: int) -> int:
         return create(api).status_code
@@ -337,7 +325,7 @@ def test_a_caller_that_hangs_up_is_no_longer_in_flight(
     simulator: Simulator, api: httpx.Client
 ) -> None:
     connect(simulator, "ada")
-    simulator.switch(instance_latency=0.1)
+    simulator.add_fault(path="*/instances", latency=0.1, latency_at="after")
     with pytest.raises(httpx.ReadTimeout):
         api.post(INSTANCES, json={"user_id": "ada"}, timeout=0.02)
     assert create(api).status_code == 409
@@ -361,35 +349,25 @@ def test_faults_answer_what_they_are_told_and_run_out(
     simulator: Simulator, api: httpx.Client
 ) -> None:
     connect(simulator, "ada")
-    simulator.add_fault(path="*/instances", body="bare", retry_after=7)
-    simulator.add_fault(path="*/instances", body="coded")
-    simulator.add_fault(path="*/instances", body="gone", deprecation="true", sunset="soon")
-    simulator.add_fault(path="*/instances", status=503, body="html")
-    simulator.add_fault(path="*/instances", status=500, carry_out=True, latency=0.01)
-    answers = [create(api) for _ in range(6)]
-    assert [each.status_code for each in answers] == [429, 429, 410, 503, 500, 409]
-    assert answers[0].headers["retry-after"] == "7"
-    assert "Rate limit exceeded" in answers[0].json()["message"]
-    assert answers[1].json()["code"] == 10429
-    assert answers[2].headers["deprecation"] == "true"
-    assert error(answers[4])["request_id"] == answers[4].headers["x-request-id"]
+    limited, wait = {"message": "Rate limit exceeded"}, {"retry-after": "7"}
+    simulator.add_fault(path="*/instances", status=429, content=limited, headers=wait)
+    simulator.add_fault(path="*/instances", status=410, headers={"sunset": "soon"})
+    simulator.add_fault(path="*/instances", content="<h1>proxy</h1>")
+    simulator.add_fault(path="*/instances", headers={"deprecation": "true"}, latency=0.01)
+    answers = [create(api) for _ in range(5)]
+    assert [each.status_code for each in answers] == [429, 410, 200, 201, 409]
+    assert (answers[0].json(), answers[0].headers["retry-after"]) == (limited, "7")
+    assert error(answers[1])["request_id"] == answers[1].headers["x-request-id"]
+    assert answers[2].headers["content-type"].startswith("text/html")
+    assert [each.headers.get("deprecation") for each in answers[3:]] == ["true", None]
 
 
 def test_a_fault_of_one_user_spares_the_others(simulator: Simulator, api: httpx.Client) -> None:
-    simulator.add_fault(user_id="eve", status=500, times=None, skip=1)
-    statuses = [create(api, user).status_code for user in ("ada", "eve", "eve", "eve", "ada")]
-    assert statuses == [403, 403, 500, 500, 403]
+    simulator.add_fault(user_id="eve", status=500, times=None)
+    statuses = [create(api, user).status_code for user in ("ada", "eve", "eve", "ada")]
+    assert statuses == [403, 500, 500, 403]
     simulator.clear_faults()
     assert create(api, "eve").status_code == 403
-
-
-def test_calls_beyond_the_rate_limit_are_refused(simulator: Simulator, api: httpx.Client) -> None:
-    simulator.switch(rate_limit=2, rate_window=60)
-    answers = [api.get("/api/v3/auth_configs") for _ in range(3)]
-    assert [each.status_code for each in answers] == [200, 200, 429]
-    assert answers[1].headers["x-ratelimit-remaining"] == "0"
-    assert 1 <= int(answers[2].headers["retry-after"]) <= 61
-    assert answers[2].json() == {"message": "Rate limit exceeded. Limit: 2 requests per 1 minutes"}
 
 
 def test_the_ledger_holds_no_key(
@@ -406,13 +384,13 @@ def test_the_ledger_holds_no_key(
 
 @pytest.mark.usefixtures("simulator")
 def test_control_refuses_unknown_fields_and_foreign_hosts(browser: httpx.Client) -> None:
-    url = "/_control/switches"
+    url = "/_control/options"
     assert browser.patch(url, json={"latencies": 1}).status_code == 400
     foreign = browser.get("/_control/state", headers={"host": "evil.example"})
     assert foreign.status_code == 403
 
 
-def test_thousands_of_users_are_seeded_in_a_moment(simulator: Simulator, api: httpx.Client) -> None:
+def test_thousands_of_users_are_added_in_a_moment(simulator: Simulator, api: httpx.Client) -> None:
     started = time.monotonic()
     simulator.add_accounts({"user_id": f"u{n}", "auth_config_id": "ac_gmail"} for n in range(5000))
     assert len(items(api.get("/api/v3/connected_accounts?limit=50"))) == 50

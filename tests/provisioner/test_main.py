@@ -19,7 +19,7 @@ from botocore.exceptions import (
 )
 from typer.testing import CliRunner
 
-import local.stack
+import local.emulated_stack
 from handler.credentials import Credentials, SecretUnusable
 from handler.transport import Unavailable
 from handler.values import Problem
@@ -163,9 +163,9 @@ def test_without_a_served_stack_local_says_how_to_have_one(
 def test_a_served_stack_of_another_release_is_trouble_with_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fields = {one.name: "x" for one in dataclasses.fields(local.stack.Stack)}
+    fields = {one.name: "x" for one in dataclasses.fields(local.emulated_stack.Stack)}
     file = tmp_path / "stack.json"
-    read_here = partial(local.stack.read, file)
+    read_here = partial(local.emulated_stack.read, file)
     monkeypatch.setattr("provisioner.locate.served.read", read_here)
 
     for text in (json.dumps(fields | {"new": "x"}), json.dumps({"stack_name": "x"}), "{", "[]"):

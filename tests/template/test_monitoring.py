@@ -227,4 +227,4 @@ def test_story_of_a_user_has_its_beginning_and_its_end(day: Day) -> None:
 def test_what_the_emulator_does_not_know_can_be_left_out() -> None:
     for name in QUERIES:
         assert RESOURCES[name]["Condition"] == "SaveQueries"
-    assert "SavedQueries" in Path("local/stack.py").read_text()
+    assert "SavedQueries" in Path("local/emulated_stack.py").read_text()

@@ -1,9 +1,8 @@
-"""What one has to know to deploy a stack to the emulator, and of a stack that runs there."""
+"""A stack on the emulator: what it is deployed with, and how to reach it."""
 
 import dataclasses
 import json
 import secrets
-import sys
 from pathlib import Path
 from typing import TypedDict
 
@@ -38,7 +37,7 @@ class Parameters:
     stack_name: str = "mcp-instance-provisioner"
 
     def overrides(self) -> dict[str, str]:
-        """Give the template's parameters by name."""
+        """Return the template's parameters by name."""
         return {
             "ComposioBaseUrl": self.composio_url,
             "McpServerIds": self.mcp_server_ids,
@@ -49,10 +48,7 @@ class Parameters:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stack:
-    """A stack that runs: what a client, a test or an operator's tool has to know of it.
-
-    `api_url` is the API's base.
-    """
+    """A running stack. `api_url` is the API's base, the rest are the template's outputs."""
 
     stack_name: str
     api_url: str
@@ -88,7 +84,7 @@ class Stack:
         return connection(self.aws_endpoint_url)
 
     def write(self) -> None:
-        """Write it as JSON, for one's eyes only: it names a secret."""
+        """Write it as JSON that only its owner can read, because it contains a secret."""
         RUNS.mkdir(exist_ok=True)
         STACK_FILE.touch(mode=0o600)
         STACK_FILE.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
@@ -99,27 +95,13 @@ def read(path: Path = STACK_FILE) -> Stack:
 
     Raises:
         FileNotFoundError: No stack was written there.
+        ValueError, TypeError: It was written by another release.
     """
     return Stack(**json.loads(path.read_text()))
 
 
-def served() -> Stack:
-    """Read what `make serve` runs; where nothing runs, say so and exit."""
-    try:
-        return read()
-    except FileNotFoundError:
-        sys.exit("no stack is running: make serve")
-    except (TypeError, ValueError):
-        sys.exit("the stack that runs is of another release: make serve again")
-
-
-def url_of_api(endpoint_url: str, api_id: str) -> str:
-    """Say where the emulator serves an API; the output's own URL is real AWS's."""
-    return f"{endpoint_url}/_aws/execute-api/{api_id}/live"
-
-
 def connection(endpoint_url: str) -> Connection:
-    """Give the keyword arguments for `boto3.client`."""
+    """Return the keyword arguments for `boto3.client`."""
     return {
         "endpoint_url": endpoint_url,
         "region_name": REGION,

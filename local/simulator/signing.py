@@ -13,7 +13,7 @@ def sign(secrets: Iterable[str], webhook_id: str, timestamp: int, body: bytes) -
     (verification in the vendor's Python and TypeScript SDKs).
 
     Args:
-        secrets: Webhook secrets, opaque text; several during a rotation.
+        secrets: Webhook secrets, opaque text; several while one is rotated.
         webhook_id: The `webhook-id` header, equal to the body's `id`.
         timestamp: Seconds since 1970 of this attempt.
         body: The raw body.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from local.simulator.accounts import Status
-from local.simulator.moment import iso
+from local.simulator.clock import iso
 
 _OF_ACCOUNT = "composio.connected_account."
 OF_STATUS: dict[str, str] = {status: f"{_OF_ACCOUNT}{status.lower()}" for status in Status}

@@ -1,4 +1,4 @@
-"""Time and identity: what differs each time."""
+"""Time and identity: what is different on every run."""
 
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -6,26 +6,26 @@ from uuid import uuid4
 
 
 def wall_clock() -> datetime:
-    """Return the present in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def random_id(prefix: str) -> str:
-    """Draw an id: `ca_` and its like get twelve characters, an empty prefix gets a UUID."""
+    """Return a new id: twelve characters after `ca_` and the like, a UUID after "" and `msg_`."""
     if prefix in {"", "msg_"}:
         return f"{prefix}{uuid4()}"
     return f"{prefix}{secrets.token_hex(6)}"
 
 
 def iso(moment: datetime) -> str:
-    """Write a UTC moment as Composio does, always with microseconds and a `Z`."""
+    """Format a UTC time as Composio does, always with microseconds and a `Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-class Ticker:
-    """A clock that can be moved forward and that never gives the same moment twice.
+class Clock:
+    """A clock that can be moved forward, and whose ticks are all different.
 
-    Distinct moments keep `updated_at` moving on every change, however coarse the clock is.
+    Different ticks make `updated_at` move on every change, however coarse the system's clock is.
     """
 
     def __init__(self) -> None:
@@ -33,14 +33,14 @@ class Ticker:
         self._last = datetime.min.replace(tzinfo=UTC)
 
     def now(self) -> datetime:
-        """Return the present of this ticker without consuming a moment."""
+        """Return this clock's time."""
         return wall_clock() + self._ahead
 
     def tick(self) -> datetime:
-        """Return a moment that is later than every earlier one."""
+        """Return a time later than every earlier tick."""
         self._last = max(self.now(), self._last + timedelta(microseconds=1))
         return self._last
 
     def advance(self, seconds: float) -> None:
-        """Move ahead of the underlying clock by so many seconds more."""
+        """Move this clock forward."""
         self._ahead += timedelta(seconds=seconds)

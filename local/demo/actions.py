@@ -1,0 +1,220 @@
+"""What the application, its users and Composio do in the demo, shown on the timeline."""
+
+import contextlib
+import dataclasses
+import json
+import re
+import socket
+import time
+from collections.abc import Iterator
+from html import unescape
+from typing import Any
+
+import boto3
+import httpx
+
+from local.demo.observer import Observer
+from local.emulated_stack import Stack
+from local.environment import CommandError, send_events
+from local.simulator.client import Simulator
+from local.simulator.project import DEFAULT_API_KEY
+from local.simulator.webhook_events import OF_STATUS
+from local.timeline import Timeline
+
+_SWEEP = '{"task": "sweep"}'
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """Where a user connects an account; Composio knows the account's id from the start."""
+
+    url: str
+    account_id: str
+
+
+class Actions:
+    """One application at Composio, and its users."""
+
+    def __init__(self, timeline: Timeline, stack: Stack, simulator: Simulator) -> None:
+        self.timeline = timeline
+        self.simulator = simulator
+        self.observer = Observer(stack)
+        self._stack = stack
+        self._links: dict[tuple[str, str], Link] = {}
+        self._shown = 0
+
+    @property
+    def users(self) -> list[str]:
+        """Everybody who began to connect something, in that order."""
+        return list(dict.fromkeys(user_id for user_id, _ in self._links))
+
+    def request_link(self, user_id: str, auth_config_id: str) -> Link:
+        """The application's backend begins a connection for its user."""
+        self.timeline.line("app", f"requests a link: {user_id} is to connect {auth_config_id}")
+        link = self._link(user_id, auth_config_id)
+        self._show_account(link)
+        return link
+
+    def open(self, link: Link) -> None:
+        """The user opens the consent page."""
+        self.timeline.line("browser", "opens the consent page")
+        httpx.get(link.url, trust_env=False).raise_for_status()
+        self._show_account(link)
+
+    def allow(self, link: Link) -> None:
+        """The user consents there."""
+        self.timeline.line("browser", "allows it")
+        allowed = {"decision": "allow"}
+        httpx.post(link.url, data=allowed, trust_env=False).raise_for_status()
+        self._show_account(link)
+
+    def connect(self, user_id: str, auth_config_id: str) -> None:
+        """The user connects an account."""
+        link = self.request_link(user_id, auth_config_id)
+        self.open(link)
+        self.allow(link)
+
+    def connect_and_return(self, user_id: str, auth_config_id: str) -> None:
+        """The user connects an account, and Composio sends the browser to the callback."""
+        self.timeline.line("app", f"requests a link that returns: {user_id}, {auth_config_id}")
+        link = self._link(user_id, auth_config_id, self._stack.callback_url)
+        with httpx.Client(trust_env=False, follow_redirects=True, timeout=60) as browser:
+            browser.get(link.url).raise_for_status()
+            page = browser.post(link.url, data={"decision": "allow"}).raise_for_status()
+        path = page.url.path.split("/live")[-1]
+        self.timeline.line("browser", f"allows it, is sent back to {path}")
+        text = text_of(page.text)
+        self.timeline.line("page", text, "green" if text.startswith("You are all set") else "")
+
+    def deliver_again(self, user_id: str, auth_config_id: str, status: str, when: str) -> None:
+        """Composio delivers an event about the user's account once more."""
+        account_id, kind = self._links[user_id, auth_config_id].account_id, OF_STATUS[status]
+        found = [
+            attempt["webhook_id"]
+            for attempt in self.simulator.deliveries()
+            if attempt["account_id"] == account_id and attempt["type"] == kind
+        ]
+        if not found:
+            raise CommandError(f"there was no event {kind} of {account_id}")
+        self.timeline.line("Composio", f"delivers the event of {status} {when}")
+        self.simulator.redeliver(found[-1])
+        self.show_deliveries()
+
+    @contextlib.contextmanager
+    def webhook_unreachable(self) -> Iterator[None]:
+        """Let no delivery arrive for as long as the context lasts."""
+        with socket.socket() as closed:
+            # Bound, but not listening: connections are refused, and nobody else gets the port.
+            closed.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+            retries = self.simulator.set_options()["webhook_retries"]
+            self.simulator.set_options(webhook_retries=0)
+            self.simulator.set_webhook(url, self._stack.webhook_secret)
+            try:
+                yield
+            finally:
+                send_events(self.simulator, self._stack)
+                self.simulator.set_options(webhook_retries=retries)
+
+    @contextlib.contextmanager
+    def no_events(self) -> Iterator[None]:
+        """Let Composio send no event for as long as the context lasts."""
+        self.simulator.set_options(webhooks=False)
+        try:
+            yield
+        finally:
+            self.simulator.set_options(webhooks=True)
+
+    @contextlib.contextmanager
+    def composio_down(self) -> Iterator[None]:
+        """Let create-instance fail for as long as the context lasts."""
+        self.timeline.line("Composio", "has an outage: create-instance answers 503", "red")
+        down: dict[str, Any] = {"status": 503, "message": "Service Unavailable", "times": None}
+        self.simulator.add_fault(method="POST", path="*/instances", **down)
+        try:
+            yield
+        finally:
+            self.simulator.clear_faults()
+            self.timeline.line("Composio", "works again", "green")
+
+    def sweep(self, user_id: str) -> None:
+        """Send what the schedule sends each minute, and wait until the user is ready."""
+        self.timeline.line("schedule", "sends: sweep (sent early, it comes each minute)")
+        sqs = boto3.client("sqs", **self._stack.connection)
+        sqs.send_message(QueueUrl=self._stack.queue_url, MessageBody=_SWEEP)
+        with self.timeline.step("worker", f"works on {user_id}"):
+            self.observer.wait_until_ready(user_id)
+        self.show_table(user_id)
+
+    def wait_until_due(self, user_id: str) -> None:
+        """Wait until the user's instance may be tried again."""
+        with self.timeline.step("table", f"{user_id}'s instance is due in a few seconds"):
+            self.observer.wait_until_due(user_id)
+
+    def show_deliveries(self) -> None:
+        """Wait until every event is delivered, and show what the webhook answered."""
+        attempts = self.simulator.wait_for_deliveries(timeout=60)
+        for attempt in attempts[self._shown :]:
+            text = _answer(attempt)
+            good = attempt["status"] == 200 and text != "200 retrying"
+            style = "green" if text == "200 ready" else "" if good else "red"
+            self.timeline.line("webhook", text, style)
+        self._shown = len(attempts)
+
+    def show_table(self, user_id: str) -> None:
+        """Show what is stored of the user."""
+        accounts = sorted(
+            f"{each['auth_config_id']} {each['status']}" for each in self.observer.accounts(user_id)
+        )
+        text = f"{user_id} has {', '.join(accounts)}" if accounts else f"{user_id} is not known"
+        self.timeline.line("table", text, "dim")
+        for row in self.observer.instances(user_id):
+            more = f"its id {(row.get('record') or {}).get('id', 'unknown')}"
+            if row["status"] == "retrying":
+                more = f"due in {max(0, int(row['due_at']) - int(time.time()))} s"
+            server_id = row["sk"].removeprefix("INSTANCE#")
+            text = f"the instance for {server_id} is {row['status']}, {more}"
+            self.timeline.line("table", text, "dim")
+
+    def _link(self, user_id: str, auth_config_id: str, callback_url: str | None = None) -> Link:
+        body = {"user_id": user_id, "auth_config_id": auth_config_id, "callback_url": callback_url}
+        made = self._composio("POST", "connected_accounts/link", json=body)
+        link = Link(made["redirect_url"], made["connected_account_id"])
+        self._links[user_id, auth_config_id] = link
+        return link
+
+    def _show_account(self, link: Link) -> None:
+        status = self._composio("GET", f"connected_accounts/{link.account_id}")["status"]
+        event = "a signed" if self.simulator.set_options()["webhooks"] else "no"
+        self.timeline.line("Composio", f"{link.account_id} is {status}; sends {event} event")
+        self.show_deliveries()
+
+    def _composio(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        url, key = f"{self.simulator.url}/api/v3/{path}", {"x-api-key": DEFAULT_API_KEY}
+        answer = httpx.request(method, url, headers=key, trust_env=False, **more)
+        found: dict[str, Any] = answer.raise_for_status().json()
+        return found
+
+
+def text_of(page: str) -> str:
+    """Return what one reads on the callback's page."""
+    title, *rows = re.findall(r"<h1>(.*?)</h1>|<li\b.*?<span>(.*?)</span><span>(.*?)</span>", page)
+    listed = ", ".join(f"{name} {state.lower()}" for _, name, state in rows)
+    return unescape(f"{title[0]}: {listed}" if listed else title[0])
+
+
+def _answer(attempt: dict[str, Any]) -> str:
+    if attempt["status"] is None:
+        return f"not reached: {attempt['error']}"
+    try:
+        body = json.loads(attempt["answer"])
+        servers = [_server(each) for each in body.get("servers", ())]
+        text = ", ".join(servers) or body.get("ignored") or body["error"]["message"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        text = attempt["answer"][:80]
+    return f"{attempt['status']} {text}".strip()
+
+
+def _server(server: dict[str, Any]) -> str:
+    missing = ", ".join(map(str, server["missing"]))
+    return f"{server['status']}, missing {missing}" if missing else str(server["status"])

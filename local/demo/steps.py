@@ -1,0 +1,106 @@
+"""The steps of the demo, and what must be true after the last one.
+
+A step is a function; its docstring is its title. Every user who acts in any of them must end with
+exactly one instance.
+"""
+
+from collections.abc import Callable
+
+from local.demo.actions import Actions
+
+READY = "MCP Instance Ready"
+ADA, BOB, CAROL, DAN = "ada", "bob", "carol", "dan"
+
+type Step = Callable[[Actions], None]
+
+
+def outage(actions: Actions) -> None:
+    """Bob connects both accounts; at the last step Composio has an outage."""
+    actions.connect(BOB, "ac_gmail")
+    with actions.composio_down():
+        actions.connect(BOB, "ac_slack")
+        actions.show_table(BOB)
+
+
+def gmail(actions: Actions) -> None:
+    """Ada connects gmail; one event is lost on the way."""
+    link = actions.request_link(ADA, "ac_gmail")
+    with actions.webhook_unreachable():
+        actions.open(link)
+    actions.allow(link)
+    actions.show_table(ADA)
+
+
+def duplicate(actions: Actions) -> None:
+    """The last event is delivered once more."""
+    actions.deliver_again(ADA, "ac_gmail", "ACTIVE", "a second time")
+    actions.show_table(ADA)
+
+
+def late(actions: Actions) -> None:
+    """The lost event arrives after all: it is older than what is known."""
+    actions.deliver_again(ADA, "ac_gmail", "INITIATED", "at last")
+    actions.show_table(ADA)
+
+
+def slack(actions: Actions) -> None:
+    """Ada connects slack, the last account that was missing."""
+    actions.connect(ADA, "ac_slack")
+    actions.show_table(ADA)
+
+
+def callback(actions: Actions) -> None:
+    """Dan's browser comes back from OAuth to the callback; no event is needed."""
+    with actions.no_events():
+        actions.connect_and_return(DAN, "ac_gmail")
+        actions.connect_and_return(DAN, "ac_slack")
+    actions.show_table(DAN)
+
+
+def unsent(actions: Actions) -> None:
+    """Carol connects both accounts, and Composio sends no event at all."""
+    with actions.no_events():
+        actions.connect(CAROL, "ac_gmail")
+        actions.connect(CAROL, "ac_slack")
+    actions.show_table(CAROL)
+    actions.sweep(CAROL)
+
+
+def recovery(actions: Actions) -> None:
+    """Nobody connects anything any more: the sweep finishes what Bob began."""
+    actions.show_table(BOB)
+    actions.wait_until_due(BOB)
+    actions.sweep(BOB)
+
+
+STEPS: list[Step] = [outage, gmail, duplicate, late, slack, callback, unsent, recovery]
+
+
+def run_steps(actions: Actions) -> list[str]:
+    """Run all steps and return what is wrong at the end: nothing, if all is well."""
+    for step in STEPS:
+        actions.timeline.title((step.__doc__ or "").rstrip("."))
+        step(actions)
+    actions.timeline.title("What must be true now")
+    return [problem for user_id in actions.users for problem in check(actions, user_id)]
+
+
+def check(actions: Actions, user_id: str) -> list[str]:
+    """Show whether the user has exactly one instance, and return what is wrong."""
+    found = actions.simulator.state()["instances"]
+    instances = sum(each["instance_id"] == user_id for each in found)
+    calls = actions.simulator.instance_posts(user_id)
+    created = sum(each["created"] for each in calls)
+    overlap = max((each["max_in_flight"] for each in calls), default=0)
+    outcomes = actions.observer.outcomes(user_id)
+    statuses = [each["status"] for each in actions.observer.instances(user_id)]
+    checks = [
+        ("Composio", f"instances of {user_id}: {instances}", instances == 1),
+        ("Composio", f"create calls that succeeded: {created}", created == 1),
+        ("Composio", f"create calls at the same time: at most {overlap}", overlap == 1),
+        ("table", f"the instance is {' and '.join(statuses) or 'missing'}", statuses == ["ready"]),
+        ("bus", f"{user_id}: {', '.join(outcomes) or 'no event'}", outcomes == [READY]),
+    ]
+    for source, text, good in checks:
+        actions.timeline.line(source, text, "green" if good else "red")
+    return [f"{source}: {text}" for source, text, good in checks if not good]

@@ -1,0 +1,145 @@
+"""What precedes and follows every API call: ledger, faults, API key, request id (ASGI)."""
+
+import asyncio
+import contextlib
+import re
+import time
+from urllib.parse import unquote, urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from local.simulator.bodies import user_of
+from local.simulator.clock import iso, random_id, wall_clock
+from local.simulator.http_protocol import Connection, finish
+from local.simulator.ledger import Entry
+from local.simulator.project import Project
+from local.simulator.refusal import Refused, envelope
+from local.simulator.subscriptions import loopback
+
+_INSTANCES = re.compile(r"/api/v3(?:\.1)?/mcp/servers/([^/]+)/instances/?")
+
+
+class Middleware:
+    """Wraps the application; paths below `/api/` are treated as Composio's."""
+
+    def __init__(self, app: ASGIApp, project: Project) -> None:
+        self._app = app
+        self._project = project
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        self._project.expire_links()
+        # Ids may contain an encoded slash, so routes are matched before decoding.
+        raw = scope["raw_path"].decode("ascii")
+        routed = {**scope, "path": raw.replace("/api/v3.1/", "/api/v3/", 1)}
+        if raw.startswith("/api/"):
+            await self._call(routed, raw, receive, send)
+        elif raw.startswith("/_control/") and not _from_here(scope):
+            await PlainTextResponse("control is for loopback only", 403)(scope, receive, send)
+        else:
+            await self._app(routed, receive, send)
+
+    async def _call(self, scope: Scope, raw: str, receive: Receive, send: Send) -> None:
+        started, started_at = time.monotonic(), iso(wall_clock())
+        body = await _read(receive)
+        created = _INSTANCES.fullmatch(raw) if scope["method"] == "POST" else None
+        entry = Entry(
+            method=scope["method"],
+            path=unquote(raw),
+            query=scope["query_string"].decode("latin-1"),
+            key_ok=Headers(scope=scope).get("x-api-key") in self._project.api_keys,
+            request_id=random_id(""),
+            server_id=unquote(created[1]) if created else None,
+            user_id=user_of(body) if created else None,
+            started=started,
+            started_at=started_at,
+        )
+        self._project.ledger.entries.append(entry)
+        scope["state"]["request_id"] = entry.request_id
+        connection: Connection = scope["state"]["connection"]
+        connection.entry = entry
+        try:
+            answer = await self._answer(scope, body, entry)
+            if answer is None:
+                await _cut(connection, receive)
+            elif entry.ended is None:
+                entry.status = answer.status_code
+                await answer(scope, receive, send)
+        finally:
+            finish(entry)
+
+    async def _answer(self, scope: Scope, body: bytes, entry: Entry) -> Response | None:
+        """Return what is answered, or None where the answer is lost."""
+        fault = self._project.faults.take(entry.method, entry.path, entry.user_id)
+        before = fault.latency if fault and fault.latency_at == "before" else 0
+        await asyncio.sleep(before + self._project.options.latency)
+        if fault and fault.lose_answer == "before":
+            return None
+        answer = fault.answer(entry.request_id) if fault else None
+        if answer is None:
+            refusal = _unauthorized(entry, key_given="x-api-key" in Headers(scope=scope))
+            answer = refusal or await _carried_out(self._app, scope, body)
+            entry.carried_out = answer.status_code
+        answer.headers["x-request-id"] = entry.request_id
+        if fault:
+            answer.headers.update(fault.headers)
+            await asyncio.sleep(fault.latency if fault.latency_at == "after" else 0)
+        return None if fault and fault.lose_answer else answer
+
+
+def _from_here(scope: Scope) -> bool:
+    # A tunnel or a rebound DNS name reaches loopback too, but under a name of its own.
+    return loopback(urlsplit(f"//{Headers(scope=scope).get('host', '')}").hostname)
+
+
+def _unauthorized(entry: Entry, *, key_given: bool) -> Response | None:
+    if entry.key_ok:
+        return None
+    fix = "Send a valid project API key in the x-api-key header"
+    if key_given:
+        refused = Refused(401, "Invalid API key", code=801, slug="APIKey_InvalidAPIKey", fix=fix)
+    else:
+        refused = Refused(
+            401, "No authentication provided", code=906, slug="Auth_NoAuthProvided", fix=fix
+        )
+    return JSONResponse(envelope(refused, entry.request_id), refused.status)
+
+
+async def _carried_out(app: ASGIApp, scope: Scope, body: bytes) -> Response:
+    """Have the application handle the call, and return its whole answer."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    # The application has answered 500 by the time it raises.
+    with contextlib.suppress(Exception):
+        await app(scope, receive, send)
+    start, *rest = sent
+    answer = Response(b"".join(message.get("body", b"") for message in rest), start["status"])
+    answer.raw_headers = [*start["headers"]]
+    return answer
+
+
+async def _cut(connection: Connection, receive: Receive) -> None:
+    """End the connection without an answer."""
+    connection.transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _read(receive: Receive) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        body += bytes(message.get("body", b""))
+        if not message.get("more_body", False):
+            return body
