@@ -26,8 +26,6 @@ LAMBDA_PLATFORMS = ("aarch64-manylinux2014", "x86_64-manylinux2014")
 ALSO_THIS_MACHINE = "BUNDLE_ALSO_FOR_THIS_MACHINE"
 # The AWS services that the handler calls, as botocore names their models.
 SERVICES = frozenset({"dynamodb", "events", "secretsmanager", "sqs"})
-# boto3 is here for its botocore, and is not imported; s3transfer is for boto3.
-NOT_IMPORTED = ("boto3", "s3transfer")
 # Of the utilities, the logger uses this one.
 UTILITIES_IMPORTED = frozenset({"__init__.py", "jmespath_utils"})
 NATIVE = (".so", ".pyd", ".dylib")
@@ -71,12 +69,14 @@ def left_out(folder: str, names: Iterable[str]) -> set[str]:
     if path.parts[-2:] == ("botocore", "data"):
         # Files (endpoints, partitions, retry and default settings) are botocore's own: kept.
         return {name for name in names if (path / name).is_dir() and name not in SERVICES}
+    if path.name == "boto3":
+        # The descriptions of boto3's resources, which nothing here uses; clients are botocore's.
+        return {"__pycache__", "data", "examples"} & set(names)
     if path.parts[-2:] == ("aws_lambda_powertools", "utilities"):
         return set(names) - UTILITIES_IMPORTED
     if path.name == "aws_lambda_powertools":
         return {"__pycache__", "event_handler", "py.typed"} & set(names)
-    unused = {"__pycache__", "bin", ".lock", "py.typed", *NOT_IMPORTED}
-    unused |= {name for name in names if name.startswith(tuple(f"{no}-" for no in NOT_IMPORTED))}
+    unused = {"__pycache__", "bin", ".lock", "py.typed"}
     return {name for name in names if name in unused or name.endswith(".pyi")}
 
 

@@ -57,12 +57,11 @@ def test_a_native_library_with_one_name_on_both_platforms_fails_the_build(tmp_pa
 
 
 def test_what_is_not_imported_stays_out() -> None:
-    names = ["boto3", "boto3-1.44.5.dist-info", "botocore", "s3transfer", "httpx", "httpx.pyi"]
-    assert bundle.left_out("target", names) == {
-        "boto3",
-        "boto3-1.44.5.dist-info",
-        "s3transfer",
-        "httpx.pyi",
+    names = ["boto3", "botocore", "s3transfer", "httpx", "httpx.pyi", "py.typed"]
+    assert bundle.left_out("target", names) == {"httpx.pyi", "py.typed"}
+    assert bundle.left_out("target/boto3", ["data", "examples", "session.py"]) == {
+        "data",
+        "examples",
     }
     powertools = "target/aws_lambda_powertools"
     assert bundle.left_out(powertools, ["event_handler", "logging"]) == {"event_handler"}
