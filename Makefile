@@ -107,12 +107,12 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --upgr
 
 # Each list is held to the versions of the one before it: what is tested is what runs.
 lock: | $(UV) ## Lock the newest versions of everything, by hash
-	$(COMPILE) pyproject.toml -o src/requirements.txt
-	$(COMPILE) pyproject.toml --group local -c src/requirements.txt -o $(LIST_local)
-	$(COMPILE) pyproject.toml --group dev -c $(LIST_local) -o $(LIST_dev)
+	$(COMPILE) --group pyproject.toml:handler -o src/requirements.txt
+	$(COMPILE) --group pyproject.toml:local -c src/requirements.txt -o $(LIST_local)
+	$(COMPILE) --group pyproject.toml:dev -c $(LIST_local) -o $(LIST_dev)
 	$(COMPILE) --group pyproject.toml:sam -o $(LIST_sam)
 	$(COMPILE) --group pyproject.toml:emulator -o $(LIST_emulator)
-	$(COMPILE) pyproject.toml --extra cli --group build -c $(LIST_dev) -o $(LIST_provisioner)
+	$(COMPILE) pyproject.toml --group build -c $(LIST_dev) -o $(LIST_provisioner)
 	$(COMPILE) --group pyproject.toml:peer-powertools -c src/requirements.txt -o bench/peers/requirements-powertools.txt
 	$(COMPILE) --group pyproject.toml:peer-composio -c src/requirements.txt -o bench/peers/requirements-composio.txt
 	$(COMPILE) --group pyproject.toml:uv -o local/requirements-uv.txt

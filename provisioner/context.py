@@ -1,41 +1,39 @@
-"""What every command has before it: a screen, and the stack, found when it is first needed."""
+"""What every command starts from: its output, and the stack, which is found when first needed."""
 
 from functools import cached_property
 
 import typer
 
-from provisioner.locate import find
+from provisioner.locate import Target, find
 from provisioner.output import Screen
 from provisioner.stack import Stack
 
 
-class Desk:
-    """The operator's desk; `name` and `local` say which stack, as in `provisioner.locate.find`."""
+class Context:
+    """The output of one command, and the stack that it works on."""
 
-    def __init__(self, screen: Screen, *, name: str | None, local: bool | None) -> None:
+    def __init__(self, screen: Screen, target: Target) -> None:
         self.screen = screen
-        self._name = name
-        self._local = local
+        self._target = target
+
+    @classmethod
+    def of(cls, ctx: typer.Context) -> "Context":
+        """Return the context that the general options made."""
+        if not isinstance(ctx.obj, cls):
+            raise TypeError("the general options have not been read")
+        return ctx.obj
 
     @cached_property
     def stack(self) -> Stack:
-        """The stack; raises Trouble where it is not found."""
-        return find(self._name, local=self._local)
+        """The stack; raises Trouble if there is none."""
+        return find(self._target)
 
     def close(self) -> None:
-        """Close the connections that there are."""
+        """Close the connections that were made."""
         if "stack" in vars(self):
             self.stack.close()
 
     def confirm(self, question: str, *, yes: bool) -> None:
-        """Ask, unless it is said already; end the command on a no."""
+        """Ask, unless `yes` says it already; end the command if the answer is no."""
         if not yes and not typer.confirm(question, err=True):
             raise typer.Exit(1)
-
-
-def of(ctx: typer.Context) -> Desk:
-    """Return the desk of a command."""
-    desk = ctx.obj
-    if not isinstance(desk, Desk):
-        raise TypeError("the callback lays out the desk")
-    return desk

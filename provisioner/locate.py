@@ -1,49 +1,68 @@
-"""Finds the stack: at AWS by its name, or the one that `make serve` of this checkout runs."""
+"""Finds the stack: at AWS by its name, or the one that `make serve` runs on this machine."""
 
 import os
 import tomllib
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.exceptions import ClientError
+from pydantic import BaseModel, ValidationError
 
-from local import emulated_stack as served
 from provisioner.errors import Trouble
-from provisioner.stack import CONFIG, Stack
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
+from provisioner.stack import Clients, Stack
 
 DEFAULT_NAME = "mcp-instance-provisioner"
-SAMCONFIG = Path("samconfig.toml")
+SAMCONFIG = "samconfig.toml"
+SERVED = Path(".local", "stack.json")
 NEEDED = frozenset({
     "ApiId", "DeadLetterQueueUrl", "QueueUrl", "SecretId", "SweepRuleName", "TableName",
     "WebhookUrl",
 })  # fmt: skip
 
 
-def find(name: str | None, *, local: bool | None) -> Stack:
-    """Find the stack.
+class Target(NamedTuple):
+    """Which stack is meant: its name at AWS, and whether it is the one of `make serve`.
 
-    Args:
-        name: Of the stack at AWS; None for what samconfig.toml says.
-        local: Whether it is the one of `make serve`; None: if one is running, and no name given.
-
-    Raises:
-        Trouble: It is not there.
+    Without a name, samconfig.toml says it. `local` None is a served stack, if one is running and
+    no name is given.
     """
-    running = _served() if local or (local is None and name is None) else None
-    if local and not running:
-        raise Trouble("no stack is being served by this checkout", "make serve")
-    name = running.stack_name if running else name or _configured()
-    connection: Mapping[str, Any] = {**running.connection} if running else _region()
-    client: CloudFormationClient = boto3.client("cloudformation", config=CONFIG, **connection)
+
+    name: str | None = None
+    local: bool | None = None
+
+
+class Served(BaseModel):
+    """What `make serve` writes down about the stack that it runs, as far as it is needed here."""
+
+    stack_name: str
+    aws_endpoint_url: str
+    region: str
+
+    def clients(self) -> Clients:
+        """Return clients that reach the emulator and nothing else."""
+        session = boto3.Session("test", "test", region_name=self.region)
+        return Clients(session, self.aws_endpoint_url)
+
+
+def find(target: Target) -> Stack:
+    """Find the stack; raises Trouble if there is none."""
+    look = target.local or (target.local is None and target.name is None)
+    served = _served() if look else None
+    if target.local and not served:
+        raise Trouble("make serve is not running in this folder or above it", "make serve")
+    if served:
+        return _described(served.stack_name, served.clients())
+    # boto3, unlike AWS's other tools, does not read AWS_REGION.
+    session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+    return _described(target.name or _configured(), Clients(session))
+
+
+def _described(name: str, clients: Clients) -> Stack:
+    client = clients("cloudformation")
     try:
-        with closing(client):
-            (found,) = client.describe_stacks(StackName=name)["Stacks"]
+        (found,) = client.describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
         if "does not exist" not in str(error):
             raise
@@ -51,41 +70,56 @@ def find(name: str | None, *, local: bool | None) -> Stack:
             f"there is no stack {name} in {client.meta.region_name}",
             "sam deploy --guided, or say --stack-name, AWS_REGION, AWS_PROFILE; local: make serve",
         ) from None
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
-    if lost := NEEDED - outputs.keys():
+    outputs = {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}
+    if lacking := NEEDED - outputs.keys():
+        status, names = found["StackStatus"], ", ".join(sorted(lacking))
         raise Trouble(
-            f"the stack {name} ({found['StackStatus']}) has no output {', '.join(sorted(lost))}",
+            f"the stack {name} ({status}) has no output {names}",
             "it is another stack, not finished, or an older release: sam deploy",
         )
-    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
-    return Stack(name, outputs, parameters, connection)
+    parameters = {
+        item["ParameterKey"]: item["ParameterValue"] for item in found.get("Parameters", [])
+    }
+    return Stack(name, outputs, parameters, clients)
 
 
-def _served() -> served.Stack | None:
-    try:
-        return served.read()
-    except FileNotFoundError:
-        return None
-    except (TypeError, ValueError):
-        raise Trouble(
-            f"{served.STACK_FILE} was written by another release",
-            "end make serve and run it again; for the stack at AWS: --aws",
-        ) from None
-
-
-def _region() -> dict[str, str]:
-    """Return the region of AWS_REGION, which boto3, alone of AWS's tools, does not know."""
-    region = os.environ.get("AWS_REGION")
-    return {"region_name": region} if region else {}
+def _served() -> Served | None:
+    for folder in _folders():
+        try:
+            return Served.model_validate_json((folder / SERVED).read_bytes())
+        except OSError:
+            continue
+        except ValidationError:
+            raise Trouble(
+                f"{folder / SERVED} was written by another release",
+                "end make serve and run it again; for the stack at AWS: --aws",
+            ) from None
+    return None
 
 
 def _configured() -> str:
-    """Return the stack's name as `sam deploy` of this folder would take it."""
-    try:
-        default = tomllib.loads(SAMCONFIG.read_text())["default"]
-    except (OSError, KeyError, tomllib.TOMLDecodeError):
-        return DEFAULT_NAME
-    for part in ("deploy", "global"):
-        if name := default.get(part, {}).get("parameters", {}).get("stack_name"):
-            return str(name)
+    """Return the stack's name as `sam deploy` of this checkout would take it."""
+    for folder in _folders():
+        try:
+            config = tomllib.loads((folder / SAMCONFIG).read_text())
+        except (OSError, ValueError):
+            continue
+        parameters = _parameters(config, "global") | _parameters(config, "deploy")
+        return str(parameters.get("stack_name") or DEFAULT_NAME)
     return DEFAULT_NAME
+
+
+def _parameters(config: object, command: str) -> dict[str, Any]:
+    for key in ("default", command, "parameters"):
+        config = config.get(key) if isinstance(config, dict) else None
+    return config if isinstance(config, dict) else {}
+
+
+def _folders() -> Iterator[Path]:
+    """Yield the current folder and those above it; nothing if it has been removed."""
+    try:
+        here = Path.cwd()
+    except OSError:
+        return
+    yield here
+    yield from here.parents

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from importlib import metadata
 from typing import Annotated, Any
 
 import typer
@@ -11,14 +12,16 @@ from handler.telemetry import logger
 from provisioner import reading_commands as reading
 from provisioner import repair_commands as repair
 from provisioner import webhook_commands as webhook
-from provisioner.context import Desk
+from provisioner.context import Context
+from provisioner.doctor.command import doctor
 from provisioner.errors import EXPECTED, explained
+from provisioner.locate import Target
 from provisioner.output import Screen
 
 COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "doctor": (
-        reading.doctor,
-        ("doctor", "doctor --json | jq '.[] | select(.level == \"bad\")'"),
+        doctor,
+        ("doctor", "doctor --json | jq '.[] | select(.level == \"error\")'"),
     ),
     "user": (reading.user, ("user user_1", "user user_1 --json")),
     "list": (
@@ -71,6 +74,20 @@ class Group(TyperGroup):
             logger.setLevel(level)
 
 
+def version() -> str:
+    """Return the version of this command line."""
+    try:
+        return metadata.version("mcp-instance-provisioner")
+    except metadata.PackageNotFoundError:
+        return "of a checkout that is not installed"
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer's own
+    if asked:
+        typer.echo(f"provisioner {version()}")
+        raise typer.Exit
+
+
 def options(
     ctx: typer.Context,
     *,
@@ -83,14 +100,20 @@ def options(
         typer.Option("--local/--aws", help="The stack of make serve, or the one at AWS."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON, for scripts.")] = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
 ) -> None:
     """See, understand and repair the MCP instance provisioner.
 
     The stack is found by its name; without one, that of a running make serve comes first.
     Region and credentials are the usual ones of AWS (AWS_REGION, AWS_PROFILE, …).
     """
-    ctx.obj = at = Desk(Screen(as_json=as_json), name=stack_name, local=local)
-    ctx.call_on_close(at.close)
+    ctx.obj = context = Context(Screen(as_json=as_json), Target(stack_name, local))
+    ctx.call_on_close(context.close)
 
 
 app = typer.Typer(

@@ -11,8 +11,9 @@ from handler.fact_table import accounts_key
 from handler.transport import Unavailable
 from handler.user_table import INSTANCE
 from handler.values import Server, Status
-from provisioner import context, repairs, replay, scan
-from provisioner.doctor.collect import queued
+from provisioner import repairs, replay, scan
+from provisioner.activity import waiting_messages
+from provisioner.context import Context
 from provisioner.errors import Trouble, explained
 from provisioner.output import table
 from provisioner.stack import Stack
@@ -36,42 +37,42 @@ def retry(
 
     The worker does it. Ended midway, run it again: it goes on with those that are left.
     """
-    at = context.of(ctx)
+    context = Context.of(ctx)
     if all_failed == (user_id is not None):
         raise Trouble("say whose", "provisioner retry USER, or provisioner retry --all-failed")
     keys = [
         (one.user_id, one.server_id)
-        for one in _theirs(at.stack, user_id)
+        for one in _theirs(context.stack, user_id)
         if server in {None, one.server_id} and (all_failed or one.status is Status.FAILED)
     ]
     if user_id and not keys:
-        statuses = {one.server_id: one.status.value for one in _theirs(at.stack, user_id)}
+        statuses = {one.server_id: one.status.value for one in _theirs(context.stack, user_id)}
         raise Trouble(
             f"no instance of {user_id} is failed: {statuses or 'there is none'}",
             "waiting: the user connects what is missing; retrying: it is tried by itself",
         )
-    with at.screen.progress("retrying", len(keys)) as advance:
-        number = repairs.retry(at.stack, keys, advance)
-    at.screen.show({"retried": number}, f"{number} made due, and sent to the worker")
+    with context.screen.progress("retrying", len(keys)) as advance:
+        number = repairs.retry(context.stack, keys, advance)
+    context.screen.show({"retried": number}, f"{number} made due, and sent to the worker")
 
 
 def redrive(ctx: typer.Context, *, dry_run: DryRun = False) -> None:
     """Send the messages of the dead-letter queue to the queue again."""
-    at = context.of(ctx)
-    total = queued(at.stack, "DeadLetterQueueUrl")
+    context = Context.of(ctx)
+    total = waiting_messages(context.stack, "DeadLetterQueueUrl")
     if dry_run:
-        with at.screen.progress("looking", total) as advance:
-            kinds = repairs.look(at.stack, advance)
+        with context.screen.progress("looking", total) as advance:
+            kinds = repairs.look(context.stack, advance)
         if kinds.total() < total:
-            at.screen.say(f"looked at {kinds.total()} only, of about {total}")
-        shown = table("number", "what it is")
+            context.screen.say(f"looked at {kinds.total()} only, of about {total}")
+        counts = table("number", "what it is")
         for name, number in kinds.most_common():
-            shown.add_row(str(number), name)
-        at.screen.show({"dead_letter_queue": dict(kinds)}, shown if kinds else "there are none")
+            counts.add_row(str(number), name)
+        context.screen.show({"dead_letter_queue": dict(kinds)}, counts if kinds else "it is empty")
         return
-    with at.screen.progress("redriving", total) as advance:
-        number = repairs.redrive(at.stack, advance)
-    at.screen.show({"redriven": number}, f"{number} sent to the queue again")
+    with context.screen.progress("redriving", total) as advance:
+        number = repairs.redrive(context.stack, advance)
+    context.screen.show({"redriven": number}, f"{number} sent to the queue again")
 
 
 def backfill(
@@ -85,17 +86,17 @@ def backfill(
     The worker does it, also when this command is ended; where the MCP server has just changed,
     or a back-fill is under way, it begins within two minutes.
     """
-    at = context.of(ctx)
-    server = _enrolled(at.stack, server_id)
+    context = Context.of(ctx)
+    server = _enrolled(context.stack, server_id)
     accounts: int | None
     if dry_run or not server.required:
-        _, accounts = repairs.pages(at.stack, server)
+        _, accounts = repairs.pages(context.stack, server)
         said = f"{accounts} active accounts to take" if server.required else "it requires nothing"
     else:
-        repairs.begin_backfill(at.stack, server_id)
-        accounts = _backfilled(at, server)
+        repairs.begin_backfill(context.stack, server_id)
+        accounts = _backfilled(context, server)
         said = "done" if accounts is None else f"{accounts} active accounts taken"
-    at.screen.show(
+    context.screen.show(
         {"server_id": server_id, "accounts": accounts, "done": not dry_run},
         f"{server_id}: {said}",
     )
@@ -111,15 +112,15 @@ def import_(
 
     Order and repetition do not matter: an older fact never replaces a newer one.
     """
-    at = context.of(ctx)
+    context = Context.of(ctx)
     total = replay.check(file)
     start = min(replay.started(file), total)
     if not dry_run:
-        with at.screen.progress("importing", total) as advance:
+        with context.screen.progress("importing", total) as advance:
             advance(start)
-            replay.send(at.stack, file, start, advance)
+            replay.send(context.stack, file, start, advance)
         replay.place_of(file).unlink(missing_ok=True)
-    at.screen.show(
+    context.screen.show(
         {"lines": total, "sent": 0 if dry_run else total - start, "skipped": start},
         f"events: {total}, sent before: {start}, sent now: {0 if dry_run else total - start}",
     )
@@ -135,13 +136,13 @@ def forget(
 
     Accounts that are still ACTIVE at Composio may be found again: disconnect them there first.
     """
-    at = context.of(ctx)
-    facts, instances = at.stack.user_table.user(user_id)
-    at.screen.say(f"stored here: accounts {len(facts.accounts)}, instances {len(instances)}")
+    context = Context.of(ctx)
+    facts, instances = context.stack.user_table.user(user_id)
+    context.screen.say(f"stored here: accounts {len(facts.accounts)}, instances {len(instances)}")
     if facts.accounts or instances:
-        at.confirm(f"Erase all that {at.stack.name} knows of {user_id}?", yes=yes)
-    number = repairs.forget(at.stack, user_id)
-    at.screen.show({"user_id": user_id, "erased": number}, f"rows erased: {number}")
+        context.confirm(f"Erase all that {context.stack.name} knows of {user_id}?", yes=yes)
+    number = repairs.forget(context.stack, user_id)
+    context.screen.show({"user_id": user_id, "erased": number}, f"rows erased: {number}")
 
 
 def _theirs(stack: Stack, user_id: str | None) -> list[scan.Entry]:
@@ -162,20 +163,20 @@ def _enrolled(stack: Stack, server_id: str) -> Server:
     return servers[server_id]
 
 
-def _backfilled(at: context.Desk, server: Server) -> int | None:
+def _backfilled(context: Context, server: Server) -> int | None:
     """Show how far it is until it is done, and return the accounts, where they can be counted.
 
     Pages are counted where the worker pauses.
     """
-    places, done = _places(at.stack, server.id), 0
+    places, done = _places(context.stack, server.id), 0
     try:
-        cursors, accounts = repairs.pages(at.stack, server)
+        cursors, accounts = repairs.pages(context.stack, server)
     except Unavailable as error:
-        at.screen.say(f"{explained(error)}: the back-fill goes on, without a bar")
+        context.screen.say(f"{explained(error)}: the back-fill goes on, without a bar")
         for _ in places:
             pass
         return None
-    with at.screen.progress(f"back-filling {server.id}, pages", len(cursors)) as advance:
+    with context.screen.progress(f"back-filling {server.id}, pages", len(cursors)) as advance:
         for place in places:
             if place in cursors[done:]:
                 advance(cursors.index(place) - done)

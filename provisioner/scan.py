@@ -4,11 +4,14 @@
 an MCP server, and no instance that is anything else.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import batched, chain
 from typing import Any
+
+import httpx
 
 from handler.decisions import missing
 from handler.dynamodb import DUE, from_item
@@ -120,7 +123,23 @@ def _projection() -> dict[str, Any]:
     }
 
 
+def _read_at_once(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
+) -> None:
+    """Read the page of a scan as the JSON that it is.
+
+    botocore's parser looks up the shape of each value: 2 s for 10,000 users where this takes
+    a tenth. Only binary values would need it, and the table has none.
+    """
+    if response_dict["status_code"] == httpx.codes.OK:
+        customized_response_dict.update(json.loads(response_dict["body"]))
+        response_dict["body"] = b"{}"
+
+
 def _scan(stack: Stack, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    client = stack.dynamodb
+    client.meta.events.register("before-parse.dynamodb.Scan", _read_at_once, unique_id="scan")
+
     def segment(number: int) -> list[dict[str, Any]]:
         asked: dict[str, Any] = {
             **request,
@@ -128,7 +147,7 @@ def _scan(stack: Stack, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "Segment": number,
             "TotalSegments": SEGMENTS,
         }
-        pages = stack.dynamodb.get_paginator("scan").paginate(**asked)
+        pages = client.get_paginator("scan").paginate(**asked)
         return [from_item(item) for page in pages for item in page["Items"]]
 
     with ThreadPoolExecutor(SEGMENTS) as pool:

@@ -1,16 +1,13 @@
-"""The deployed stack, by its outputs, and what a command works on through it."""
+"""The deployed stack: its outputs and parameters, and clients of the services behind them."""
 
-import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
-import httpx
-from botocore.client import BaseClient
 from botocore.config import Config
 
 from handler.catalog import Catalog
@@ -34,7 +31,7 @@ THREADS = 8
 CALL_SECONDS = 20
 """For one call to Composio, with its repetition."""
 
-CONFIG = Config(
+_CONFIG = Config(
     connect_timeout=5,
     read_timeout=30,
     retries={"mode": "standard", "total_max_attempts": 4},
@@ -43,49 +40,57 @@ CONFIG = Config(
 
 
 def soon() -> float:
-    """Return the deadline of one call to Composio."""
+    """Return the deadline (Unix seconds) of one call to Composio."""
     return time.time() + CALL_SECONDS
 
 
-def _read_at_once(
-    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
-) -> None:
-    """Read the page of a scan as the JSON that it is.
+class Clients:
+    """The clients of one boto3 session, each made once; `endpoint_url` is an emulator's."""
 
-    botocore's parser looks up the shape of each value: 2 s for 10,000 users where this takes
-    a tenth. Only binary values would need it, and the table has none.
-    """
-    if response_dict["status_code"] == httpx.codes.OK:
-        customized_response_dict.update(json.loads(response_dict["body"]))
-        response_dict["body"] = b"{}"
+    def __init__(self, session: boto3.Session, endpoint_url: str | None = None) -> None:
+        self._session = session
+        self._endpoint_url = endpoint_url
+        self._made: dict[str, Any] = {}
+
+    def __call__(self, service: str) -> Any:  # noqa: ANN401 - what is in it depends on the name
+        """Return the client of a service, by boto3's name for it."""
+        if service not in self._made:
+            create: Any = self._session.client
+            client = create(service, config=_CONFIG, endpoint_url=self._endpoint_url)
+            self._made[service] = client
+        return self._made[service]
+
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._made.values():
+            client.close()
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack: its outputs and parameters; `connection` is what boto3's clients need besides."""
+    """A stack; `client` returns a boto3 client by the name of its service."""
 
     name: str
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
-    connection: Mapping[str, Any]
+    client: Callable[[str], Any]
 
     @property
     def webhook_url(self) -> str:
         """Where Composio has to send events.
 
-        An emulator's API is not where the output says, but below the emulator's own address.
+        An emulator serves the API below its own address, not where the output says.
         """
-        endpoint = self.dynamodb.meta.endpoint_url
-        if urlsplit(endpoint).hostname not in LOOPBACK:
+        if not self._emulated:
             return self.outputs["WebhookUrl"]
-        return f"{endpoint}/_aws/execute-api/{self.outputs['ApiId']}/live/webhooks/composio"
+        api = f"/_aws/execute-api/{self.outputs['ApiId']}/live"
+        return f"{self.dynamodb.meta.endpoint_url}{api}/webhooks/composio"
 
     @property
     def where(self) -> str:
         """The region, or the address of the emulator."""
         meta = self.dynamodb.meta
-        here = urlsplit(meta.endpoint_url).hostname in LOOPBACK
-        return meta.endpoint_url if here else meta.region_name
+        return meta.endpoint_url if self._emulated else meta.region_name
 
     @property
     def enrolled(self) -> frozenset[str] | None:
@@ -93,47 +98,39 @@ class Stack:
         ids = self.parameters["McpServerIds"]
         return None if ids == EVERY_SERVER else frozenset(ids.split(","))
 
-    def close(self) -> None:
-        """Close the connections of the clients that were made."""
-        for made in vars(self).values():
-            if isinstance(made, BaseClient | httpx.Client):
-                made.close()
-
-    @cached_property
+    @property
     def dynamodb(self) -> "DynamoDBClient":
         """The client of DynamoDB."""
-        client = boto3.client("dynamodb", config=CONFIG, **self.connection)
-        client.meta.events.register("before-parse.dynamodb.Scan", _read_at_once)
+        client: DynamoDBClient = self.client("dynamodb")
         return client
 
-    @cached_property
+    @property
     def sqs(self) -> "SQSClient":
         """The client of SQS."""
-        return boto3.client("sqs", config=CONFIG, **self.connection)
+        client: SQSClient = self.client("sqs")
+        return client
 
-    @cached_property
+    @property
     def secrets(self) -> "SecretsManagerClient":
         """The client of Secrets Manager."""
-        return boto3.client("secretsmanager", config=CONFIG, **self.connection)
+        client: SecretsManagerClient = self.client("secretsmanager")
+        return client
 
-    @cached_property
+    @property
     def events(self) -> "EventBridgeClient":
         """The client of EventBridge."""
-        return boto3.client("events", config=CONFIG, **self.connection)
+        client: EventBridgeClient = self.client("events")
+        return client
 
-    @cached_property
+    @property
     def functions(self) -> "LambdaClient":
         """The client of Lambda."""
-        return boto3.client("lambda", config=CONFIG, **self.connection)
+        client: LambdaClient = self.client("lambda")
+        return client
 
     @cached_property
     def services(self) -> Services:
         """What the functions are built from, over this stack's table, queue and secret."""
-        clients = {
-            "dynamodb": self.dynamodb,
-            "sqs": self.sqs,
-            "secretsmanager": self.secrets,
-        }
         settings = Settings(
             table_name=self.outputs["TableName"],
             secret_id=self.outputs["SecretId"],
@@ -142,7 +139,7 @@ class Stack:
             composio_base_url=self.parameters["ComposioBaseUrl"],
             mcp_server_ids=self.parameters["McpServerIds"],
         )
-        return wire(settings, Sources(clients.__getitem__, connect))
+        return wire(settings, Sources(self.client, connect))
 
     @property
     def table(self) -> Table:
@@ -156,7 +153,7 @@ class Stack:
 
     @property
     def catalog_table(self) -> CatalogTable:
-        """The catalog and the sweep's places, in the table."""
+        """The catalog, the back-fills and the progress of the sweep, in the table."""
         return self.services.catalog_table
 
     @property
@@ -166,15 +163,26 @@ class Stack:
 
     @property
     def composio(self) -> Composio:
-        """Composio's verbs."""
+        """The calls to Composio."""
         return self.services.composio
 
     @property
     def transport(self) -> Transport:
-        """Authorised calls to Composio."""
+        """Authorised requests to Composio."""
         return self.composio.transport
 
     @property
     def catalog(self) -> Catalog:
         """The enrolled MCP servers."""
         return self.services.catalog
+
+    def close(self) -> None:
+        """Close the connections that were made."""
+        if isinstance(self.client, Clients):
+            self.client.close()
+        if "services" in vars(self) and "http" in vars(self.transport):
+            self.transport.http.close()
+
+    @property
+    def _emulated(self) -> bool:
+        return urlsplit(self.dynamodb.meta.endpoint_url).hostname in LOOPBACK

@@ -13,7 +13,8 @@ from handler.credentials import LEAST_AGE_SECONDS
 from handler.events import ACCOUNT_EVENTS, timestamp
 from handler.signature import sign
 from handler.transport import Unavailable, segment
-from provisioner import context, secret, subscription
+from provisioner import secret, subscription
+from provisioner.context import Context
 from provisioner.errors import Trouble
 from provisioner.repair_commands import Yes
 from provisioner.stack import CALL_SECONDS, Stack, soon
@@ -31,15 +32,15 @@ def connect_webhook(ctx: typer.Context, *, yes: Yes = False) -> None:
     Composio has one subscription per project: one that goes elsewhere is taken over only
     after a yes. Run it again at any time: what is right already is left alone.
     """
-    at = context.of(ctx)
-    url, kept = at.stack.webhook_url, secret.read(at.stack)
-    events = subscription.offered(at.stack.transport)
-    found = subscription.current(at.stack.transport)
+    context = Context.of(ctx)
+    url, kept = context.stack.webhook_url, secret.read(context.stack)
+    events = subscription.offered(context.stack.transport)
+    found = subscription.current(context.stack.transport)
     changes = subscription.lacking(found, url, events)
     if found and "webhook_url" in changes:
-        at.confirm(f"The subscription goes to {found.webhook_url}. Take it over?", yes=yes)
+        context.confirm(f"The subscription goes to {found.webhook_url}. Take it over?", yes=yes)
     if changes:
-        found = _changed(at, found, url, events)
+        found = _changed(context, found, url, events)
     if found is None or not found.secret:
         raise Trouble(
             "Composio does not show the webhook secret of the subscription",
@@ -47,8 +48,8 @@ def connect_webhook(ctx: typer.Context, *, yes: Yes = False) -> None:
         )
     added = found.secret not in kept.webhook_secrets
     if added:
-        secret.write(at.stack, kept.accepting([found.secret, *kept.webhook_secrets]))
-    _tell(at, found, sorted(changes), added=added)
+        secret.write(context.stack, kept.accepting([found.secret, *kept.webhook_secrets]))
+    _tell(context, found, sorted(changes), added=added)
 
 
 def rotate_webhook_secret(
@@ -63,21 +64,21 @@ def rotate_webhook_secret(
 
     What was signed with the old one before stays valid. Later, --end forgets the old ones.
     """
-    at = context.of(ctx)
-    transport = at.stack.transport
-    kept, found = secret.read(at.stack), subscription.current(transport)
-    if found is None or found.webhook_url != at.stack.webhook_url:
+    context = Context.of(ctx)
+    transport = context.stack.transport
+    kept, found = secret.read(context.stack), subscription.current(transport)
+    if found is None or found.webhook_url != context.stack.webhook_url:
         raise Trouble("Composio's subscription does not come here", "provisioner connect-webhook")
     if end:
-        _end_overlap(at, kept, found, yes=yes)
+        _end_overlap(context, kept, found, yes=yes)
         return
-    at.confirm("Composio signs with a new secret from then on. Rotate?", yes=yes)
+    context.confirm("Composio signs with a new secret from then on. Rotate?", yes=yes)
     # Who may not write it must find out while Composio still signs with the old one.
-    secret.write(at.stack, kept)
+    secret.write(context.stack, kept)
     new = subscription.rotate(transport, found)
-    secret.write(at.stack, kept.accepting([new, *kept.webhook_secrets]))
+    secret.write(context.stack, kept.accepting([new, *kept.webhook_secrets]))
     number = len(kept.webhook_secrets)
-    at.screen.show(
+    context.screen.show(
         {"subscription": found.id, "accepted": number + 1},
         f"{found.id} signs with a new secret; {number} older stay accepted",
         "when nothing old is on its way any more: provisioner rotate-webhook-secret --end",
@@ -96,30 +97,30 @@ def send(
     Without --account it concerns nobody, and changes nothing: it shows that the API is reached
     and the signature accepted. With it, the account is taken like by an event.
     """
-    at = context.of(ctx)
-    kept = secret.read(at.stack)
+    context = Context.of(ctx)
+    kept = secret.read(context.stack)
     if not kept.webhook_secrets:
         raise Trouble("there is no webhook secret to sign with", "provisioner connect-webhook")
-    body = json.dumps(_event(at.stack, account)).encode()
+    body = json.dumps(_event(context.stack, account)).encode()
     for _ in range(KNOWN_SECONDS):
         began = time.monotonic()
-        answer = _posted(at.stack.webhook_url, body, kept.webhook_secrets[0])
+        answer = _posted(context.stack.webhook_url, body, kept.webhook_secrets[0])
         if answer.status_code != httpx.codes.UNAUTHORIZED:
             break
-        at.screen.say("not accepted yet: the functions look for a new secret every 10 s")
+        context.screen.say("not accepted yet: the functions look for a new secret every 10 s")
         time.sleep(1)
     took = round((time.monotonic() - began) * 1000)
     if answer.status_code != httpx.codes.OK:
         raise Trouble(f"the webhook answers {answer.status_code}: {answer.text}", DOCTOR)
     said = answer.json()
-    at.screen.show(
+    context.screen.show(
         {"status": answer.status_code, "milliseconds": took, "answer": said},
         f"{answer.status_code} in {took} ms: {json.dumps(said)}",
     )
 
 
 def _tell(
-    at: context.Desk, found: subscription.Subscription, changed: list[str], *, added: bool
+    context: Context, found: subscription.Subscription, changed: list[str], *, added: bool
 ) -> None:
     told = {
         "subscription": found.id,
@@ -128,7 +129,7 @@ def _tell(
         "changed": changed,
         "secret_added": added,
     }
-    at.screen.show(
+    context.screen.show(
         told,
         f"{found.id} goes to {found.webhook_url}",
         f"events: {', '.join(sorted(found.enabled_events))}",
@@ -138,10 +139,10 @@ def _tell(
 
 
 def _changed(
-    at: context.Desk, found: subscription.Subscription | None, url: str, events: list[str]
+    context: Context, found: subscription.Subscription | None, url: str, events: list[str]
 ) -> subscription.Subscription:
     """Set the subscription, also where somebody has made one since it was read (409)."""
-    changes, transport = subscription.lacking(found, url, events), at.stack.transport
+    changes, transport = subscription.lacking(found, url, events), context.stack.transport
     try:
         return subscription.change(transport, found, changes)
     except Unavailable as refused:
@@ -155,18 +156,18 @@ def _changed(
 
 
 def _end_overlap(
-    at: context.Desk, kept: secret.Secret, found: subscription.Subscription, *, yes: bool
+    context: Context, kept: secret.Secret, found: subscription.Subscription, *, yes: bool
 ) -> None:
     if not found.secret or found.secret not in kept.webhook_secrets:
         raise Trouble("Composio's webhook secret is not accepted", "provisioner connect-webhook")
     old = [one for one in kept.webhook_secrets if one != found.secret]
     if old:
-        at.confirm(
+        context.confirm(
             f"{len(old)} other secrets are accepted, perhaps your own backend's. Forget them?",
             yes=yes,
         )
-        secret.write(at.stack, kept.accepting([found.secret]))
-    at.screen.show({"forgotten": len(old), "accepted": 1}, f"{len(old)} old secrets forgotten")
+        secret.write(context.stack, kept.accepting([found.secret]))
+    context.screen.show({"forgotten": len(old), "accepted": 1}, f"{len(old)} old secrets forgotten")
 
 
 def _event(stack: Stack, account_id: str | None) -> dict[str, Any]:

@@ -1,36 +1,31 @@
-"""What `doctor` looks at, and what it says, as values."""
+"""What `doctor` collects, and what it concludes, as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from handler.values import Server
+from provisioner.activity import Swept
 from provisioner.errors import Trouble
 from provisioner.subscription import Subscription
+
+type Level = Literal["ok", "note", "error"]
+"""`note` is what works, and should be known nevertheless."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: `ok`, `note` (works, but know it) or `bad`, and what to do about it."""
+    """One line of the report, and what to do about it."""
 
     check: str
-    level: Literal["ok", "note", "bad"]
-    said: str
+    level: Level
+    message: str
     remedy: str = ""
-
-
-class Swept(NamedTuple):
-    """What the sweep has last done, in seconds before now."""
-
-    began: int
-    """The last pass that reached its end began."""
-    at_work: int
-    """A pass was under way; less than 0 while one is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What was found; a fact that could not be had is the trouble, with what to do about it.
+    """What was found. A fact that could not be read is the Trouble that says why.
 
     Times are Unix seconds, offsets are seconds ahead of this machine.
     """
@@ -39,7 +34,7 @@ class Facts:
     has_api_key: bool | Trouble
     webhook_secrets: tuple[str, ...]
     composio: str
-    """Why Composio cannot be asked anything; "" where it can."""
+    """Why Composio cannot be asked anything; "" if it can."""
     key_rejected: bool
     servers: Mapping[str, Server] | Trouble
     accounts: bool | Trouble
@@ -53,6 +48,6 @@ class Facts:
     schedule: bool | Trouble
     swept: Swept | Trouble | None
     clocks: Mapping[str, float]
-    """Those that could be read."""
+    """The clocks that could be read, by whose they are."""
     deprecated: Mapping[str, str] | Trouble
     """By endpoint, what its headers say."""

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from local.emulated_stack import fill_secret
-from provisioner import reading_commands
-from provisioner.doctor import collect
+from provisioner.doctor import collect, command
 from tests.deployed.operator_commands import ACCOUNT_EVENT, Operator
 
 OTHER = "https://elsewhere.invalid/hook"
@@ -52,7 +51,7 @@ FAULTS: dict[str, tuple[Callable[[Operator], object], str, str]] = {
     "wrong key": (
         lambda at: at.at.composio.set_api_keys("ak_another"),
         "Composio",
-        "make a new key at Composio",
+        "create a new key at Composio",
     ),
     "unknown server": (
         fault(path="*/mcp/srv_demo", status=404),
@@ -87,9 +86,13 @@ FAULTS: dict[str, tuple[Callable[[Operator], object], str, str]] = {
 
 
 def found(operator: Operator, code: int) -> dict[str, tuple[str, str]]:
-    """Return what doctor has against the stack: what it said, and the remedy, by check."""
-    told = operator.json("doctor", code=code)
-    return {one["check"]: (one["said"], one["remedy"]) for one in told if one["level"] == "bad"}
+    """Return what doctor has against the stack: the message and the remedy, by check."""
+    findings = operator.json("doctor", code=code)
+    return {
+        finding["check"]: (finding["message"], finding["remedy"])
+        for finding in findings
+        if finding["level"] == "error"
+    }
 
 
 def test_doctor_has_nothing_against_a_stack_that_is_right(sound: Operator) -> None:
@@ -116,7 +119,7 @@ def test_doctor_finds_a_worker_that_takes_nothing(sound: Operator) -> None:
     with sound.at.worker_paused():
         assert "update-event-source-mapping" in found(sound, 1)["queue"][1]
         sound.swept(900, held=-500)
-        assert "no sweep has been at work for 50" in found(sound, 1)["sweep"][0]
+        assert "no pass has been active for 50" in found(sound, 1)["sweep"][0]
 
 
 def test_doctor_has_nothing_against_a_sweep_that_takes_long(sound: Operator) -> None:
@@ -126,8 +129,8 @@ def test_doctor_has_nothing_against_a_sweep_that_takes_long(sound: Operator) -> 
 
 
 def test_doctor_finds_a_clock_that_is_off(sound: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
-    late = partial(collect.examine, clock=lambda: time.time() - 400)
-    monkeypatch.setattr(reading_commands, "examine", late)
+    late = partial(collect.collect, clock=lambda: time.time() - 400)
+    monkeypatch.setattr(command, "collect", late)
 
     said, remedy = found(sound, 1)["clocks"]
 

@@ -271,7 +271,7 @@ def plans() -> list[Plan]:
 
 
 def begin(system: System, plan: Plan) -> None:
-    """Begin a plan with what it takes for granted."""
+    """Set the stage for a plan."""
     system.chooser = lambda _: None
     system.restore(system.empty)
     if not plan.cold:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import handler
-from tests.handler.modules import CORE, HANDLER, MODULES, parsed
+from tests.handler.modules import CORE, HANDLER, MODULES, imports, parsed
 
 LAYERS = (
     *CORE,
@@ -68,6 +68,13 @@ def test_what_runs_on_lambda_knows_no_tool_beside_it() -> None:
     known = {(module, name.split(".")[0]) for module, names in MODULES.items() for name in names}
 
     assert [one for one in sorted(known) if one[1] in {"provisioner", "local", "tests"}] == []
+
+
+def test_the_command_line_knows_the_handler_and_nothing_else_of_this_project() -> None:
+    files = Path("provisioner").rglob("*.py")
+    known = {(path, name.split(".")[0]) for path in files for name in imports(path)}
+
+    assert [one for one in sorted(known) if one[1] in {"bench", "local", "tests"}] == []
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A stack for the operator's commands, with the world's table, queue and Composio behind it."""
 
+from typing import Any
+
 from provisioner.stack import Stack
 from tests.world import World
 
@@ -9,11 +11,11 @@ OUTPUTS = {
 }  # fmt: skip
 
 
-def stack_of(world: World) -> Stack:
-    """Return a stack that is found already."""
-    stack = Stack("here", OUTPUTS, {"McpServerIds": "srv_demo", "ComposioBaseUrl": ""}, {})
+def stack_of(world: World, **others: Any) -> Stack:
+    """Return a stack that is found already; `others` are clients by the name of their service."""
+    clients = {"dynamodb": world.db, "sqs": world.sqs, "secretsmanager": world.secrets} | others
+    parameters = {"McpServerIds": "srv_demo", "ComposioBaseUrl": ""}
+    stack = Stack("here", OUTPUTS, parameters, clients.__getitem__)
     # Where `cached_property` keeps what it has made.
-    vars(stack).update(
-        dynamodb=world.db, sqs=world.sqs, secrets=world.secrets, services=world.services
-    )
+    vars(stack)["services"] = world.services
     return stack

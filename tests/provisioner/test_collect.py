@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 from handler.composio import Composio
 from handler.decisions import LEASE_SECONDS
 from handler.transport import Transport
-from provisioner.doctor.collect import examine, swept
-from provisioner.doctor.facts import Swept
-from provisioner.doctor.judge import findings
+from provisioner.activity import Swept, swept
+from provisioner.doctor.collect import collect
+from provisioner.doctor.judge import judge
 from provisioner.errors import Trouble
 from provisioner.stack import Stack
 from tests.provisioner.found_stack import stack_of
@@ -31,22 +31,21 @@ class Denied:
 
 def denied(world: World, *, by_composio: httpx.Response) -> Stack:
     """Return a stack of which an operator may see nothing but its table and its secret."""
-    stack, db = stack_of(world), SimpleNamespace(query=world.db.query)
+    db: Any = SimpleNamespace(query=world.db.query)
     db.meta = SimpleNamespace(endpoint_url="https://dynamodb.invalid")
     http = httpx.Client(
         base_url="https://composio.invalid", transport=httpx.MockTransport(lambda _: by_composio)
     )
     composio = Composio(Transport(lambda: http, world.credentials, lambda: world.now))
-    for service in ("sqs", "functions", "events"):
-        vars(stack)[service] = Denied()
-    services = world.services._replace(composio=composio)
-    vars(stack).update(dynamodb=db, services=services)
+    nothing = dict.fromkeys(("sqs", "lambda", "events"), Denied())
+    stack = stack_of(world, dynamodb=db, **nothing)
+    vars(stack)["services"] = world.services._replace(composio=composio)
     return stack
 
 
 def test_without_a_permission_doctor_names_it_and_gives_no_other_remedy() -> None:
-    facts = examine(denied(World(), by_composio=refusal(403, "forbidden")))
-    told = {one.check: (one.said, one.remedy) for one in findings(facts) if one.level != "ok"}
+    facts = collect(denied(World(), by_composio=refusal(403, "forbidden")))
+    told = {one.check: (one.message, one.remedy) for one in judge(facts) if one.level != "ok"}
 
     ask = "ask for it, or use another profile (docs/provisioner.md lists the permissions)"
     attributes = ("no permission for GetQueueAttributes: not allowed", ask)
@@ -60,7 +59,7 @@ def test_without_a_permission_doctor_names_it_and_gives_no_other_remedy() -> Non
 
 
 def test_only_a_403_is_for_want_of_a_permission() -> None:
-    facts = examine(denied(World(), by_composio=refusal(400, "no such page")))
+    facts = collect(denied(World(), by_composio=refusal(400, "no such page")))
 
     assert isinstance(facts.subscription, Trouble)
     assert facts.subscription.remedy == "mend it"
@@ -70,17 +69,17 @@ def test_a_pass_is_at_work_for_as_long_as_it_is_handed_on() -> None:
     world = World()
     world.tick()
     stack, began = stack_of(world), int(world.now)
-    assert swept(stack, began + 7) == Swept(began=7, at_work=7)
+    assert swept(stack, began + 7) == Swept(began=7, active=7)
     world.catalog_table.begin_recent(now=began + 60, start=0, lease=LEASE_SECONDS)
-    assert swept(stack, began + 61) == Swept(began=61, at_work=1 - LEASE_SECONDS)
+    assert swept(stack, began + 61) == Swept(began=61, active=1 - LEASE_SECONDS)
     world.catalog_table.keep_recent(now=began + 600, lease=LEASE_SECONDS)
-    assert swept(stack, began + 601) == Swept(began=601, at_work=1 - LEASE_SECONDS)
-    assert swept(stack, began + 999) == Swept(began=999, at_work=399 - LEASE_SECONDS)
+    assert swept(stack, began + 601) == Swept(began=601, active=1 - LEASE_SECONDS)
+    assert swept(stack, began + 999) == Swept(began=999, active=399 - LEASE_SECONDS)
 
 
 def test_a_sweep_that_may_not_read_the_accounts_is_told_of() -> None:
     """Each pass that dies of it has held its lease, and so looks as if it were at work."""
-    facts = examine(denied(World(), by_composio=refusal(403, "forbidden")))
+    facts = collect(denied(World(), by_composio=refusal(403, "forbidden")))
 
     assert isinstance(facts.accounts, Trouble)
     assert facts.accounts.remedy == "give the API key connected_accounts: read"
@@ -90,7 +89,7 @@ def test_a_clock_is_read_before_the_slow_questions() -> None:
     world, ticking = World(), iter(range(1767225600, 1767999999, 100))
     now = httpx.Response(200, json={"items": []}, headers={"date": "Thu, 01 Jan 2026 00:00:00 GMT"})
 
-    facts = examine(denied(world, by_composio=now), clock=lambda: next(ticking))
+    facts = collect(denied(world, by_composio=now), clock=lambda: next(ticking))
 
     assert facts.clocks == {"Composio": 0}
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from handler.values import Server
-from provisioner.doctor.facts import Facts, Finding, Swept
-from provisioner.doctor.judge import findings
+from provisioner.activity import Swept
+from provisioner.doctor.facts import Facts, Finding
+from provisioner.doctor.judge import judge
 from provisioner.errors import Trouble
 from provisioner.subscription import Subscription, lacking
 
@@ -32,56 +33,56 @@ SOUND = Facts(
     worker_takes=True,
     dead=0,
     schedule=True,
-    swept=Swept(began=59, at_work=20),
+    swept=Swept(began=59, active=20),
     clocks={"AWS": 1.0, "Composio": -1.0},
     deprecated={},
 )
 
 
 def told(**changes: Any) -> list[Finding]:
-    return [one for one in findings(replace(SOUND, **changes)) if one.level != "ok"]
+    return [one for one in judge(replace(SOUND, **changes)) if one.level != "ok"]
 
 
 def test_nothing_is_said_against_what_is_sound() -> None:
     assert told() == []
-    assert {one.remedy for one in findings(SOUND)} == {""}
+    assert {one.remedy for one in judge(SOUND)} == {""}
 
 
 @pytest.mark.parametrize(
     ("changes", "check", "level", "remedy"),
     [
-        ({"has_api_key": False}, "secret", "bad", "fill the secret"),
-        ({"composio": "HTTP 401", "key_rejected": True}, "Composio", "bad", "make a new key"),
-        ({"composio": "no answer: ConnectError"}, "Composio", "bad", "ComposioBaseUrl"),
+        ({"has_api_key": False}, "secret", "error", "fill the secret"),
+        ({"composio": "HTTP 401", "key_rejected": True}, "Composio", "error", "create a new key"),
+        ({"composio": "no answer: ConnectError"}, "Composio", "error", "ComposioBaseUrl"),
         (
             {"servers": {"srv_demo": SERVER._replace(gone=True)}},
             "MCP servers",
-            "bad",
+            "error",
             "out of McpServerIds",
         ),
         ({"servers": {}}, "MCP servers", "note", "add auth configs"),
-        ({"auth_configs": frozenset({"ac_gmail"})}, "auth configs", "bad", "off the MCP server"),
+        ({"auth_configs": frozenset({"ac_gmail"})}, "auth configs", "error", "off the MCP server"),
         ({"offered": (EXPIRED,)}, "event types", "note", "CallbackUrl"),
-        ({"subscription": None}, "webhook", "bad", "provisioner connect-webhook"),
-        ({"webhook_url": "https://else.invalid"}, "webhook", "bad", "connect-webhook (it asks"),
-        ({"offered": (EXPIRED, ACTIVE, ACTIVE + "s")}, "webhook", "bad", "connect-webhook"),
-        ({"webhook_secrets": ("whsec_2",)}, "signing", "bad", "provisioner connect-webhook"),
+        ({"subscription": None}, "webhook", "error", "provisioner connect-webhook"),
+        ({"webhook_url": "https://else.invalid"}, "webhook", "error", "connect-webhook (it asks"),
+        ({"offered": (EXPIRED, ACTIVE, ACTIVE + "s")}, "webhook", "error", "connect-webhook"),
+        ({"webhook_secrets": ("whsec_2",)}, "signing", "error", "provisioner connect-webhook"),
         (
             {"subscription": COMES_HERE.model_copy(update={"secret": ""})},
             "signing",
             "note",
             "provisioner send",
         ),
-        ({"worker_takes": False}, "queue", "bad", "update-event-source-mapping"),
+        ({"worker_takes": False}, "queue", "error", "update-event-source-mapping"),
         ({"queued": 1000}, "queue", "note", "WorkerConcurrency"),
-        ({"dead": 1}, "dead-letter queue", "bad", "provisioner redrive"),
-        ({"schedule": False}, "sweep", "bad", "enable-rule"),
-        ({"swept": Swept(began=301, at_work=301)}, "sweep", "bad", "mend what is bad above"),
-        ({"swept": Swept(began=900, at_work=-30)}, "sweep", "note", "with very many users"),
-        ({"swept": Swept(began=3601, at_work=-30)}, "sweep", "bad", "mend what is bad above"),
-        ({"swept": None}, "sweep", "note", "wait two minutes"),
-        ({"clocks": {"Composio": 61.0}}, "clocks", "bad", "NTP"),
-        ({"deprecated": {"/mcp": "sunset soon"}}, "deprecation", "bad", "newer release"),
+        ({"dead": 1}, "dead-letter queue", "error", "provisioner redrive"),
+        ({"schedule": False}, "sweep", "error", "enable-rule"),
+        ({"swept": Swept(began=301, active=301)}, "sweep", "error", "fix what is wrong above"),
+        ({"swept": Swept(began=900, active=-30)}, "sweep", "note", "with very many users"),
+        ({"swept": Swept(began=3601, active=-30)}, "sweep", "error", "fix what is wrong above"),
+        ({"swept": None}, "sweep", "note", "in two minutes"),
+        ({"clocks": {"Composio": 61.0}}, "clocks", "error", "NTP"),
+        ({"deprecated": {"/mcp": "sunset soon"}}, "deprecation", "error", "newer release"),
     ],
 )
 def test_each_fault_is_found_alone_and_with_its_remedy(
@@ -96,17 +97,17 @@ def test_each_fault_is_found_alone_and_with_its_remedy(
 @pytest.mark.parametrize(
     ("fact", "check", "level"),
     [
-        ("has_api_key", "secret", "bad"),
-        ("servers", "MCP servers", "bad"),
-        ("accounts", "sweep", "bad"),
+        ("has_api_key", "secret", "error"),
+        ("servers", "MCP servers", "error"),
+        ("accounts", "sweep", "error"),
         ("auth_configs", "auth configs", "note"),
         ("offered", "event types", "note"),
-        ("subscription", "webhook", "bad"),
-        ("queued", "queue", "bad"),
-        ("worker_takes", "queue", "bad"),
-        ("dead", "dead-letter queue", "bad"),
-        ("schedule", "sweep", "bad"),
-        ("swept", "sweep", "bad"),
+        ("subscription", "webhook", "error"),
+        ("queued", "queue", "error"),
+        ("worker_takes", "queue", "error"),
+        ("dead", "dead-letter queue", "error"),
+        ("schedule", "sweep", "error"),
+        ("swept", "sweep", "error"),
         ("deprecated", "deprecation", "note"),
     ],
 )
@@ -116,7 +117,7 @@ def test_a_fact_that_could_not_be_had_is_told_with_its_own_remedy(
     found = told(**{fact: Trouble("no permission for It", "ask for it")})
 
     assert [(one.check, one.level) for one in found] == [(check, level)]
-    assert (found[0].said, found[0].remedy) == ("no permission for It", "ask for it")
+    assert (found[0].message, found[0].remedy) == ("no permission for It", "ask for it")
 
 
 def test_without_a_webhook_secret_both_sides_say_how_to_get_one() -> None:
@@ -132,11 +133,11 @@ def test_what_composio_would_have_to_say_is_not_judged_while_it_says_nothing() -
 
 
 def test_a_clock_that_nobody_has_told_is_not_judged() -> None:
-    assert "clocks" not in {one.check for one in findings(replace(SOUND, clocks={}))}
+    assert "clocks" not in {one.check for one in judge(replace(SOUND, clocks={}))}
 
 
 def test_no_secret_is_in_what_is_found() -> None:
-    assert "whsec" not in repr(list(findings(SOUND)))
+    assert "whsec" not in repr(list(judge(SOUND)))
     assert "whsec" not in repr(COMES_HERE)
 
 

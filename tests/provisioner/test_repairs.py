@@ -261,8 +261,8 @@ class DeadLetters:
 def test_a_look_at_the_dead_letter_queue_counts_all_or_says_so_and_gives_all_back(
     seconds: float, counted: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dead, stack = DeadLetters(3000, seconds=seconds), stack_of(World())
-    vars(stack)["sqs"] = dead
+    dead = DeadLetters(3000, seconds=seconds)
+    stack = stack_of(World(), sqs=dead)
     monkeypatch.setattr(context, "find", lambda *_, **__: stack)
     monkeypatch.setattr(repairs, "time", dead)
 

@@ -1,0 +1,37 @@
+"""The command `provisioner doctor`."""
+
+from dataclasses import asdict
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from provisioner.context import Context
+from provisioner.doctor.collect import collect
+from provisioner.doctor.facts import Finding
+from provisioner.doctor.judge import judge
+
+_MARKS = {"ok": ("✓", "green"), "note": ("i", "yellow"), "error": ("✗", "red")}
+
+
+def doctor(ctx: typer.Context) -> None:
+    """Check everything that has to be right: one line each, with what to do about it.
+
+    The exit code is 1 if something is wrong.
+    """
+    context = Context.of(ctx)
+    stack = context.stack
+    findings = [
+        Finding("stack", "ok", f"{stack.name} in {stack.where}"),
+        *judge(collect(stack)),
+    ]
+    table = Table.grid(padding=(0, 1))
+    for finding in findings:
+        mark, style = _MARKS[finding.level]
+        message = Text(finding.message, overflow="fold")
+        if finding.remedy:
+            message.append(f"\n→ {finding.remedy}", "bold" if finding.level == "error" else "")
+        table.add_row(Text(mark, style), Text(finding.check, no_wrap=True), message)
+    context.screen.show([asdict(finding) for finding in findings], table)
+    if any(finding.level == "error" for finding in findings):
+        raise typer.Exit(1)
