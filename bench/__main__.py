@@ -13,7 +13,7 @@ from typing import Any
 
 from bench import figures, growth, load, measure, packages, run
 from bench.running import VALGRIND, Subject
-from bench.scene import Scene, scene
+from bench.setup import Setup, started
 from bench.targets import RATIOS
 from local.deployment import build
 from local.emulator import run_folder
@@ -25,9 +25,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds of each start")
     parser.add_argument("--events", type=int, default=20, help="warm events of each kind")
     options = parser.parse_args()
-    with run_folder("bench") as folder, scene() as stage:
+    with run_folder("bench") as folder, started() as setup:
         ours = build(folder) / "WebhookFunction"
-        result = measured(stage, ours, folder, options.rounds, options.events)
+        result = measured(setup, ours, folder, options.rounds, options.events)
     # What lacks a ratio must not take the place of what has them all.
     whole = result.get("ratios", {}).keys() == RATIOS.keys()
     path = figures.RESULTS / f"{result['date']}{'' if whole else '-partial'}.json"
@@ -37,7 +37,7 @@ def main() -> None:
     print(f"\nwritten: bench/results/{path.name}")
 
 
-def measured(stage: Scene, ours: Path, folder: Path, rounds: int, events: int) -> run.Result:
+def measured(setup: Setup, ours: Path, folder: Path, rounds: int, events: int) -> run.Result:
     """Return all results."""
     began = time.monotonic()
 
@@ -50,30 +50,30 @@ def measured(stage: Scene, ours: Path, folder: Path, rounds: int, events: int) -
     named = (cast.floor, *cast.subjects)
     result["package_mb"] = {one.name: packages.megabytes(one.packages[-1]) for one in named}
     say("starts")
-    result["modules"] = {one.name: len(measure.modules(stage, one)) for one in named}
-    result["starts"] = _starts(stage, named, rounds)
-    result["starts_without_bytecode"] = _starts(stage, cast.bare, max(1, rounds // 3))
+    result["modules"] = {one.name: len(measure.modules(setup, one)) for one in named}
+    result["starts"] = _starts(setup, named, rounds)
+    result["starts_without_bytecode"] = _starts(setup, cast.bare, max(1, rounds // 3))
     say("events")
-    result["events"] = run.events(stage, cast, events + 1)
+    result["events"] = run.events(setup, cast, events + 1)
     say("growth")
     result["growth"] = {
         axis: [asdict(row) for row in rows]
-        for axis, rows in growth.grown(stage, cast.subjects[0]).items()
+        for axis, rows in growth.grown(setup, cast.subjects[0]).items()
     }
     say("duplicates, parallel deliveries, lost answers")
-    result["races"] = run.correctness(stage, cast)
+    result["races"] = run.correctness(setup, cast)
     say("load")
     result["load"] = load.measured()
     if VALGRIND:
-        result["instructions"] = run.instructions(stage, cast, events, say)
+        result["instructions"] = run.instructions(setup, cast, events, say)
         result["ratios"] = run.ratios(result["instructions"])
     else:
         say("NO VALGRIND HERE: instructions are not counted, medians of processor time are all")
     return result
 
 
-def _starts(stage: Scene, subjects: tuple[Subject, ...], rounds: int) -> run.Result:
-    return {name: asdict(one) for name, one in measure.starts(stage, subjects, rounds).items()}
+def _starts(setup: Setup, subjects: tuple[Subject, ...], rounds: int) -> run.Result:
+    return {name: asdict(one) for name, one in measure.starts(setup, subjects, rounds).items()}
 
 
 def rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench import measure, story
+from bench import measure, samples
 from bench.running import VALGRIND, Subject
-from bench.scene import Scene
+from bench.setup import Setup
 from bench.stub import TABLE
 
 MOST_USERS = 1_000_000 if os.environ.get("FULL") else 100_000
@@ -39,35 +39,35 @@ class Row:
     instructions: float | None
 
 
-def grown(scene: Scene, subject: Subject) -> dict[str, list[Row]]:
+def grown(setup: Setup, subject: Subject) -> dict[str, list[Row]]:
     """Return the costs along each axis."""
     every = replace(subject, environment={"MCP_SERVER_IDS": "*"})
-    ways = ((subject, _crowd), (subject, _connect), (every, _enroll))
+    ways = ((subject, _more_users), (subject, _connect), (every, _enroll))
     return {
-        axis: [_row(scene, one, size, prepare) for size in sizes]
+        axis: [_row(setup, one, size, prepare) for size in sizes]
         for (one, prepare), (axis, sizes) in zip(ways, AXES.items(), strict=True)
     }
 
 
-def _row(scene: Scene, subject: Subject, size: int, prepare: Callable[[Scene, int], None]) -> Row:
-    scene.begin(subject, USERS)
-    prepare(scene, size)
-    names = iter(story.people("completing", USERS))
+def _row(setup: Setup, subject: Subject, size: int, prepare: Callable[[Setup, int], None]) -> Row:
+    setup.begin(subject, USERS)
+    prepare(setup, size)
+    names = iter(samples.users("completing", USERS))
 
     def some(count: int) -> list[Any]:
-        return [story.event("completing", next(names), queued=False) for _ in range(count)]
+        return [samples.event("completing", next(names), queued=False) for _ in range(count)]
 
-    with scene.start(subject) as function:
-        _, warm = [scene.happen(function, event) for event in some(2)]
+    with setup.start(subject) as function:
+        _, warm = [setup.invoke(function, event) for event in some(2)]
     counted = None
     if VALGRIND:
-        one, many = (measure.instructions(scene, subject, *some(count)) for count in (1, MANY))
+        one, many = (measure.instructions(setup, subject, *some(count)) for count in (1, MANY))
         counted = (many - one) / (MANY - 1)
     return Row(size, warm.trips, warm.reads, warm.writes, counted)
 
 
-def _rows(scene: Scene, pk: str) -> list[dict[str, Any]]:
-    answer: Any = scene.aws.dynamodb.query(
+def _rows(setup: Setup, pk: str) -> list[dict[str, Any]]:
+    answer: Any = setup.aws.dynamodb.query(
         TableName=TABLE,
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": pk}},
@@ -75,29 +75,29 @@ def _rows(scene: Scene, pk: str) -> list[dict[str, Any]]:
     return copy.deepcopy(answer["Items"])
 
 
-def _crowd(scene: Scene, size: int) -> None:
-    rows = _rows(scene, "USER#elsewhere0")
+def _more_users(setup: Setup, size: int) -> None:
+    rows = _rows(setup, "USER#elsewhere0")
     for number in range(size):
         for row in rows:
-            scene.aws.dynamodb.put_item(
+            setup.aws.dynamodb.put_item(
                 TableName=TABLE, Item={**row, "pk": {"S": f"USER#other{number}"}}
             )
 
 
-def _connect(scene: Scene, size: int) -> None:
-    for user in story.people("completing", USERS):
-        (row,) = _rows(scene, f"USER#{user}")
+def _connect(setup: Setup, size: int) -> None:
+    for user in samples.users("completing", USERS):
+        (row,) = _rows(setup, f"USER#{user}")
         fact = next(value for name, value in row.items() if name.startswith("account#"))
         more = {f"account#ca_{user}_{number:04}": fact for number in range(size)}
-        scene.aws.dynamodb.put_item(TableName=TABLE, Item=row | more)
+        setup.aws.dynamodb.put_item(TableName=TABLE, Item=row | more)
 
 
-def _enroll(scene: Scene, size: int) -> None:
-    row = next(one for one in _rows(scene, "CATALOG") if one["sk"]["S"].startswith("SERVER#"))
+def _enroll(setup: Setup, size: int) -> None:
+    row = next(one for one in _rows(setup, "CATALOG") if one["sk"]["S"].startswith("SERVER#"))
     for number in range(size):
         other = {
             "sk": {"S": f"SERVER#srv_{number}"},
             "server_id": {"S": f"srv_{number}"},
             "required": {"L": [{"S": f"ac_{number}"}, {"S": "ac_another"}]},
         }
-        scene.aws.dynamodb.put_item(TableName=TABLE, Item=row | other)
+        setup.aws.dynamodb.put_item(TableName=TABLE, Item=row | other)

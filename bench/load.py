@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from bench import story
+from bench import samples
 from local.deployment import build, create
 from local.emulated_stack import Parameters, Stack
 from local.emulator import emulator, run_folder
@@ -40,7 +40,7 @@ def measured() -> dict[str, dict[int, float]]:
         parameters = Parameters(
             composio_url=composio.url,
             composio_api_key=DEFAULT_API_KEY,
-            webhook_secret=story.WEBHOOK_SECRET,
+            webhook_secret=samples.WEBHOOK_SECRET,
         )
         stack = create(endpoint_url, build(folder), parameters)
         config = Config(max_pool_connections=max(CLIENTS), read_timeout=120)
@@ -75,7 +75,7 @@ def _rate(client: Any, function: str, clients: int) -> float:  # noqa: ANN401 - 
     """Return the accepted events a second: an overloaded emulator has some answered 503."""
 
     def send(_: int) -> bool:
-        event = story.event("incomplete", f"load{next(_numbers)}", queued=False)
+        event = samples.event("incomplete", f"load{next(_numbers)}", queued=False)
         answer = client.invoke(FunctionName=function, Payload=json.dumps(event))
         said = json.loads(answer["Payload"].read())
         return "FunctionError" not in answer and (said or {}).get("statusCode", 200) == 200

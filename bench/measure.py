@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from statistics import median
 
-from bench import story
+from bench import samples
 from bench.running import Spent, Subject
-from bench.scene import Happened, Scene
+from bench.setup import Measured, Setup
 
 AT_ONCE = os.cpu_count() or 1
 
@@ -22,19 +22,19 @@ class Start:
     memory_mb: float
 
 
-def start_instructions(scene: Scene, subjects: Sequence[Subject]) -> dict[str, float]:
+def start_instructions(setup: Setup, subjects: Sequence[Subject]) -> dict[str, float]:
     """Return the instructions of each cold start, in millions."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        counts = list(pool.map(lambda one: instructions(scene, one), subjects))
+        counts = list(pool.map(lambda one: instructions(setup, one), subjects))
     return {one.name: count for one, count in zip(subjects, counts, strict=True)}
 
 
-def starts(scene: Scene, subjects: Sequence[Subject], rounds: int) -> dict[str, Start]:
+def starts(setup: Setup, subjects: Sequence[Subject], rounds: int) -> dict[str, Start]:
     """Return the medians of interleaved cold starts, after one that warms the file cache."""
     spent: dict[str, list[Spent]] = {one.name: [] for one in subjects}
     for number in range(rounds + 1):
         for one in subjects:
-            with scene.start(one) as function:
+            with setup.start(one) as function:
                 pass
             spent[one.name] += [function.spent] if number else []
     return {
@@ -46,32 +46,32 @@ def starts(scene: Scene, subjects: Sequence[Subject], rounds: int) -> dict[str, 
     }
 
 
-def modules(scene: Scene, subject: Subject) -> list[str]:
+def modules(setup: Setup, subject: Subject) -> list[str]:
     """Return what the function has imported by the time of its first event."""
-    with scene.start(subject, modules=True) as function:
+    with setup.start(subject, modules=True) as function:
         return function.modules
 
 
-def events(scene: Scene, subject: Subject, number: int) -> dict[str, list[Happened]]:
+def events(setup: Setup, subject: Subject, number: int) -> dict[str, list[Measured]]:
     """Let so many events of each kind happen in one environment; of all, the first is cold."""
-    found: dict[str, list[Happened]] = {}
-    scene.begin(subject, number)
-    with scene.start(subject) as function:
+    found: dict[str, list[Measured]] = {}
+    setup.begin(subject, number)
+    with setup.start(subject) as function:
 
-        def happen(kind: str, user: str) -> Happened:
-            return scene.happen(function, story.event(kind, user, queued=subject.queued))
+        def happen(kind: str, user: str) -> Measured:
+            return setup.invoke(function, samples.event(kind, user, queued=subject.queued))
 
-        for kind in story.kinds(queued=subject.queued):
-            for user in story.people(kind, number):
-                if earlier := story.before(kind):
+        for kind in samples.kinds(queued=subject.queued):
+            for user in samples.users(kind, number):
+                if earlier := samples.before(kind):
                     happen(earlier, user)
                 found.setdefault(kind, []).append(happen(kind, user))
     return found
 
 
-def instructions(scene: Scene, subject: Subject, *events: object) -> float:
+def instructions(setup: Setup, subject: Subject, *events: object) -> float:
     """Return the millions of instructions of a start and these events."""
-    with scene.start(subject, counted=True) as function:
+    with setup.start(subject, counted=True) as function:
         for event in events:
             function.send(event)
     return (function.spent.instructions or 0) / 1e6
@@ -86,22 +86,22 @@ class Counted:
     warm: dict[str, float]
 
 
-def counted(scene: Scene, subject: Subject, number: int, overhead: float = 0.0) -> Counted:
+def counted(setup: Setup, subject: Subject, number: int, overhead: float = 0.0) -> Counted:
     """Count a subject's start and events by the differences of runs; `overhead` is the probe's.
 
     A run is a start, one event of each kind, the completing one first, and then so many more of
     one kind; each run has users of its own, so that they can go on side by side.
     """
-    kinds = story.kinds(queued=subject.queued)
+    kinds = samples.kinds(queued=subject.queued)
     kinds.sort(key=lambda kind: kind != "completing")
-    scene.begin(subject, (len(kinds) + 2) * (number + 1))
-    users = {kind: iter(story.people(kind, (len(kinds) + 2) * (number + 1))) for kind in kinds}
+    setup.begin(subject, (len(kinds) + 2) * (number + 1))
+    users = {kind: iter(samples.users(kind, (len(kinds) + 2) * (number + 1))) for kind in kinds}
 
     def some(kind: str, count: int) -> list[object]:
         return [
-            story.event(one, user, queued=subject.queued)
+            samples.event(one, user, queued=subject.queued)
             for user in islice(users[kind], count)
-            for one in (story.before(kind), kind)
+            for one in (samples.before(kind), kind)
             if one
         ]
 
@@ -110,24 +110,24 @@ def counted(scene: Scene, subject: Subject, number: int, overhead: float = 0.0) 
 
     runs = [[], some("completing", 1), one_of_each()]
     runs += [one_of_each() + some(more, number) for more in kinds]
-    start, first, prelude, *rest = _side_by_side(scene, subject, runs)
+    start, first, prelude, *rest = _side_by_side(setup, subject, runs)
     warm: dict[str, float] = {}
     for kind, count in zip(kinds, rest, strict=True):
-        earlier = story.before(kind)
+        earlier = samples.before(kind)
         lead = warm[earlier] + overhead if earlier else 0
         warm[kind] = (count - prelude) / number - overhead - lead
     return Counted(start, first - start - overhead, warm)
 
 
 def replayed(
-    scene: Scene, floor: Subject, batches: Sequence[list[object]], overhead: float
+    setup: Setup, floor: Subject, batches: Sequence[list[object]], overhead: float
 ) -> float:
     """Return the millions of instructions of sending one batch of calls, and nothing else."""
     # No batch in both runs: the second time a condition would fail.
-    one, more = _side_by_side(scene, floor, [batches[:1], batches[1:]])
+    one, more = _side_by_side(setup, floor, [batches[:1], batches[1:]])
     return (more - one) / (len(batches) - 2) - overhead
 
 
-def _side_by_side(scene: Scene, subject: Subject, runs: Sequence[Sequence[object]]) -> list[float]:
+def _side_by_side(setup: Setup, subject: Subject, runs: Sequence[Sequence[object]]) -> list[float]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda run: instructions(scene, subject, *run), runs))
+        return list(pool.map(lambda run: instructions(setup, subject, *run), runs))

@@ -69,9 +69,9 @@ def table(kind: str) -> dict[str, float]:
     return {"DynamoDB read unit": reads, "DynamoDB write unit": writes}
 
 
-DOOR: Use = {"API Gateway, REST request": 1}
-NOT_COMPLETE = together(DOOR, invocation(0.03), table("incomplete"))
-COMPLETING = together(DOOR, invocation(0.5), table("completing"))
+REQUEST: Use = {"API Gateway, REST request": 1}
+NOT_COMPLETE = together(REQUEST, invocation(0.03), table("incomplete"))
+COMPLETING = together(REQUEST, invocation(0.5), table("completing"))
 ANNOUNCED = together(invocation(0.03), {"EventBridge custom event": 1})
 ON_THE_BUS: Use = {"EventBridge custom event": 1, "SQS request": 3}
 # Each minute for a quarter of an hour: the user's rows read, a hundredth of a page at Composio.
@@ -81,8 +81,8 @@ USER = together(NOT_COMPLETE, COMPLETING, ANNOUNCED, LOOKED_BACK_AT, LOOKED_BACK
 EVENTS: dict[str, Use] = {
     "event, not complete": NOT_COMPLETE,
     "event that completes: instance created": COMPLETING,
-    "repeated event, after `ready`": together(DOOR, invocation(0.03), table("repeated")),
-    "repeated event, elsewhere or later": together(DOOR, invocation(0.03), table("elsewhere")),
+    "repeated event, after `ready`": together(REQUEST, invocation(0.03), table("repeated")),
+    "repeated event, elsewhere or later": together(REQUEST, invocation(0.03), table("elsewhere")),
     "event by the bus, not complete": together(ON_THE_BUS, invocation(0.03), table("incomplete")),
     "outcome announced": ANNOUNCED,
     "account looked back at by the sweep for 15 minutes": LOOKED_BACK_AT,

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from bench import story
+from bench import samples
 from bench.running import Function, Subject
-from bench.scene import Scene
+from bench.setup import Setup
 
 USERS = 5
 ENVIRONMENTS = 4
@@ -29,30 +29,30 @@ class Came:
     lost: int
 
 
-def races(scene: Scene, subject: Subject) -> dict[str, Came]:
+def races(setup: Setup, subject: Subject) -> dict[str, Came]:
     """Try each case on users of their own, in parallel environments of the function."""
     cases: dict[str, tuple[str, Callable[[list[Function], str], None]]] = {
         "the last event twice": ("completing", _twice),
         "the last event four times at once": ("completing", _at_once),
         "both events at once": ("rejected", _both),  # nothing was told of these before
-        "the create call's answer is lost": ("completing", _lost_answer(scene)),
+        "the create call's answer is lost": ("completing", _lost_answer(setup)),
     }
     found = {}
     for case, (kind, play) in cases.items():
-        scene.begin(subject, USERS)
+        setup.begin(subject, USERS)
         with ExitStack() as stack:
-            functions = [stack.enter_context(scene.start(subject)) for _ in range(ENVIRONMENTS)]
-            scene.composio.set_options(latency=LATENCY)
-            for user in story.people(kind, USERS):
+            functions = [stack.enter_context(setup.start(subject)) for _ in range(ENVIRONMENTS)]
+            setup.composio.set_options(latency=LATENCY)
+            for user in samples.users(kind, USERS):
                 play(functions, user)
-            scene.composio.set_options(latency=0)
-        found[case] = _count(scene, story.people(kind, USERS))
+            setup.composio.set_options(latency=0)
+        found[case] = _count(setup, samples.users(kind, USERS))
     return found
 
 
-def _deliver(function: Function, user: str, auth_config_id: str = story.SLACK) -> None:
+def _deliver(function: Function, user: str, auth_config_id: str = samples.SLACK) -> None:
     for _ in range(DELIVERIES):
-        _, answer = function.send(story.delivery(story.envelope(user, auth_config_id)))
+        _, answer = function.send(samples.delivery(samples.envelope(user, auth_config_id)))
         if answer.get("statusCode") == 200:
             return
 
@@ -69,13 +69,13 @@ def _at_once(functions: list[Function], user: str) -> None:
 
 def _both(functions: list[Function], user: str) -> None:
     with ThreadPoolExecutor(2) as pool:
-        pairs = zip(functions, (story.GMAIL, story.SLACK), strict=False)
+        pairs = zip(functions, (samples.GMAIL, samples.SLACK), strict=False)
         list(pool.map(lambda pair: _deliver(pair[0], user, pair[1]), pairs))
 
 
-def _lost_answer(scene: Scene) -> Callable[[list[Function], str], None]:
+def _lost_answer(setup: Setup) -> Callable[[list[Function], str], None]:
     def play(functions: list[Function], user: str) -> None:
-        scene.composio.add_fault(
+        setup.composio.add_fault(
             method="POST", path="*/instances", user_id=user, lose_answer="after", times=1
         )
         _deliver(functions[0], user)
@@ -83,10 +83,10 @@ def _lost_answer(scene: Scene) -> Callable[[list[Function], str], None]:
     return play
 
 
-def _count(scene: Scene, users: list[str]) -> Came:
-    posts = [one for one in scene.composio.instance_posts() if one["user_id"] in users]
-    records = {one["instance_id"]: one["id"] for one in scene.composio.state()["instances"]}
-    kept: Any = scene.aws.dynamodb.scan(TableName=scene.aws.dynamodb.table_name)["Items"]
+def _count(setup: Setup, users: list[str]) -> Came:
+    posts = [one for one in setup.composio.instance_posts() if one["user_id"] in users]
+    records = {one["instance_id"]: one["id"] for one in setup.composio.state()["instances"]}
+    kept: Any = setup.aws.dynamodb.scan(TableName=setup.aws.dynamodb.table_name)["Items"]
     text = repr(kept)
     return Came(
         sum(one["posts"] for one in posts) / len(users),

@@ -7,9 +7,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import measure, packages, races, story
+from bench import measure, packages, races, samples
 from bench.running import Subject
-from bench.scene import Happened, Scene
+from bench.setup import Measured, Setup
 from local.simulator.project import DEFAULT_API_KEY
 
 PEERS = Path(__file__).with_name("peers").resolve()
@@ -55,19 +55,19 @@ def _bare(subject: Subject, folder: Path) -> Subject:
     return Subject(subject.name, subject.module, (*subject.packages[:-1], package))
 
 
-def events(scene: Scene, cast_: Cast, number: int) -> Result:
+def events(setup: Setup, cast_: Cast, number: int) -> Result:
     """Return what a warm event of each kind comes to: processor time, round trips, units."""
     found = {}
     for one in cast_.subjects:
-        happened = measure.events(scene, one, number)
-        found[one.name] = {kind: _warm(all_[1:]) for kind, all_ in happened.items()}
+        measured_events = measure.events(setup, one, number)
+        found[one.name] = {kind: _warm(all_[1:]) for kind, all_ in measured_events.items()}
     return found
 
 
-def _warm(happened: Sequence[Happened]) -> Result:
-    last = happened[-1]
+def _warm(measured_events: Sequence[Measured]) -> Result:
+    last = measured_events[-1]
     return {
-        "cpu_ms": median(one.cpu_seconds for one in happened) * 1e3,
+        "cpu_ms": median(one.cpu_seconds for one in measured_events) * 1e3,
         "dynamodb": last.trips[0],
         "composio": last.trips[2],
         "reads": last.reads,
@@ -75,32 +75,32 @@ def _warm(happened: Sequence[Happened]) -> Result:
     }
 
 
-def instructions(scene: Scene, cast_: Cast, number: int, say: Progress) -> Result:
+def instructions(setup: Setup, cast_: Cast, number: int, say: Progress) -> Result:
     """Return what valgrind counts, in millions of instructions."""
-    empty = measure.counted(scene, cast_.empty, number)
+    empty = measure.counted(setup, cast_.empty, number)
     overhead = empty.warm["completing"]
     found: Result = {"empty": asdict(empty)}
     for one in cast_.subjects:
         say(f"counting {one.name}")
-        found[one.name] = asdict(measure.counted(scene, one, number, overhead))
+        found[one.name] = asdict(measure.counted(setup, one, number, overhead))
     webhook = cast_.subjects[0]
     for kind, name in (("incomplete", "update_item"), ("completing", "bare calls")):
         say(f"counting {name}")
-        batches = _calls(scene, webhook, kind, number + 2)
-        scene.begin(webhook, number + 2)
-        found[name] = measure.replayed(scene, cast_.floor, batches, overhead)
+        batches = _calls(setup, webhook, kind, number + 2)
+        setup.begin(webhook, number + 2)
+        found[name] = measure.replayed(setup, cast_.floor, batches, overhead)
     say("counting starts")
     starts = (
         cast_.floor,
         *(Subject(f"{one.name} bare", one.module, one.packages) for one in cast_.bare),
     )
-    return found | measure.start_instructions(scene, starts)
+    return found | measure.start_instructions(setup, starts)
 
 
-def _calls(scene: Scene, subject: Subject, kind: str, number: int) -> list[list[object]]:
+def _calls(setup: Setup, subject: Subject, kind: str, number: int) -> list[list[object]]:
     """Return what the subject sends at each of so many events, to be sent again as it was."""
-    happened = measure.events(scene, subject, number)[kind]
-    url = f"{scene.composio.url}/api/v3/mcp/servers/{story.SERVER}/instances"
+    measured_events = measure.events(setup, subject, number)[kind]
+    url = f"{setup.composio.url}/api/v3/mcp/servers/{samples.SERVER}/instances"
     return [
         [
             *(
@@ -113,14 +113,14 @@ def _calls(scene: Scene, subject: Subject, kind: str, number: int) -> list[list[
                 for _ in one.composio
             ),
         ]
-        for user, one in zip(story.people(kind, number), happened, strict=True)
+        for user, one in zip(samples.users(kind, number), measured_events, strict=True)
     ]
 
 
-def correctness(scene: Scene, cast_: Cast) -> Result:
+def correctness(setup: Setup, cast_: Cast) -> Result:
     """Return what comes of duplicates and the like, for each subject that is a webhook."""
     return {
-        one.name: {case: asdict(came) for case, came in races.races(scene, one).items()}
+        one.name: {case: asdict(came) for case, came in races.races(setup, one).items()}
         for one in cast_.subjects
         if not one.queued
     }

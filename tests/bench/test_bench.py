@@ -78,12 +78,12 @@ def test_an_event_cost_the_same_whatever_else_there_was() -> None:
 
 def test_growth_in_users_and_servers_costs_an_event_no_call() -> None:
     """The same of the handler as it is now."""
-    lone, crowd = World(enrolled=None), World(enrolled=None)
-    crowd.upstream.servers |= {f"srv_{one}": [f"ac_{one}"] for one in range(100)}
+    lone, many = World(enrolled=None), World(enrolled=None)
+    many.upstream.servers |= {f"srv_{one}": [f"ac_{one}"] for one in range(100)}
     for number in range(100):
-        crowd.see(account(GMAIL, user=f"other{number}"))
+        many.see(account(GMAIL, user=f"other{number}"))
     found = []
-    for one in (lone, crowd):
+    for one in (lone, many):
         one.see(account(GMAIL))
         one.trips()
         one.see(account(SLACK))

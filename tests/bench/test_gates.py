@@ -12,16 +12,16 @@ import pytest
 import bundle
 from bench import measure, packages, targets
 from bench.running import VALGRIND, Subject
-from bench.scene import Scene, scene
-from tests.deployed.conftest import House
+from bench.setup import Setup, started
+from tests.deployed.conftest import Infrastructure
 
 pytestmark = pytest.mark.slow
 PEERS = Path("bench/peers").resolve()
 
 
 @pytest.fixture(scope="session")
-def package(house: House) -> Path:
-    return house.build_dir / "WebhookFunction"
+def package(infrastructure: Infrastructure) -> Path:
+    return infrastructure.build_dir / "WebhookFunction"
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +35,8 @@ def worker(package: Path) -> Subject:
 
 
 @pytest.fixture(scope="session")
-def stage() -> Iterator[Scene]:
-    with scene() as one:
+def setup() -> Iterator[Setup]:
+    with started() as one:
         yield one
 
 
@@ -73,10 +73,10 @@ def test_a_native_library_under_a_false_name_is_seen(tmp_path: Path) -> None:
 
 
 def test_a_start_imports_no_more_than_it_needs(
-    stage: Scene, webhook: Subject, worker: Subject, figures: list[str]
+    setup: Setup, webhook: Subject, worker: Subject, figures: list[str]
 ) -> None:
     for one in (webhook, worker):
-        found = measure.modules(stage, one)
+        found = measure.modules(setup, one)
         figures.append(
             f"{one.name}: {len(found)} modules at start, target {targets.MODULES[one.name].target}"
         )
@@ -87,10 +87,10 @@ def test_a_start_imports_no_more_than_it_needs(
 
 @pytest.mark.parametrize("name", ["webhook", "worker"])
 def test_an_event_costs_so_many_round_trips_and_units(
-    stage: Scene, name: str, request: pytest.FixtureRequest
+    setup: Setup, name: str, request: pytest.FixtureRequest
 ) -> None:
     subject: Subject = request.getfixturevalue(name)
-    warm = {kind: all_[-1] for kind, all_ in measure.events(stage, subject, 2).items()}
+    warm = {kind: all_[-1] for kind, all_ in measure.events(setup, subject, 2).items()}
 
     assert {kind: one.trips for kind, one in warm.items()} == {
         kind: targets.TRIPS[kind] for kind in warm
@@ -102,13 +102,13 @@ def test_an_event_costs_so_many_round_trips_and_units(
 
 @pytest.mark.timeout(180)
 def test_a_start_is_near_the_floor(
-    stage: Scene, webhook: Subject, worker: Subject, figures: list[str]
+    setup: Setup, webhook: Subject, worker: Subject, figures: list[str]
 ) -> None:
     if not VALGRIND:
         pytest.skip("NO VALGRIND HERE: the instructions of a start are not counted")
     with tempfile.TemporaryDirectory() as folder:
         floor = Subject("floor", "floor", (PEERS, packages.floor(Path(folder))))
-        found = measure.start_instructions(stage, [floor, webhook, worker])
+        found = measure.start_instructions(setup, [floor, webhook, worker])
     for one in ("webhook", "worker"):
         name, ratio = f"{one}: start / floor", found[one] / found["floor"]
         figures.append(f"{name}: {ratio:.2f}, target {targets.RATIOS[name].target}")
@@ -117,11 +117,11 @@ def test_a_start_is_near_the_floor(
 
 
 def test_bytecode_is_what_makes_the_start_short(
-    stage: Scene, webhook: Subject, package: Path, tmp_path: Path, figures: list[str]
+    setup: Setup, webhook: Subject, package: Path, tmp_path: Path, figures: list[str]
 ) -> None:
     bare = packages.without_bytecode(package, tmp_path / "bare")
     slow = Subject("without", "handler.webhook", (bare,))
-    found = measure.starts(stage, [webhook, slow], rounds=2)
+    found = measure.starts(setup, [webhook, slow], rounds=2)
     ratio = found["webhook"].cpu_ms / found["without"].cpu_ms
     figures.append(f"webhook: start / without bytecode: {ratio:.2f} of the processor time")
 

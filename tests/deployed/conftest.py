@@ -27,7 +27,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @dataclass(frozen=True)
-class House:
+class Infrastructure:
     """What all tests of the deployed application stand on."""
 
     endpoint_url: str
@@ -37,20 +37,20 @@ class House:
 
 @contextlib.contextmanager
 def deployed_to(
-    house: House, name: str, mcp_server_ids: str = "*", *, still: bool = True
+    infrastructure: Infrastructure, name: str, mcp_server_ids: str = "*", *, still: bool = True
 ) -> Iterator[Finishing]:
     """Create a stack, for as long as the context lasts; time stands still there.
 
     Else its sweep, each minute, would find whoever a test has just let connect at Composio.
     """
     parameters = Parameters(
-        composio_url=house.composio.url,
+        composio_url=infrastructure.composio.url,
         composio_api_key=DEFAULT_API_KEY,
         stack_name=name,
         mcp_server_ids=mcp_server_ids,
     )
-    stack = create(house.endpoint_url, house.build_dir, parameters)
-    application = Finishing(stack, house.composio)
+    stack = create(infrastructure.endpoint_url, infrastructure.build_dir, parameters)
+    application = Finishing(stack, infrastructure.composio)
     with contextlib.closing(application):
         if still:
             application.stand_still()
@@ -59,94 +59,94 @@ def deployed_to(
 
 
 @pytest.fixture(scope="session")
-def house() -> Iterator[House]:
+def infrastructure() -> Iterator[Infrastructure]:
     """One simulator, one emulator and one build."""
     with (
         run_folder("tests") as folder,
         running("--seed", "demo") as composio,
         emulator() as endpoint_url,
     ):
-        yield House(endpoint_url, build(folder), composio)
+        yield Infrastructure(endpoint_url, build(folder), composio)
         # Composio's DELETE of an instance deletes the user's connected accounts, too.
         assert composio.ledger(method="DELETE") == []
 
 
 @pytest.fixture(scope="session")
-def standing(house: House) -> Iterator[Deployed]:
+def standing(infrastructure: Infrastructure) -> Iterator[Deployed]:
     """Deploy once for the session."""
-    with deployed_to(house, "one") as one:
+    with deployed_to(infrastructure, "one") as one:
         yield one
 
 
 @pytest.fixture(scope="session")
-def standing_aside(house: House) -> Iterator[Deployed]:
+def second_stack(infrastructure: Infrastructure) -> Iterator[Deployed]:
     """Deploy once more, for the tests that take away what the application needs."""
-    with deployed_to(house, "two") as two:
+    with deployed_to(infrastructure, "two") as two:
         yield two
 
 
 @pytest.fixture
-def tidy(house: House) -> Iterator[None]:
+def reset_simulator(infrastructure: Infrastructure) -> Iterator[None]:
     """Leave the simulator as it was; what it knows of users stays, each test has its own."""
     yield
-    house.composio.clear_faults()
-    house.composio.set_api_keys(DEFAULT_API_KEY)
-    house.composio.set_webhook(None)
-    house.composio.set_options(**Options().model_dump())
+    infrastructure.composio.clear_faults()
+    infrastructure.composio.set_api_keys(DEFAULT_API_KEY)
+    infrastructure.composio.set_webhook(None)
+    infrastructure.composio.set_options(**Options().model_dump())
 
 
 @pytest.fixture
-def deployed(standing: Deployed, tidy: None) -> Iterator[Deployed]:  # noqa: ARG001
+def deployed(main_stack: Deployed, reset_simulator: None) -> Iterator[Deployed]:  # noqa: ARG001
     """Give the application that runs."""
-    yield standing
-    standing.put_back()
+    yield main_stack
+    main_stack.put_back()
 
 
 @pytest.fixture
-def aside(standing_aside: Deployed, tidy: None) -> Iterator[Deployed]:  # noqa: ARG001
+def second(second_stack: Deployed, reset_simulator: None) -> Iterator[Deployed]:  # noqa: ARG001
     """Give a second one, which may be broken and mended."""
-    yield standing_aside
-    standing_aside.put_back()
+    yield second_stack
+    second_stack.put_back()
 
 
 @pytest.fixture(scope="session")
-def standing_finishing(house: House) -> Iterator[Finishing]:
+def queue_stack(infrastructure: Infrastructure) -> Iterator[Finishing]:
     """Deploy once more, with a Composio of its own: a sweep reads all of its accounts."""
     with (
         running("--seed", "demo") as composio,
-        deployed_to(replace(house, composio=composio), "three") as three,
+        deployed_to(replace(infrastructure, composio=composio), "three") as three,
     ):
         yield three
 
 
 @pytest.fixture(scope="session")
-def crowd(house: House) -> Iterator[Finishing]:
+def busy(infrastructure: Infrastructure) -> Iterator[Finishing]:
     """Deploy once more, with a Composio of its own, where time goes on.
 
     For whoever wants many execution environments at once: they stay, and nobody else needs them.
     """
     with (
         running("--seed", "demo") as composio,
-        deployed_to(replace(house, composio=composio), "crowd", still=False) as crowd,
+        deployed_to(replace(infrastructure, composio=composio), "busy", still=False) as busy,
     ):
-        yield crowd
+        yield busy
 
 
 @pytest.fixture
-def finishing(standing_finishing: Finishing) -> Iterator[Finishing]:
+def finishing(queue_stack: Finishing) -> Iterator[Finishing]:
     """Give the application with its queue, and a Composio in which nobody is."""
-    yield standing_finishing
-    standing_finishing.settle()
-    standing_finishing.composio.reset()
+    yield queue_stack
+    queue_stack.settle()
+    queue_stack.composio.reset()
 
 
 @pytest.fixture(scope="session")
-def standing_operated(house: House) -> Iterator[Finishing]:
+def operated_stack(infrastructure: Infrastructure) -> Iterator[Finishing]:
     """Deploy once more, for the operator: its table is read whole, so nobody else may be in it."""
     with (
         running("--seed", "demo") as composio,
         deployed_to(
-            replace(house, composio=composio), "mcp-instance-provisioner", SERVER
+            replace(infrastructure, composio=composio), "mcp-instance-provisioner", SERVER
         ) as operated,
     ):
         operated.stand_still()
@@ -154,9 +154,9 @@ def standing_operated(house: House) -> Iterator[Finishing]:
 
 
 @pytest.fixture
-def operator(standing_operated: Finishing) -> Iterator[Operator]:
+def operator(operated_stack: Finishing) -> Iterator[Operator]:
     """Give the operator a stack that is as it should be, with nobody in it."""
-    operator = Operator(standing_operated)
+    operator = Operator(operated_stack)
     operator.put_right()
     yield operator
     operator.put_right()

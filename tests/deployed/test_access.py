@@ -15,7 +15,7 @@ from tests.deployed.application import BOTH, GMAIL, SERVER, SLACK, Deployed, som
 from tests.openapi import PATH, about_users
 
 ROOT = Credentials("test", "test")
-DOORS = [
+ROUTES = [
     (method, path.removeprefix("/users/{user_id}").format(**PATH)) for method, path in about_users()
 ]
 
@@ -60,7 +60,7 @@ def employed(deployed: Deployed, *resources: str) -> Iterator[Credentials]:
         deployed.iam.delete_user(UserName=name)
 
 
-@pytest.mark.parametrize(("method", "below"), DOORS)
+@pytest.mark.parametrize(("method", "below"), ROUTES)
 def test_nobody_gets_in_whom_iam_does_not_know(deployed: Deployed, method: str, below: str) -> None:
     user, before = someone("guarded"), deployed.scan()
     deployed.composio.add_account(user, GMAIL)

@@ -180,17 +180,17 @@ def test_answers_that_come_too_late_are_no_answers(deployed: Deployed) -> None:
 
 
 def test_a_composio_that_refuses_the_connection_costs_no_fact(
-    aside: Deployed, refusing_port: int
+    second: Deployed, refusing_port: int
 ) -> None:
     user = someone("offline")
-    home = aside.environment()["COMPOSIO_BASE_URL"]
-    aside.renew(COMPOSIO_BASE_URL=f"http://127.0.0.1:{refusing_port}")
+    home = second.environment()["COMPOSIO_BASE_URL"]
+    second.renew(COMPOSIO_BASE_URL=f"http://127.0.0.1:{refusing_port}")
     try:
-        assert aside.connect(user, *BOTH).instance == ("retrying", [])
+        assert second.connect(user, *BOTH).instance == ("retrying", [])
     finally:
-        aside.renew(COMPOSIO_BASE_URL=home)
-    row = aside.row(user)
+        second.renew(COMPOSIO_BASE_URL=home)
+    row = second.row(user)
     assert (row["status"], row["last_error"]["status"]) == ("retrying", None)
     assert "ConnectError" in row["last_error"]["message"]
-    assert len([name for name in aside.row(user, "ACCOUNTS") if "account#" in name]) == len(BOTH)
-    assert aside.posts(user)["posts"] == 0
+    assert len([name for name in second.row(user, "ACCOUNTS") if "account#" in name]) == len(BOTH)
+    assert second.posts(user)["posts"] == 0

@@ -52,17 +52,17 @@ def test_two_events_at_the_same_instant_create_one_instance_with_one_call_fifty_
         assert (posts["posts"], posts["created"], posts["max_in_flight"]) == (1, 1, 1)
 
 
-def test_the_same_delivery_twenty_times_in_parallel_makes_one_call(crowd: Finishing) -> None:
+def test_the_same_delivery_twenty_times_in_parallel_makes_one_call(busy: Finishing) -> None:
     user = someone("echo")
-    crowd.connect(user, GMAIL)
-    body = event(crowd.account(user, SLACK))
-    headers = signed(body, *crowd.secrets)
-    answers = at_once(*[lambda: crowd.post(body, headers)] * 20)
+    busy.connect(user, GMAIL)
+    body = event(busy.account(user, SLACK))
+    headers = signed(body, *busy.secrets)
+    answers = at_once(*[lambda: busy.post(body, headers)] * 20)
     assert {answer.status_code for answer in answers} == {200}
     statuses = {answer.json()["servers"][0]["status"] for answer in answers}
     assert statuses <= {"creating", "ready"}
-    until(lambda: crowd.all_ready([user]), "ready")  # a sweep may have been before all of them
-    assert crowd.posts(user)["posts"] == 1
+    until(lambda: busy.all_ready([user]), "ready")  # a sweep may have been before all of them
+    assert busy.posts(user)["posts"] == 1
 
 
 def test_an_older_fact_after_a_newer_one_changes_nothing(deployed: Deployed) -> None:

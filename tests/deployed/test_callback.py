@@ -1,4 +1,4 @@
-"""The open door: whatever a browser claims there, nothing is created for the wrong user."""
+"""The callback is open to everybody, and creates nothing for the wrong user."""
 
 from typing import Any
 

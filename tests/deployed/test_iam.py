@@ -16,9 +16,9 @@ CANNOT_FAIL_HERE = {
 
 
 def test_every_action_of_the_role_is_tried_below_or_named_as_one_that_cannot_fail_here(
-    aside: Deployed,
+    second: Deployed,
 ) -> None:
-    document = policy(aside, aside.stack.webhook_function_name)
+    document = policy(second, second.stack.webhook_function_name)
     allowed = [action for one in document["Statement"] for action in actions(one)]
     assert sorted(allowed) == sorted([*NEEDED, *CANNOT_FAIL_HERE])
     assert {one["Effect"] for one in document["Statement"]} == {"Allow"}
@@ -26,16 +26,16 @@ def test_every_action_of_the_role_is_tried_below_or_named_as_one_that_cannot_fai
 
 @pytest.mark.parametrize("action", NEEDED)
 def test_without_one_action_the_instance_is_not_created_and_with_it_again_it_is(
-    aside: Deployed, action: str
+    second: Deployed, action: str
 ) -> None:
     user = someone("unallowed")
-    bodies = [event(aside.account(user, one)) for one in BOTH]
-    with without(aside, aside.stack.webhook_function_name, action):
-        begin_anew(aside, aside.stack.webhook_function_name)
-        answer = [aside.send(body) for body in bodies][-1]
+    bodies = [event(second.account(user, one)) for one in BOTH]
+    with without(second, second.stack.webhook_function_name, action):
+        begin_anew(second, second.stack.webhook_function_name)
+        answer = [second.send(body) for body in bodies][-1]
         assert (answer.status, answer.body.get("servers", [])) == (503, [])
-        assert aside.row(user) == {}
-    assert aside.posts(user)["posts"] == 0
-    assert [aside.send(body) for body in bodies][-1].instance == ("ready", [])
-    assert aside.row(user)["record"]["id"] == aside.record(user)["id"]
-    assert aside.posts(user)["posts"] == 1
+        assert second.row(user) == {}
+    assert second.posts(user)["posts"] == 0
+    assert [second.send(body) for body in bodies][-1].instance == ("ready", [])
+    assert second.row(user)["record"]["id"] == second.record(user)["id"]
+    assert second.posts(user)["posts"] == 1

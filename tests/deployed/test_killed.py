@@ -10,7 +10,7 @@ from pathlib import Path
 from local.emulator import emulator
 from local.simulator.process import running
 from tests.deployed.application import someone, until
-from tests.deployed.conftest import House, deployed_to
+from tests.deployed.conftest import Infrastructure, deployed_to
 from tests.deployed.finishing import Finishing, make_due
 
 USERS = 40
@@ -31,12 +31,12 @@ def in_flight(finishing: Finishing) -> bool:
 
 
 def test_nothing_is_lost_when_workers_and_then_the_emulator_are_killed_in_mid_flight(
-    house: House, tmp_path: Path
+    infrastructure: Infrastructure, tmp_path: Path
 ) -> None:
     users = [someone("killed") for _ in range(USERS)]
     with running("--seed", "demo") as composio:
         with emulator(state=tmp_path) as url:
-            mine = replace(house, endpoint_url=url, composio=composio)
+            mine = replace(infrastructure, endpoint_url=url, composio=composio)
             with deployed_to(mine, f"k{secrets.token_hex(4)}") as application:
                 stack = application.stack
                 composio.add_fault(method="POST", path="*/instances", latency=0.3, times=None)

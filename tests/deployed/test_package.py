@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import bundle
-from tests.deployed.conftest import House
+from tests.deployed.conftest import Infrastructure
 from tests.template.sam_template import FUNCTIONS
 
 ALONE = """
@@ -26,9 +26,9 @@ print(json.dumps([file for file in files if file]))
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_package_has_all_that_its_clients_need_and_no_other_service(
-    house: House, name: str
+    infrastructure: Infrastructure, name: str
 ) -> None:
-    package = house.build_dir / name
+    package = infrastructure.build_dir / name
     command = [sys.executable, "-I", "-c", ALONE, str(package), *sorted(bundle.SERVICES)]
 
     said = subprocess.run(  # noqa: S603 -- of our own making

@@ -19,47 +19,47 @@ def return_url(deployed: Deployed) -> str:
     return found["Environment"]["Variables"]["RETURN_URL"]
 
 
-def test_bad_version_is_taken_back_by_moving_the_alias_to_the_former_one(aside: Deployed) -> None:
-    body = event(aside.account(someone("rolled-back"), GMAIL))
-    good, name = live(aside), aside.stack.webhook_function_name
+def test_bad_version_is_taken_back_by_moving_the_alias_to_the_former_one(second: Deployed) -> None:
+    body = event(second.account(someone("rolled-back"), GMAIL))
+    good, name = live(second), second.stack.webhook_function_name
 
-    bad = publish(aside, name, TABLE_NAME="there-is-no-such-table")
+    bad = publish(second, name, TABLE_NAME="there-is-no-such-table")
     try:
-        assert live(aside) == bad != good
-        assert aside.send(body).status == 503
+        assert live(second) == bad != good
+        assert second.send(body).status == 503
     finally:
-        aside.functions.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=good)
+        second.functions.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=good)
 
-    assert aside.send(body).status == 200
-    assert live(aside) == good
-    publish(aside, name, TABLE_NAME=aside.stack.table_name)
+    assert second.send(body).status == 200
+    assert live(second) == good
+    publish(second, name, TABLE_NAME=second.stack.table_name)
 
 
-def test_parameter_takes_effect_with_a_new_release_and_not_without(aside: Deployed) -> None:
-    client = boto3.client("cloudformation", **aside.stack.connection)
-    (stack,) = client.describe_stacks(StackName=aside.stack.stack_name)["Stacks"]
+def test_parameter_takes_effect_with_a_new_release_and_not_without(second: Deployed) -> None:
+    client = boto3.client("cloudformation", **second.stack.connection)
+    (stack,) = client.describe_stacks(StackName=second.stack.stack_name)["Stacks"]
     given = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
 
     def update(**parameters: str) -> None:
         changed = (given | parameters).items()
         client.update_stack(
-            StackName=aside.stack.stack_name,
+            StackName=second.stack.stack_name,
             UsePreviousTemplate=True,
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in changed],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
         client.get_waiter("stack_update_complete").wait(
-            StackName=aside.stack.stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+            StackName=second.stack.stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
         )
 
-    before, elsewhere = live(aside), "https://application.example/connected"
+    before, elsewhere = live(second), "https://application.example/connected"
     update(ReturnUrl=elsewhere)
-    assert (live(aside), return_url(aside)) == (before, "")
+    assert (live(second), return_url(second)) == (before, "")
 
     update(ReturnUrl=elsewhere, Release="2")
-    assert live(aside) != before
-    assert return_url(aside) == elsewhere
+    assert live(second) != before
+    assert return_url(second) == elsewhere
 
     update(Release="3")
-    assert return_url(aside) == ""
+    assert return_url(second) == ""
     client.close()

@@ -18,7 +18,7 @@ type Job = Callable[[System], object]
 
 
 @dataclass(frozen=True)
-class Scene:
+class Concurrent:
     """What happened before, what happens at once, and what the senders send again after it."""
 
     name: str
@@ -31,40 +31,40 @@ class Scene:
 
 @dataclass
 class Interleaved:
-    """Explores one scene after the other; `moments` counts those that were really visited."""
+    """Explores one case after the other; `moments` counts those that were really visited."""
 
     system: System
     moments: int = 0
-    _scene: Scene | None = None
+    _explored: Concurrent | None = None
     _start: Snapshot | None = None
     _known: dict[tuple[int, int, int], int] = field(default_factory=dict)
     _ends: set[int] = field(default_factory=set)
     _trace: list[str] = field(default_factory=list)
 
-    def explore(self, scene: Scene, budget: int) -> int:
-        """Return the number of histories of a scene with at most so many faults."""
+    def explore(self, case: Concurrent, budget: int) -> int:
+        """Return the number of histories of a case with at most so many faults."""
         self._known.clear()
         self._ends.clear()
-        self._scene = scene
+        self._explored = case
         self.system.noted = None
-        self._trace = [f"scene: {scene.name}"]
+        self._trace = [f"case: {case.name}"]
         try:
-            begin(self.system, Plan(scene.name, scene.before))
+            begin(self.system, Plan(case.name, case.before))
             while self.system.state.agenda or self.system.visible():
                 advance(self.system)
             self.system.state.quiet_from = float("inf")
             self._start = self.system.snapshot()
-            return self._from([], None, budget, scene.pauses)
+            return self._from([], None, budget, case.pauses)
         except Broken as broken:
             raise Found(broken, self._trace) from None
         finally:
             self.system.noted = None
 
     def _replayed(self, moves: list[Move]) -> Session:
-        assert self._scene
+        assert self._explored
         assert self._start
         self.system.restore(self._start)
-        jobs = [(name, lambda job=job: job(self.system)) for name, job in self._scene.jobs]
+        jobs = [(name, lambda job=job: job(self.system)) for name, job in self._explored.jobs]
         session = Session(self.system, jobs)
         self._trace = self._trace[:1]
         for move in moves:
@@ -98,13 +98,13 @@ class Interleaved:
 
     def _choices(self, session: Session, budget: int, pauses: int) -> list[Move]:
         moves = []
-        for who, actor in enumerate(session.actors):
-            if actor.done:
+        for who, invocation in enumerate(session.invocations):
+            if invocation.done:
                 continue
             moves.append(Move(who))
-            faults = FAULTS.get(actor.at.kind, ()) if actor.at else ()
+            faults = FAULTS.get(invocation.at.kind, ()) if invocation.at else ()
             moves.extend(Move(who, one) for one in faults if cost(one) <= budget)
-        if moves and pauses and any(actor.at for actor in session.actors):
+        if moves and pauses and any(invocation.at for invocation in session.invocations):
             moves.append(Move(None))
         return moves
 
@@ -115,9 +115,9 @@ class Interleaved:
         if end in self._ends:
             return
         self._ends.add(end)
-        assert self._scene
+        assert self._explored
         self._trace.append("then, without another fault:")
-        system.state.agenda = (*self._scene.after, GIVE_UP)
+        system.state.agenda = (*self._explored.after, GIVE_UP)
         while said := advance(system):
             self._trace.append(f"    {said}")
         finish(system)

@@ -24,7 +24,7 @@ NEEDS = ((GMAIL, SLACK), (SLACK,), (SLACK, "ac_notion"), (GMAIL,))
 WEBHOOKS, WORKERS = ("webhook", "webhook-2"), ("worker", "worker-2")
 
 
-class Weather:
+class ComingFaults:
     """What goes wrong next: a fault so many calls from now, or all of Composio."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Weather:
         return possible[due[0][1] % len(possible)]
 
 
-class Storm(System):
+class UnreliableSystem(System):
     """A Composio that can be down, or answer that there was too much."""
 
     down = False
@@ -71,14 +71,14 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.system = Storm({SERVER, OTHER})
-        self.weather = Weather()
+        self.system = UnreliableSystem({SERVER, OTHER})
+        self.coming = ComingFaults()
         self.system.state.servers = {SERVER: (GMAIL, SLACK), OTHER: (SLACK, "ac_notion")}
         self.unsent: list[Fact] = []
         self.sent: list[Fact] = []
         self.keys = 0
         self._quietly(TICK)
-        self.system.chooser = self.weather
+        self.system.chooser = self.coming
 
     def _quietly(self, steps: tuple[Any, ...]) -> None:
         state = self.system.state
@@ -137,7 +137,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(calls=st.integers(0, 12), which=st.integers(0, 5))
     def fault(self, calls: int, which: int) -> None:
-        self.weather.coming.append((calls, which))
+        self.coming.coming.append((calls, which))
 
     @rule(down=st.booleans(), limited=st.integers(0, 3))
     def composio(self, limited: int, *, down: bool) -> None:

@@ -24,7 +24,7 @@ class Mutant:
     old: str
     new: str
     place: str = ""
-    """Where to look first: the beginning of the name of a plan, or of a scene."""
+    """Where to look first: the beginning of the name of a plan, or of a case."""
 
 
 def _owner(target: str) -> tuple[Any, Any, str]:

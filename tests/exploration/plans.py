@@ -271,7 +271,7 @@ def plans() -> list[Plan]:
 
 
 def begin(system: System, plan: Plan) -> None:
-    """Set the stage for a plan."""
+    """Begin a plan with what it takes for granted."""
     system.chooser = lambda _: None
     system.restore(system.empty)
     if not plan.cold:

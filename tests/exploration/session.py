@@ -22,17 +22,19 @@ class Abandoned(BaseException):
     """The history is not followed any further."""
 
 
-class Actor:
+class Invocation:
     """An invocation in a thread of its own, which waits at each of its calls for its turn."""
 
-    def __init__(self, name: str, job: Callable[[], object], stage: threading.Semaphore) -> None:
+    def __init__(
+        self, name: str, job: Callable[[], object], scheduler: threading.Semaphore
+    ) -> None:
         self.name = name
         self.at: Point | None = None
         self.seen = 0
         self.done = False
         self.broken: BaseException | None = None
         self._job = job
-        self._stage = stage
+        self._scheduler = scheduler
         self._turn = threading.Semaphore(0)
         self._fault: Fault | None = None
         self._abandoned = False
@@ -46,12 +48,12 @@ class Actor:
         except BaseException as broken:  # noqa: BLE001 - it is raised again in the session
             self.broken = broken
         self.done, self.at = True, None
-        self._stage.release()
+        self._scheduler.release()
 
     def wait(self, point: Point) -> Fault | None:
         """Say where it is, and wait; in its own thread."""
         self.at = point
-        self._stage.release()
+        self._scheduler.release()
         self._turn.acquire()
         if self._abandoned:
             raise Abandoned
@@ -64,7 +66,7 @@ class Actor:
             self.thread.start()
         else:
             self._turn.release()
-        self._stage.acquire()
+        self._scheduler.acquire()
 
     def abandon(self) -> None:
         """End its thread."""
@@ -78,10 +80,10 @@ class Session:
     """Jobs by the name of the execution environment that they run in."""
 
     def __init__(self, system: System, jobs: Sequence[tuple[str, Callable[[], object]]]) -> None:
-        stage = threading.Semaphore(0)
+        scheduler = threading.Semaphore(0)
         self.system = system
-        self.actors = [Actor(name, job, stage) for name, job in jobs]
-        self._by_thread = {one.thread: one for one in self.actors}
+        self.invocations = [Invocation(name, job, scheduler) for name, job in jobs]
+        self._by_thread = {one.thread: one for one in self.invocations}
         system.chooser = self._choose
         system.noted = self._note
 
@@ -89,8 +91,8 @@ class Session:
         return self._by_thread[threading.current_thread()].wait(point)
 
     def _note(self, _: str, text: str) -> None:
-        actor = self._by_thread[threading.current_thread()]
-        actor.seen = hash((actor.seen, self.system.state.now, text))
+        invocation = self._by_thread[threading.current_thread()]
+        invocation.seen = hash((invocation.seen, self.system.state.now, text))
 
     def move(self, move: Move) -> str:
         """Make a move, and say what it was."""
@@ -99,19 +101,20 @@ class Session:
             self.system.state.now += PAUSE_SECONDS
             self.system.state.faults += 1
             return f"    {PAUSE_SECONDS} s pass"
-        actor = self.actors[move.who]
-        said = f"    {actor.at or f'{actor.name} begins'}{f' {move.fault}' if move.fault else ''}"
-        actor.move(move.fault)
-        if actor.broken:
-            raise actor.broken
+        invocation = self.invocations[move.who]
+        said = f"    {invocation.at or f'{invocation.name} begins'}"
+        said += f" {move.fault}" if move.fault else ""
+        invocation.move(move.fault)
+        if invocation.broken:
+            raise invocation.broken
         return said
 
     def moment(self) -> int:
         """Return a number that is the same where everything that follows is the same."""
-        where = [(one.at, one.seen, one.done, one.thread.ident is None) for one in self.actors]
+        where = [(one.at, one.seen, one.done, one.thread.ident is None) for one in self.invocations]
         return hash((self.system.fingerprint(by_name=True), repr(where)))
 
     def end(self) -> None:
         """Leave no thread behind."""
-        for actor in self.actors:
-            actor.abandon()
+        for invocation in self.invocations:
+            invocation.abandon()

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.exploration import report
-from tests.exploration.interleaved import Interleaved, Scene
+from tests.exploration.concurrent import three, two
+from tests.exploration.interleaved import Concurrent, Interleaved
 from tests.exploration.machine import Machine
 from tests.exploration.plans import Plan, plans
-from tests.exploration.scenes import three, two
 from tests.exploration.single import Found, Single
 from tests.exploration.system import System, hushed
 
@@ -53,20 +53,20 @@ def test_every_fault_at_every_call_is_survived(system: System, plan: Plan) -> No
 
 
 @pytest.mark.parametrize(
-    ("scene", "faults"),
+    ("case", "faults"),
     [
-        *((scene, 1) for scene in two() if LONG),
-        *((scene, 0) for scene in two()),
-        *((scene, int(LONG)) for scene in three()),
+        *((case, 1) for case in two() if LONG),
+        *((case, 0) for case in two()),
+        *((case, int(LONG)) for case in three()),
     ],
-    ids=lambda given: given.name if isinstance(given, Scene) else f"{given} faults",
+    ids=lambda given: given.name if isinstance(given, Concurrent) else f"{given} faults",
 )
 def test_every_order_of_calls_of_several_at_once_is_survived(
-    system: System, scene: Scene, faults: int
+    system: System, case: Concurrent, faults: int
 ) -> None:
     explorer = Interleaved(system)
     try:
-        histories = explorer.explore(scene, faults)
+        histories = explorer.explore(case, faults)
     except Found as found:
         pytest.fail(str(found), pytrace=False)
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.exploration import promises, report
-from tests.exploration.interleaved import Interleaved, Scene
+from tests.exploration.concurrent import three, two
+from tests.exploration.interleaved import Concurrent, Interleaved
 from tests.exploration.mutants import MUTANTS, Mutant, planted
 from tests.exploration.plans import Plan, plans
 from tests.exploration.promises import Promise
-from tests.exploration.scenes import three, two
 from tests.exploration.single import Found, Single
 from tests.exploration.system import System, hushed
 
@@ -35,7 +35,7 @@ def only() -> Iterator[Callable[[Promise], None]]:
 
 def first_found(mutant: Mutant) -> Found | None:
     """Explore until something is found, what is promising first."""
-    every: list[Plan | Scene] = [*plans(), *two(), *three()]
+    every: list[Plan | Concurrent] = [*plans(), *two(), *three()]
     places = sorted(
         every,
         key=lambda place: not place.name.startswith(mutant.place or "one"),

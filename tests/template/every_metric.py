@@ -1,4 +1,4 @@
-"""A bad day of the real handler: everything that it counts and logs, it counts and logs here."""
+"""Has the real handler count and log everything that it ever counts and logs."""
 
 import contextlib
 import io
@@ -39,15 +39,15 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Day:
+class Emitted:
     """What was printed: the metrics, and the lines of the log."""
 
     figures: frozenset[Figure]
     lines: tuple[dict[str, Any], ...]
 
 
-def lived(monkeypatch: pytest.MonkeyPatch) -> Day:
-    """Live the day through the real `lambda_handler` of each function."""
+def lived(monkeypatch: pytest.MonkeyPatch) -> Emitted:
+    """Live the emitted through the real `lambda_handler` of each function."""
     printed, logged = io.StringIO(), io.StringIO()
     handler = logging.StreamHandler(logged)
     handler.setFormatter(logger.registered_formatter)
@@ -63,23 +63,23 @@ def lived(monkeypatch: pytest.MonkeyPatch) -> Day:
         with contextlib.redirect_stdout(printed), warnings.catch_warnings():
             # Powertools finds it odd that a message may count nothing.
             warnings.simplefilter("ignore")
-            _live(world, monkeypatch)
+            _run_everything(world, monkeypatch)
             announcer.lambda_handler({"Records": records(world)[:10]}, CONTEXT)
             bus.refuses = {0}
             announcer.lambda_handler({"Records": records(world)[:1]}, CONTEXT)
     finally:
         logger.handlers.remove(handler)
-    return Day(
+    return Emitted(
         frozenset(_figures(printed.getvalue().splitlines())),
         tuple(json.loads(line) for line in logged.getvalue().splitlines()),
     )
 
 
-def _live(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def _run_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     _work(world, {"task": "sweep"})
     for sample in ("connected", "connected", "malformed", "version-1", "unknown-account-event"):
-        _knock(world, SAMPLES[sample])
-    _knock(world, SAMPLES["connected"], secret="whsec_forged")
+        _deliver(world, SAMPLES[sample])
+    _deliver(world, SAMPLES["connected"], secret="whsec_forged")
     _complete(world, "happy")
     for method, resource in sorted(routes()):
         asked = {"httpMethod": method, "resource": resource}
@@ -104,7 +104,7 @@ def _live(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     _work(world, {"task": "sweep"}, {"task": "nothing"}, "no JSON")
     with monkeypatch.context() as broken:
         broken.setattr(world.db, "update_item", None)
-        _knock(world, SAMPLES["connected-second"])
+        _deliver(world, SAMPLES["connected-second"])
         _complete(world, "unlucky")
 
 
@@ -128,7 +128,7 @@ def _work(world: World, *messages: object) -> None:
     worker.lambda_handler({"Records": taken}, CONTEXT)
 
 
-def _knock(world: World, sample: dict[str, Any], secret: str = SECRET) -> None:
+def _deliver(world: World, sample: dict[str, Any], secret: str = SECRET) -> None:
     webhook.lambda_handler(signed(sample, secret=secret, now=int(world.now)), CONTEXT)
 
 

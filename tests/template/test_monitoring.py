@@ -11,7 +11,7 @@ import pytest
 
 from handler.decisions import SETTLE_SECONDS
 from handler.telemetry import NAMESPACE, Metric
-from tests.template.every_metric import Day, Figure, fields, lived
+from tests.template.every_metric import Emitted, Figure, fields, lived
 from tests.template.sam_template import FUNCTIONS, GLOBAL, RESOURCES, TEMPLATE, of_type
 
 ALARMS = of_type("AWS::CloudWatch::Alarm")
@@ -43,18 +43,18 @@ RESOURCE_OF = {
 
 
 @pytest.fixture(scope="module")
-def day() -> Iterator[Day]:
-    """Live the day once."""
+def emitted() -> Iterator[Emitted]:
+    """Live the emitted once."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         yield lived(monkeypatch)
 
 
-def ours(day: Day) -> dict[tuple[str, str], set[str]]:
-    return {(one.namespace, one.name): set(one.dimensions) for one in day.figures}
+def ours(emitted: Emitted) -> dict[tuple[str, str], set[str]]:
+    return {(one.namespace, one.name): set(one.dimensions) for one in emitted.figures}
 
 
-def test_every_metric_is_one_that_the_code_emits_with_the_one_dimension(day: Day) -> None:
-    assert day.figures == {
+def test_every_metric_is_one_that_the_code_emits_with_the_one_dimension(emitted: Emitted) -> None:
+    assert emitted.figures == {
         *(Figure(NAMESPACE, name, ("service",)) for name in Metric),
         Figure(NAMESPACE, "ColdStart", ("function_name", "service")),
     }
@@ -72,9 +72,9 @@ def test_service_is_the_name_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("name", sorted(ALARMS))
-def test_alarm_is_about_a_metric_that_there_is(name: str, day: Day) -> None:
+def test_alarm_is_about_a_metric_that_there_is(name: str, emitted: Emitted) -> None:
     alarm = ALARMS[name]
-    known = ours(day) | OF_AWS
+    known = ours(emitted) | OF_AWS
     dimensions = {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
 
     assert known[alarm["Namespace"], alarm["MetricName"]] == set(dimensions)
@@ -139,8 +139,8 @@ def graphs() -> Iterator[tuple[str, str, dict[str, str]]]:
             yield namespace, name, dict(zip(values[::2], values[1::2], strict=True))
 
 
-def test_dashboard_draws_metrics_that_there_are(day: Day) -> None:
-    known = ours(day) | OF_AWS
+def test_dashboard_draws_metrics_that_there_are(emitted: Emitted) -> None:
+    known = ours(emitted) | OF_AWS
     drawn = list(graphs())
 
     assert len(drawn) > 40
@@ -188,24 +188,24 @@ QUERIES = of_type("AWS::Logs::QueryDefinition")
 
 
 @pytest.mark.parametrize("name", sorted(QUERIES))
-def test_saved_query_asks_for_fields_that_the_code_logs(name: str, day: Day) -> None:
+def test_saved_query_asks_for_fields_that_the_code_logs(name: str, emitted: Emitted) -> None:
     query = re.sub(r"#.*", "", QUERIES[name]["QueryString"])
     asked = set(re.findall(r"[@a-z][a-z_.]*(?=[,\s])", re.sub(r'"[^"]*"', '""', query)))
     asked -= {"fields", "filter", "sort", "limit", "in", "or", "asc", "desc", "[", "]"}
 
     assert len(asked) > 8
-    logged = {field for line in day.lines for field in fields(line)}
+    logged = {field for line in emitted.lines for field in fields(line)}
     assert asked - {"@timestamp"} <= logged
     assert QUERIES[name]["LogGroupNames"] == [
         {"Ref": group} for group in of_type("AWS::Logs::LogGroup")
     ]
 
 
-def test_query_for_failures_finds_what_failed(day: Day) -> None:
+def test_query_for_failures_finds_what_failed(emitted: Emitted) -> None:
     query = QUERIES["EverythingThatFailedToday"]["QueryString"]
     assert '| filter level in ["ERROR", "CRITICAL"]\n' in query
 
-    found = [one for one in day.lines if one["level"] == "ERROR"]
+    found = [one for one in emitted.lines if one["level"] == "ERROR"]
 
     assert {one["message"] for one in found} >= {
         "instance settled",
@@ -218,8 +218,8 @@ def test_query_for_failures_finds_what_failed(day: Day) -> None:
     }
 
 
-def test_story_of_a_user_has_its_beginning_and_its_end(day: Day) -> None:
-    story = [one["message"] for one in day.lines if one.get("user_id")]
+def test_story_of_a_user_has_its_beginning_and_its_end(emitted: Emitted) -> None:
+    story = [one["message"] for one in emitted.lines if one.get("user_id")]
 
     assert {"event handled", "instance settled"} <= set(story)
 

@@ -1,4 +1,4 @@
-"""AWS and Composio on loopback, and the people to whom the events happen."""
+"""AWS and Composio on loopback, and the users whom the events are about."""
 
 import contextlib
 import json
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench import story
+from bench import samples
 from bench.running import Function, Subject, running
 from bench.stub import TABLE, Aws, Call, serving
 from local.emulator import REGION, aws_environment
@@ -17,7 +17,7 @@ from local.simulator.project import DEFAULT_API_KEY
 
 
 @dataclass(frozen=True)
-class Happened:
+class Measured:
     """What one event came to: processor seconds, calls to AWS and to Composio."""
 
     cpu_seconds: float
@@ -41,7 +41,7 @@ class Happened:
         return table, len(self.aws) - table, len(self.composio)
 
 
-class Scene:
+class Setup:
     """One AWS and one Composio for all that is measured beside each other."""
 
     def __init__(self, aws: Aws, composio: Simulator) -> None:
@@ -70,10 +70,10 @@ class Scene:
             "QUEUE_URL": f"{self.aws.url}/queue",
             "BUS_NAME": "bus",
             "COMPOSIO_BASE_URL": self.composio.url,
-            "MCP_SERVER_IDS": story.SERVER,
+            "MCP_SERVER_IDS": samples.SERVER,
             # For the peers, who are told and so need not ask.
-            "REQUIRED_AUTH_CONFIG_IDS": f"{story.GMAIL},{story.SLACK}",
-            "WEBHOOK_SECRET": story.WEBHOOK_SECRET,
+            "REQUIRED_AUTH_CONFIG_IDS": f"{samples.GMAIL},{samples.SLACK}",
+            "WEBHOOK_SECRET": samples.WEBHOOK_SECRET,
             "COMPOSIO_API_KEY": DEFAULT_API_KEY,
             "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:9",
             "_X_AMZN_TRACE_ID": "Root=1-00000000-000000000000000000000000;Sampled=0",
@@ -96,11 +96,11 @@ class Scene:
         """
         self.aws.reset()
         self.composio.reset()
-        users = [(kind, user) for kind in story.KINDS for user in story.people(kind, number)]
+        users = [(kind, user) for kind in samples.KINDS for user in samples.users(kind, number)]
         with self.start(subject) as function:
             # From the first one on the catalog is known.
-            self._connect(function, subject, story.GMAIL, [("incomplete", "first"), *users])
-            self._connect(function, subject, story.SLACK, users)
+            self._connect(function, subject, samples.GMAIL, [("incomplete", "first"), *users])
+            self._connect(function, subject, samples.SLACK, users)
         self.aws.take()
         self.composio.clear_ledger()
 
@@ -111,28 +111,28 @@ class Scene:
         auth_config_id: str,
         users: list[tuple[str, str]],
     ) -> None:
-        concerned = [(kind, user) for kind, user in users if auth_config_id in story.HAVE[kind]]
-        story.connect(self.composio, auth_config_id, [user for _, user in concerned])
+        concerned = [(kind, user) for kind, user in users if auth_config_id in samples.HAVE[kind]]
+        samples.connect(self.composio, auth_config_id, [user for _, user in concerned])
         for kind, user in concerned:
-            if auth_config_id in story.TOLD[kind] or user == "first":
-                content = story.envelope(user, auth_config_id)
-                event = story.batch(content) if subject.queued else story.delivery(content)
+            if auth_config_id in samples.TOLD[kind] or user == "first":
+                content = samples.envelope(user, auth_config_id)
+                event = samples.batch(content) if subject.queued else samples.delivery(content)
                 function.send(event)
 
-    def happen(self, function: Function, event: object) -> Happened:
+    def invoke(self, function: Function, event: object) -> Measured:
         """Send an event, and say what it came to."""
         seconds, _ = function.send(event)
         calls = self.composio.ledger()
         self.composio.clear_ledger()
-        return Happened(seconds, tuple(self.aws.take()), tuple(calls))
+        return Measured(seconds, tuple(self.aws.take()), tuple(calls))
 
 
 @contextlib.contextmanager
-def scene() -> Iterator[Scene]:
+def started() -> Iterator[Setup]:
     """Start AWS and Composio."""
     secret = {
         "composio_api_key": DEFAULT_API_KEY,
-        "webhook_secrets": [story.WEBHOOK_SECRET],
+        "webhook_secrets": [samples.WEBHOOK_SECRET],
     }
     with serving(json.dumps(secret)) as aws, simulator("--seed", "demo") as composio:
-        yield Scene(aws, composio)
+        yield Setup(aws, composio)

@@ -80,13 +80,13 @@ def batch(content: dict[str, Any]) -> dict[str, Any]:
     return {"Records": [record]}
 
 
-def people(kind: str, number: int) -> list[str]:
+def users(kind: str, number: int) -> list[str]:
     """Return the names of so many users to whom this kind of event happens."""
     return [f"{kind}{one}" for one in range(number)]
 
 
 def event(kind: str, user: str, *, queued: bool) -> dict[str, Any]:
-    """Return the event of the kind, as the door gets it."""
+    """Return the event of the kind, as the entry point gets it."""
     content = envelope(user, GMAIL if kind == "incomplete" else SLACK)
     return batch(content) if queued else delivery(content, forged=kind == "rejected")
 
@@ -97,5 +97,5 @@ def before(kind: str) -> str | None:
 
 
 def kinds(*, queued: bool) -> list[str]:
-    """Return the kinds of events that come by this door: the bus's are not signed."""
+    """Return the kinds of events that come by this entry point: the bus's are not signed."""
     return [kind for kind in KINDS if not (queued and kind == "rejected")]

@@ -1,6 +1,6 @@
 """What happens at once."""
 
-from tests.exploration.interleaved import Job, Scene
+from tests.exploration.interleaved import Concurrent, Job
 from tests.exploration.plans import LESS, OLD, OLDER, Do, G, S, Step, connect, take, webhook
 from tests.exploration.points import Point
 from tests.exploration.state import Fact
@@ -60,29 +60,29 @@ BACKFILL = {"task": "backfill", "server_id": SERVER}
 SWEEP = {"task": "sweep"}
 
 
-def two() -> list[Scene]:
+def two() -> list[Concurrent]:
     """Two at once."""
     return [
-        Scene("two last accounts", CONNECTED, (sent(G), sent(S, "webhook-2")), webhook(G, S)),
-        Scene(
+        Concurrent("two last accounts", CONNECTED, (sent(G), sent(S, "webhook-2")), webhook(G, S)),
+        Concurrent(
             "the last account, twice",
             (*CONNECTED, *webhook(G)),
             (sent(S), told(S)),
             webhook(S),
         ),
-        Scene(
+        Concurrent(
             "two old last accounts",
             connect(OLD, OLDER),
             (sent(OLD), told(OLDER)),
             webhook(OLD, OLDER),
         ),
-        Scene(
+        Concurrent(
             "the last account, and back from expiry",
             (*connect(OLD, OLDER, GONE), *webhook(OLD)),
             (sent(OLDER), happens(*connect(BACK), then=BACK, name="webhook-2")),
             webhook(BACK, OLDER),
         ),
-        Scene(
+        Concurrent(
             "the last account, and a sweep",
             (*CONNECTED, *webhook(G)),
             (sent(S), message(SWEEP)),
@@ -91,17 +91,17 @@ def two() -> list[Scene]:
     ]
 
 
-def three() -> list[Scene]:
+def three() -> list[Concurrent]:
     """Three at once."""
     return [
-        Scene(
+        Concurrent(
             "the last account, three times",
             (*CONNECTED, *webhook(G)),
             (sent(S), sent(S, "webhook-2"), told(S)),
             webhook(S),
             pauses=0,
         ),
-        Scene(
+        Concurrent(
             "a server needs less, and two workers",
             (*connect(OLD), *webhook(OLD), Step(Do.WAIT, seconds=400)),
             (
