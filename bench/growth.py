@@ -76,7 +76,7 @@ def _rows(setup: Setup, pk: str) -> list[dict[str, Any]]:
 
 
 def _more_users(setup: Setup, size: int) -> None:
-    rows = _rows(setup, "USER#elsewhere0")
+    rows = _rows(setup, "USER#repeated0")
     for number in range(size):
         for row in rows:
             setup.aws.dynamodb.put_item(

@@ -82,7 +82,6 @@ EVENTS: dict[str, Use] = {
     "event, not complete": NOT_COMPLETE,
     "event that completes: instance created": COMPLETING,
     "repeated event, after `ready`": together(REQUEST, invocation(0.03), table("repeated")),
-    "repeated event, elsewhere or later": together(REQUEST, invocation(0.03), table("elsewhere")),
     "event by the bus, not complete": together(ON_THE_BUS, invocation(0.03), table("incomplete")),
     "outcome announced": ANNOUNCED,
     "account looked back at by the sweep for 15 minutes": LOOKED_BACK_AT,

@@ -13,15 +13,13 @@ from local.simulator.client import Simulator
 EVENTS = Path(__file__).resolve().parent.parent / "events"
 SERVER, GMAIL, SLACK = "srv_demo", "ac_gmail", "ac_slack"
 WEBHOOK_SECRET = "whsec_invented_for_the_bench"  # noqa: S105 - invented
-KINDS = ("rejected", "incomplete", "completing", "repeated", "elsewhere")
-"""A forged signature; the first of two accounts; the second one; the second one once more, to the
-environment that took it, or to another one, or later."""
+KINDS = ("rejected", "incomplete", "completing", "repeated")
+"""A forged signature; the first of two accounts; the second one; the second one once more."""
 HAVE = {
     "rejected": (GMAIL, SLACK),
     "incomplete": (GMAIL,),
     "completing": (GMAIL, SLACK),
     "repeated": (GMAIL, SLACK),
-    "elsewhere": (GMAIL, SLACK),
 }
 """What the user has at Composio by the time of the event."""
 TOLD = {
@@ -29,7 +27,6 @@ TOLD = {
     "incomplete": (),
     "completing": (GMAIL,),
     "repeated": (GMAIL,),
-    "elsewhere": (GMAIL, SLACK),
 }
 """What another environment of the function has been told before."""
 

@@ -15,7 +15,6 @@ from bench.running import VALGRIND, Subject
 from bench.setup import Setup, started
 from tests.deployed.conftest import Infrastructure
 
-pytestmark = pytest.mark.slow
 PEERS = Path("bench/peers").resolve()
 
 
