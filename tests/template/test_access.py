@@ -11,6 +11,7 @@ import yaml
 from handler import page
 from handler.requests import Refused, Response, refusal
 from handler.settings import Settings
+from tests.template.api_access import CALLS, RANGES, Api, Route
 from tests.template.sam_template import FUNCTIONS, GLOBAL, RESOURCES, TEMPLATE
 
 API: dict[str, Any] = RESOURCES["Api"]["Properties"]
@@ -58,13 +59,45 @@ def test_every_route_is_on_the_one_api() -> None:
     assert all("FunctionUrlConfig" not in function for function in FUNCTIONS.values())
 
 
-def test_addresses_that_reach_the_api_are_a_parameter() -> None:
-    (statement,) = API["Auth"]["ResourcePolicy"]["CustomStatements"]
+@pytest.mark.parametrize("who", CALLS)
+def test_policy_of_the_api_lets_in_whom_it_should(who: str) -> None:
+    """`test_translated` holds what SAM makes of it to the same tables of AWS."""
+    routes = (event["Properties"] for event in EVENTS.values())
+    ranges = json.dumps(RANGES)
+    given = json.dumps(API["Auth"]["ResourcePolicy"]["CustomStatements"]).replace(
+        json.dumps({"Ref": "AllowedSourceCidrs"}), ranges
+    )
 
-    assert (statement["Effect"], statement["Action"]) == ("Allow", "execute-api:Invoke")
-    assert statement["Condition"] == {"IpAddress": {"aws:SourceIp": {"Ref": "AllowedSourceCidrs"}}}
+    Api(
+        frozenset(Route(one["Method"], one["Path"], iam="Auth" in one) for one in routes),
+        tuple(json.loads(given)),
+    ).promised(CALLS[who])
+
+
+@pytest.mark.parametrize(
+    ("ranges", "allowed"),
+    [
+        ("0.0.0.0/0", True),
+        ("192.0.2.0/24,198.51.100.7/32", True),
+        ("192.0.2.7", True),
+        ("255.255.255.255/32", True),
+        ("", False),
+        ("192.0.2.0/24, 198.51.100.0/24", False),
+        ("192.0.2.0/24,", False),
+        (",192.0.2.0/24", False),
+        ("192.0.2.0/24;198.51.100.0/24", False),
+        ("192.0.2/24", False),
+        ("192.0.2.256/24", False),
+        ("192.0.2.0/33", False),
+        ("2001:db8::/32", False),
+        ("*", False),
+    ],
+)
+def test_address_ranges_are_ranges_that_the_policy_can_hold(ranges: str, allowed: bool) -> None:
     parameter = TEMPLATE["Parameters"]["AllowedSourceCidrs"]
-    assert (parameter["Type"], parameter["Default"]) == ("CommaDelimitedList", "0.0.0.0/0")
+
+    assert (parameter["Type"], parameter["Default"]) == ("String", "0.0.0.0/0")
+    assert (re.fullmatch(parameter["AllowedPattern"], ranges) is not None) == allowed
 
 
 def test_web_acl_is_put_before_the_stage_where_one_is_given() -> None:

@@ -1,0 +1,53 @@
+"""The template as CloudFormation gets it, after SAM has translated it."""
+
+import functools
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.template.api_access import CALLS, RANGES, Api, Route
+
+pytestmark = pytest.mark.slow
+# Its environment is not ours: sam's translator needs another pydantic.
+PYTHON = ".tools/sam/bin/python"
+TRANSLATE = Path(__file__).with_name("translate.py")
+
+
+@functools.cache
+def translated(**parameters: str) -> dict[str, Any]:
+    """Return the resources, with these parameters and the defaults of the others."""
+    done = subprocess.run(  # noqa: S603 -- of our own making
+        [PYTHON, str(TRANSLATE), json.dumps(parameters)],
+        check=True,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"AWS_DEFAULT_REGION": "us-east-1"},
+    )
+    resources: dict[str, Any] = json.loads(done.stdout)["Resources"]
+    return resources
+
+
+def api() -> Api:
+    body = translated(AllowedSourceCidrs=RANGES)["Api"]["Properties"]["Body"]
+    assert "security" not in body
+    return Api(
+        frozenset(
+            Route(method.upper(), path, iam=operation.get("security") == [{"AWS_IAM": []}])
+            for path, item in body["paths"].items()
+            for method, operation in item.items()
+        ),
+        tuple(body["x-amazon-apigateway-policy"]["Statement"]),
+    )
+
+
+@pytest.mark.parametrize("who", CALLS)
+def test_translated_api_lets_in_whom_it_should(who: str) -> None:
+    api().promised(CALLS[who])
+
+
+def test_iam_asks_for_a_signature_at_each_route_about_users_and_at_no_other() -> None:
+    assert {route.iam for route in api().routes} == {True, False}
+    assert all(route.iam == route.path.startswith("/users/") for route in api().routes)
