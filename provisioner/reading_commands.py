@@ -168,6 +168,7 @@ def _instance(instance: dict[str, Any]) -> RenderableType:
         "attempts": str(instance["attempts"] or ""),
         "due at": when(instance["next_attempt_at"]),
         "instance": (instance["instance"] or {}).get("id", ""),
+        "endpoint": (instance["endpoint"] or {}).get("url", ""),
         "error": " ".join(
             str(error[key]) for key in ("status", "slug", "message") if error.get(key)
         ),

@@ -16,8 +16,9 @@ from handler.composio import Composio
 from handler.dynamodb import Table
 from handler.queue import Queue
 from handler.services import Services, Sources, wire
-from handler.settings import EVERY_SERVER, LOOPBACK, Settings
+from handler.settings import EVERY_SERVER, Settings
 from handler.transport import Transport, connect
+from handler.urls import LOOPBACK
 from handler.user_table import UserTable
 
 if TYPE_CHECKING:

@@ -96,6 +96,7 @@ class FakeComposio:
     """Composio at its simplest; `script` answers the create calls that it has answers for."""
 
     servers: dict[str, list[str]] = field(default_factory=lambda: {SERVER: [GMAIL, SLACK]})
+    urls: dict[str, object] = field(default_factory=dict)
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
     instances: set[tuple[str, str]] = field(default_factory=set)
     script: deque[Callable[[httpx.Request], httpx.Response] | httpx.Response | Exception] = field(
@@ -182,7 +183,8 @@ class FakeComposio:
         return httpx.Response(200, json={"items": items[at : at + self.page], "next_cursor": more})
 
     def _server(self, server_id: str) -> dict[str, Any]:
-        return {"id": server_id, "name": "demo", "auth_config_ids": self.servers[server_id]}
+        server = {"id": server_id, "name": "demo", "auth_config_ids": self.servers[server_id]}
+        return server | {"mcp_url": self.urls.get(server_id)}
 
 
 def refusal(status: int, message: str, **headers: str) -> httpx.Response:

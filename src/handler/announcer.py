@@ -15,6 +15,7 @@ from handler.clients import client
 from handler.dynamodb import from_item
 from handler.settings import Settings
 from handler.telemetry import SERVICE, Metric, count, logger, metrics
+from handler.urls import endpoint, mcp_url
 from handler.user_table import instance_ids
 from handler.values import Status
 
@@ -29,10 +30,11 @@ BATCH = 10
 
 @dataclass(eq=False)
 class Announcer:
-    """Puts outcomes on the bus `bus_name`, through a boto3 client."""
+    """Puts outcomes on the bus `bus_name`, through a boto3 client; `base_url` is Composio's."""
 
     client: "EventBridgeClient"
     bus_name: str
+    base_url: str
 
     def announce(self, records: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the partial batch response to at most ten records of the stream."""
@@ -59,11 +61,14 @@ class Announcer:
         if row.get("status") == before.get("status"):
             return None
         user_id, server_id = instance_ids(row)
+        ready = row["status"] == Status.READY
+        url = row.get("url") or mcp_url(self.base_url, server_id)
         detail = {
             "id": row["claim_token"],
             "user_id": user_id,
             "server_id": server_id,
             "status": row["status"],
+            "endpoint": endpoint(url, user_id) if ready else None,
             "record": row.get("record"),
             "error": row.get("last_error"),
         }
@@ -85,7 +90,7 @@ def lambda_handler(event: dict[str, Any], _: "LambdaContext") -> dict[str, Any]:
 @cache
 def _deployed() -> Announcer:
     settings = Settings.from_environment(os.environ)
-    return Announcer(client("events"), settings.bus_name)
+    return Announcer(client("events"), settings.bus_name, settings.composio_base_url)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # the init phase: a wrong setting is told at start

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from handler.urls import web_address_or_empty
 from handler.values import Answer, Problem, Server
 
 LONGEST_TEXT = 500
@@ -36,10 +37,14 @@ class McpServer(BaseModel):
     auth_config_ids: frozenset[str] = frozenset()
     name: str | None = None
     deleted: bool = False
+    mcp_url: object = None
+    """Deprecated by the vendor, so it may go, or change its type, one day."""
 
     def value(self) -> Server:
         """Return it as a value."""
-        return Server(self.id, self.auth_config_ids, name=self.name or "", gone=self.deleted)
+        url = web_address_or_empty(self.mcp_url)
+        required, name = self.auth_config_ids, self.name or ""
+        return Server(self.id, required, name=name, gone=self.deleted, url=url)
 
 
 class Toolkit(BaseModel):

@@ -13,6 +13,7 @@ from handler.composio import Composio
 from handler.decisions import needs_backfill
 from handler.telemetry import Metric, count, logger
 from handler.transport import Unavailable
+from handler.urls import mcp_url
 from handler.values import Problem, Server
 
 NEVER = float("-inf")
@@ -36,11 +37,12 @@ class View(NamedTuple):
 
 @dataclass(eq=False)
 class Catalog:
-    """The servers `enrolled` (ids, or None for every server of the project)."""
+    """The servers `enrolled` (ids, or None for every server); `base_url` is Composio's."""
 
     catalog_table: CatalogTable
     composio: Composio
     enrolled: frozenset[str] | None
+    base_url: str
     clock: Callable[[], float]
     _stored: StoredCatalog = field(default=StoredCatalog({}, 0, frozenset()), init=False)
     _read_at: float = field(default=NEVER, init=False)
@@ -117,12 +119,15 @@ class Catalog:
     def _view(self) -> View:
         known = self._stored.servers
         enrolled = known.keys() if self.enrolled is None else self.enrolled
-        servers = [known[one] for one in sorted(enrolled) if one in known]
+        servers = [self._located(known[one]) for one in sorted(enrolled) if one in known]
         recent = self.clock() - self._stored.synced_at < FRESH_SECONDS
         return View(
             tuple(server for server in servers if not server.gone),
             up_to_date=recent and len(servers) == len(enrolled),
         )
+
+    def _located(self, server: Server) -> Server:
+        return server if server.url else server._replace(url=mcp_url(self.base_url, server.id))
 
     def _fetch(self, deadline: float) -> tuple[dict[str, Server], bool]:
         """Return the servers that could be read, and whether these are all."""

@@ -122,6 +122,7 @@ def server_to_row(server: Server) -> dict[str, Any]:
         "required": sorted(server.required),
         "name": server.name,
         "gone": server.gone,
+        "url": server.url,
     }
 
 
@@ -132,4 +133,5 @@ def server_from_row(row: Mapping[str, Any]) -> Server:
         required=frozenset(row["required"]),
         name=row["name"],
         gone=row["gone"],
+        url=row.get("url", ""),
     )

@@ -65,7 +65,8 @@ def wire(settings: Settings, sources: Sources) -> Services:
     fact_table, user_table, catalog_table = FactTable(table), UserTable(table), CatalogTable(table)
     http = partial(sources.http, settings.composio_base_url)
     composio = Composio(Transport(http, credentials, clock))
-    catalog = Catalog(catalog_table, composio, settings.enrolled, clock)
+    base_url = settings.composio_base_url
+    catalog = Catalog(catalog_table, composio, settings.enrolled, base_url, clock)
     creation = Creation(fact_table, user_table, composio, clock, sources.jitter, sources.token)
     queue = Queue(sources.client("sqs"), settings.queue_url)
     name = str if settings.log_user_ids == "plain" else hashed

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+from handler.urls import web_address
+
 EVERY_SERVER = "*"
 
 
@@ -15,25 +16,14 @@ class SettingsError(Exception):
     """The environment is not usable; the message lists every problem with it."""
 
 
-def _web_address(url: str) -> str:
-    parts = urlsplit(url)
-    if not re.fullmatch(r"[!-~]+", url) or parts.port == 0:
-        raise ValueError("must be printable ASCII without spaces, and its port a number")
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        raise ValueError("must be https, unless it is loopback")
-    if not parts.hostname or parts.fragment or "@" in parts.netloc:
-        raise ValueError("must be a scheme, a host and perhaps a path")
-    return url
-
-
 def _safe_url(url: str) -> str:
-    if urlsplit(_web_address(url)).query:
+    if urlsplit(web_address(url)).query:
         raise ValueError("must be a scheme, a host and perhaps a path")
     return url.rstrip("/")
 
 
 def _safe_or_none(url: str) -> str:
-    return _web_address(url) if url else url
+    return web_address(url) if url else url
 
 
 def _server_ids(text: str) -> str:

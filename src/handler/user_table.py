@@ -63,6 +63,7 @@ class UserTable:
             "tried": tried,
             "claim_token": token,
             "claimed_at": now,
+            "url": server.url,
             "due": DUE,
             "due_at": now + lease,
         }
@@ -141,6 +142,7 @@ def instance_from_row(row: Mapping[str, Any]) -> Instance:
         missing=frozenset(row.get("missing", ())),
         record=row.get("record"),
         last_error=row.get("last_error"),
+        url=row.get("url", ""),
     )
 
 

@@ -18,6 +18,7 @@ from handler.fact_table import Facts
 from handler.provisioning import Provisioning
 from handler.requests import Refused, Request, Response, Routes
 from handler.transport import Unavailable
+from handler.urls import endpoint
 from handler.user_table import UserTable
 from handler.values import Instance, Server, Status
 
@@ -106,8 +107,14 @@ def server_status(server: Server, facts: Facts, instance: Instance | None) -> di
         "attempts": instance.attempts if instance else 0,
         "next_attempt_at": instance.due_at if instance else None,
         "last_error": instance.last_error if instance else None,
+        "endpoint": instance and _endpoint(server, instance),
         "instance": instance.record if instance else None,
     }
+
+
+def _endpoint(server: Server, instance: Instance) -> dict[str, str] | None:
+    url = server.url or instance.url
+    return endpoint(url, instance.user_id) if url and instance.status is Status.READY else None
 
 
 def _user_id(request: Request) -> str:

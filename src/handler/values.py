@@ -27,6 +27,8 @@ class Server(NamedTuple):
     name: str = ""
     gone: bool = False
     """Composio does not know it (any more)."""
+    url: str = ""
+    """Where Composio serves it; "" where that is not known."""
 
 
 class Problem(NamedTuple):
@@ -71,6 +73,8 @@ class Instance(NamedTuple):
     missing: frozenset[str] = frozenset()
     record: Mapping[str, str] | None = None
     last_error: Mapping[str, Any] | None = None
+    url: str = ""
+    """Where Composio served the MCP server when the instance was claimed."""
 
     def claimed_with(self, token: str) -> bool:
         """Whether this claim is the one that holds.

@@ -92,6 +92,8 @@ def test_outcome_that_is_told_is_what_its_schema_says(end: Callable[[World], Non
     (entry,) = bus.entries
     event = delivered(entry)
     outcome_schema(event["detail-type"]).validate(event)
+    schema = json.loads(SCHEMAS[schema_name(event["detail-type"])].read_text())
+    assert list(schema["properties"]["detail"]["properties"]) == list(event["detail"])
     others = set(DETAIL_TYPES.values()) - {event["detail-type"]}
     assert not any(outcome_schema(other).is_valid(event) for other in others)
 

@@ -40,5 +40,5 @@ def records(world: World) -> list[dict[str, Any]]:
 
 
 def announce(bus: FakeBus, told: list[dict[str, Any]]) -> list[str]:
-    announcer = Announcer(cast("EventBridgeClient", bus), "bus")
+    announcer = Announcer(cast("EventBridgeClient", bus), "bus", "https://composio.invalid")
     return [one["itemIdentifier"] for one in announcer.announce(told)["batchItemFailures"]]

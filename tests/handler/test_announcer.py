@@ -31,6 +31,11 @@ def test_ready_instance_is_told_with_its_record(bus: FakeBus) -> None:
         "user_id": "user_1",
         "server_id": SERVER,
         "status": "ready",
+        "endpoint": {
+            "url": f"https://composio.invalid/v3/mcp/{SERVER}?user_id=user_1",
+            "transport": "streamable_http",
+            "header": "x-api-key",
+        },
         "record": world.upstream.record(SERVER, "user_1"),
         "error": None,
     }
@@ -48,6 +53,39 @@ def test_failed_instance_is_told_with_the_reason_each_time_that_it_fails(bus: Fa
     detail = json.loads(bus.entries[0]["Detail"])
     assert (detail["error"]["message"], detail["error"]["status"]) == ("no", 422)
     assert detail["id"] != json.loads(bus.entries[1]["Detail"])["id"]
+
+
+def test_endpoint_is_where_composio_said_that_the_server_is(bus: FakeBus) -> None:
+    world = World()
+    world.upstream.urls[SERVER] = "https://mcp.invalid/demo?transport=mcp"
+    world.see(account(GMAIL, user="a/b"))
+    world.see(account(SLACK, user="a/b"))
+    announce(bus, records(world))
+
+    told = json.loads(bus.entries[0]["Detail"])["endpoint"]
+    assert told["url"] == "https://mcp.invalid/demo?transport=mcp&user_id=a%2Fb"
+
+
+def test_endpoint_of_an_instance_that_an_older_version_claimed_is_told_too(bus: FakeBus) -> None:
+    world = World()
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+    (record,) = records(world)
+    del record["dynamodb"]["NewImage"]["url"]
+    announce(bus, [record])
+
+    told = json.loads(bus.entries[0]["Detail"])["endpoint"]
+    assert told["url"] == f"https://composio.invalid/v3/mcp/{SERVER}?user_id=user_1"
+
+
+def test_failed_instance_has_no_endpoint(bus: FakeBus) -> None:
+    world = World()
+    world.upstream.script.append(refusal(422, "no"))
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+    announce(bus, records(world))
+
+    assert json.loads(bus.entries[0]["Detail"])["endpoint"] is None
 
 
 def test_change_that_is_no_news_is_not_told(bus: FakeBus) -> None:

@@ -18,8 +18,10 @@ from tests.doubles import Clock, Counted, FakeSecretsManager, Log
 from tests.fakes.dynamodb import FakeDynamoDB
 
 TABLE = "provisioner"
-MAIL = Server("srv_mail", frozenset({"ac_mail"}), name="mail")
-BOTH = Server("srv_both", frozenset({"ac_mail", "ac_chat"}), name="both")
+MAIL = Server("srv_mail", frozenset({"ac_mail"}), name="mail", url="https://c.example/mail")
+BOTH = Server(
+    "srv_both", frozenset({"ac_mail", "ac_chat"}), name="both", url="https://c.example/both"
+)
 
 
 class World:
@@ -44,7 +46,8 @@ class World:
     def catalog(self, *enrolled: str) -> Catalog:
         """Return the catalog of a fresh execution environment; of every server without ids."""
         ids = frozenset(enrolled) or None
-        return Catalog(self.catalog_table, self.composio, ids, clock=self.clock)
+        base_url = "https://composio.example"
+        return Catalog(self.catalog_table, self.composio, ids, base_url, clock=self.clock)
 
     @property
     def deadline(self) -> float:
@@ -75,6 +78,7 @@ def _body(server: Server) -> dict[str, object]:
         "name": server.name,
         "auth_config_ids": sorted(server.required),
         "deleted": server.gone,
+        "mcp_url": server.url,
     }
 
 
@@ -89,6 +93,16 @@ def test_server_matters_to_the_accounts_that_it_requires() -> None:
     assert view.requiring("ac_mail") == (BOTH, MAIL)
     assert view.requiring("ac_chat") == (BOTH,)
     assert view.requiring("ac_other") == ()
+
+
+def test_server_whose_url_nobody_says_is_where_the_documentation_has_it(world: World) -> None:
+    world.servers = {MAIL.id: MAIL._replace(url="")}
+    catalog = world.catalog()
+
+    (server,) = catalog.sync(deadline=world.deadline).servers
+
+    assert server.url == "https://composio.example/v3/mcp/srv_mail"
+    assert world.catalog().known().servers == (server,)
 
 
 def test_nothing_is_known_at_first_and_that_is_not_fresh(world: World) -> None:
@@ -159,7 +173,7 @@ def test_catalog_that_lacks_an_enrolled_server_is_not_fresh(world: World) -> Non
 def test_composio_is_asked_once_a_minute(world: World) -> None:
     catalog = world.catalog(MAIL.id)
     catalog.sync(deadline=world.deadline)
-    changed = Server(MAIL.id, frozenset({"ac_chat"}), name="mail")
+    changed = MAIL._replace(required=frozenset({"ac_chat"}))
     world.servers[MAIL.id] = changed
 
     world.clock.forward(59)
@@ -174,7 +188,7 @@ def test_only_what_has_changed_is_written(world: World) -> None:
     catalog.sync(deadline=world.deadline)
     assert world.trips() == ["Query", "UpdateItem", "UpdateItem", "UpdateItem"]
 
-    changed = Server(BOTH.id, frozenset({"ac_chat"}), name="both")
+    changed = BOTH._replace(required=frozenset({"ac_chat"}))
     world.servers[BOTH.id] = changed
     world.clock.forward(60)
     assert catalog.sync(deadline=world.deadline) == View((changed, MAIL), up_to_date=True)
@@ -186,7 +200,7 @@ def test_only_what_has_changed_is_written(world: World) -> None:
 def test_what_composio_cannot_say_stays_as_it_was(world: World, log: Log, counted: Counted) -> None:
     world.catalog(MAIL.id, BOTH.id).sync(deadline=world.deadline)
     world.clock.forward(900)
-    changed = Server(BOTH.id, frozenset({"ac_chat"}), name="both")
+    changed = BOTH._replace(required=frozenset({"ac_chat"}))
     world.servers[BOTH.id] = changed
     world.broken = {MAIL.id}
     catalog = world.catalog(MAIL.id, BOTH.id)
@@ -247,11 +261,11 @@ def test_deleted_server_is_gone_until_it_is_back(world: World) -> None:
 def test_memory_outlives_the_minute_only_through_the_table(world: World) -> None:
     catalog = world.catalog()
     catalog.sync(deadline=world.deadline)
-    world.catalog_table.store_server(Server(MAIL.id, frozenset({"ac_chat"}), name="mail"))
+    world.catalog_table.store_server(MAIL._replace(required=frozenset({"ac_chat"})))
 
     world.clock.forward(60)
 
     assert catalog.known().requiring("ac_chat") == (
         BOTH,
-        Server(MAIL.id, frozenset({"ac_chat"}), name="mail"),
+        MAIL._replace(required=frozenset({"ac_chat"})),
     )

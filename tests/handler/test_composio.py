@@ -693,7 +693,7 @@ def test_server_says_what_it_requires(
     network.will(ok(SERVER_BODY | {"deleted": False, "mcp_url": "https://x"}))
 
     assert composio.get_server(SERVER, deadline=deadline) == Server(
-        SERVER, frozenset({"ac_mail"}), name="support"
+        SERVER, frozenset({"ac_mail"}), name="support", url="https://x"
     )
 
 

@@ -27,7 +27,7 @@ LAYERS = (
 
 PURE = {
     "base64", "collections", "dataclasses", "datetime", "enum", "functools",
-    "hashlib", "hmac", "json", "math", "pydantic", "typing", "handler",
+    "hashlib", "hmac", "json", "math", "pydantic", "re", "typing", "urllib", "handler",
 }  # fmt: skip
 
 USERS = {

@@ -44,6 +44,7 @@ def test_user_on_the_way_is_shown_with_what_is_missing(world: World) -> None:
                 "attempts": 0,
                 "next_attempt_at": None,
                 "last_error": None,
+                "endpoint": None,
                 "instance": None,
             }
         ],
@@ -59,6 +60,35 @@ def test_ready_user_is_shown_with_the_record(world: World) -> None:
 
     assert (server["status"], server["missing"], server["attempts"]) == ("ready", [], 1)
     assert server["instance"] == world.upstream.record(SERVER, "user_1")
+    assert server["endpoint"] == {
+        "url": f"https://composio.invalid/v3/mcp/{SERVER}?user_id=user_1",
+        "transport": "streamable_http",
+        "header": "x-api-key",
+    }
+
+
+@pytest.mark.parametrize("said", [None, 7, "http://mcp.invalid/x", "not a URL"])
+def test_url_that_composio_does_not_say_is_built(said: object) -> None:
+    world = World()
+    world.upstream.urls[SERVER] = said
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+
+    (server,) = json.loads(show(world)["body"])["servers"]
+
+    assert server["endpoint"]["url"] == f"https://composio.invalid/v3/mcp/{SERVER}?user_id=user_1"
+
+
+def test_endpoint_follows_a_server_that_moves(world: World) -> None:
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+    world.upstream.urls[SERVER] = "https://moved.invalid/demo"
+    world.now += 600
+    world.catalog.sync(deadline=world.now + 20)
+
+    (server,) = json.loads(show(world)["body"])["servers"]
+
+    assert server["endpoint"]["url"] == "https://moved.invalid/demo?user_id=user_1"
 
 
 def test_retrying_user_is_shown_with_the_next_attempt_and_the_last_error(world: World) -> None:

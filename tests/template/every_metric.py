@@ -57,7 +57,9 @@ def lived(monkeypatch: pytest.MonkeyPatch) -> Emitted:
     monkeypatch.setattr(webhook, "_deployed", lambda: world.webhook)
     monkeypatch.setattr(worker, "_deployed", lambda: world.worker)
     monkeypatch.setattr(
-        announcer, "_deployed", lambda: Announcer(cast("EventBridgeClient", bus), "bus")
+        announcer,
+        "_deployed",
+        lambda: Announcer(cast("EventBridgeClient", bus), "bus", "https://c.invalid"),
     )
     try:
         with contextlib.redirect_stdout(printed), warnings.catch_warnings():

@@ -1,0 +1,76 @@
+"""A URL is what the standard makes of it, whoever gave it to us."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.urls import endpoint, mcp_url, web_address, web_address_or_empty, with_query
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://a.invalid", "https://a.invalid:8443/b?c=d", "http://127.0.0.1:9", "http://[::1]/x"],
+)
+def test_web_address_is_https_or_loopback(url: str) -> None:
+    assert web_address(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://a.invalid",
+        "//a.invalid",
+        "javascript:alert(1)",
+        "https://",
+        "https://[",
+        "https://a.invalid:0",
+        "https://a.invalid:99999",
+        "https://user@a.invalid",
+        "https://a.invalid/#x",
+        "https://a.invalid/b c",
+        "https://a.invalid/\u00e9",
+        "",
+    ],
+)
+def test_what_is_no_web_address_is_refused_without_being_repeated(url: str) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        web_address(url)
+    assert not url or "a.invalid" not in str(caught.value)
+    assert web_address_or_empty(url) == ""
+
+
+@pytest.mark.parametrize("url", [None, 7, ["https://a.invalid"], "https://a.invalid/" + "a" * 2048])
+def test_what_somebody_else_calls_a_url_may_be_anything(url: object) -> None:
+    assert web_address_or_empty(url) == ""
+
+
+def test_parameters_come_after_those_that_are_there() -> None:
+    assert with_query("https://a.invalid/b", {"c": "d e"}) == "https://a.invalid/b?c=d%20e"
+    assert with_query("https://a.invalid/?x=1", {"c": "&"}) == "https://a.invalid/?x=1&c=%26"
+    assert with_query("https://a.invalid/?x=1", {}) == "https://a.invalid/?x=1"
+
+
+def test_endpoint_is_the_url_of_the_server_with_the_user_in_it() -> None:
+    assert endpoint("https://mcp.invalid/v3/mcp/srv_1", "a b/c?&=é") == {
+        "url": "https://mcp.invalid/v3/mcp/srv_1?user_id=a%20b%2Fc%3F%26%3D%C3%A9",
+        "transport": "streamable_http",
+        "header": "x-api-key",
+    }
+
+
+def test_endpoint_keeps_what_the_url_says_of_the_server_and_not_what_it_says_of_a_user() -> None:
+    told = "https://mcp.invalid/s?transport=mcp&user_id=somebody&connected_account_id=ca_1"
+    assert endpoint(told, "ada")["url"] == "https://mcp.invalid/s?transport=mcp&user_id=ada"
+
+
+@given(st.text(min_size=1).filter(lambda text: text.isprintable()))
+def test_any_user_comes_out_of_the_endpoint_as_it_went_in(user_id: str) -> None:
+    url = endpoint("https://mcp.invalid/s?a=b", user_id)["url"]
+    assert parse_qs(urlsplit(url).query)["user_id"] == [user_id]
+    assert web_address(url) == url
+
+
+def test_url_that_composio_does_not_say_is_the_documented_one() -> None:
+    assert mcp_url("https://c.invalid", "a/b") == "https://c.invalid/v3/mcp/a%2Fb"
