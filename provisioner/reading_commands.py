@@ -160,11 +160,17 @@ def _accounts(accounts: Iterable[dict[str, Any]]) -> Table:
     return shown
 
 
+def _named(missing: dict[str, str | None]) -> str:
+    auth_config_id = str(missing["auth_config_id"])
+    toolkit = missing["toolkit"]
+    return f"{toolkit} ({auth_config_id})" if toolkit else auth_config_id
+
+
 def _instance(instance: dict[str, Any]) -> RenderableType:
     error = instance["last_error"] or {}
     values = {
         "status": status(instance["status"]),
-        "missing": ", ".join(instance["missing"]),
+        "missing": ", ".join(map(_named, instance["missing"])),
         "attempts": str(instance["attempts"] or ""),
         "due at": when(instance["next_attempt_at"]),
         "instance": (instance["instance"] or {}).get("id", ""),

@@ -216,5 +216,5 @@ def _answer(attempt: dict[str, Any]) -> str:
 
 
 def _server(server: dict[str, Any]) -> str:
-    missing = ", ".join(map(str, server["missing"]))
+    missing = ", ".join(str(one["toolkit"]) for one in server["missing"])
     return f"{server['status']}, missing {missing}" if missing else str(server["status"])

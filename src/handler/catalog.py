@@ -47,6 +47,7 @@ class Catalog:
     _stored: StoredCatalog = field(default=StoredCatalog({}, 0, frozenset()), init=False)
     _read_at: float = field(default=NEVER, init=False)
     _tried_at: float = field(default=NEVER, init=False)
+    _nameless: frozenset[str] = field(default=frozenset(), init=False)
 
     def known(self) -> View:
         """Return what memory or the table knows; at most one round trip a minute."""
@@ -79,6 +80,13 @@ class Catalog:
         """Return the enrolled MCP servers whose users are still to be back-filled."""
         return self._stored.backfills & {one.id for one in self.known().servers}
 
+    def toolkits(self) -> dict[str, str]:
+        """Return the toolkit of each auth config, as far as memory has it."""
+        known: dict[str, str] = {}
+        for server in self._stored.servers.values():
+            known |= server.toolkits
+        return known
+
     def refresh(self, *, deadline: float) -> None:
         """Read the enrolled servers at Composio every five minutes."""
         self.known()
@@ -95,6 +103,7 @@ class Catalog:
             return self._view()
         self._tried_at = self.clock()
         found, complete = self._fetch(deadline)
+        found = self._with_toolkits(found, deadline)
         servers, backfills = {**self._stored.servers, **found}, set(self._stored.backfills)
         for server in found.values():
             before = self._stored.servers.get(server.id)
@@ -128,6 +137,27 @@ class Catalog:
 
     def _located(self, server: Server) -> Server:
         return server if server.url else server._replace(url=mcp_url(self.base_url, server.id))
+
+    def _with_toolkits(self, found: dict[str, Server], deadline: float) -> dict[str, Server]:
+        """Add the toolkits of the auth configs; Composio is asked for those not known yet.
+
+        An auth config never changes its toolkit. One that Composio does not list is asked for
+        once by each execution environment.
+        """
+        known = self.toolkits()
+        required = frozenset[str]().union(*(one.required for one in found.values()))
+        if required - known.keys() - self._nameless:
+            try:
+                known |= self.composio.toolkits(deadline=deadline)
+                self._nameless = required - known.keys()
+            except Unavailable as nothing:
+                logger.warning("toolkits cannot be read", problem=nothing.problem._asdict())
+        return {
+            server.id: server._replace(
+                toolkits={one: known[one] for one in sorted(server.required) if one in known}
+            )
+            for server in found.values()
+        }
 
     def _fetch(self, deadline: float) -> tuple[dict[str, Server], bool]:
         """Return the servers that could be read, and whether these are all."""

@@ -123,6 +123,7 @@ def server_to_row(server: Server) -> dict[str, Any]:
         "name": server.name,
         "gone": server.gone,
         "url": server.url,
+        "toolkits": dict(server.toolkits),
     }
 
 
@@ -134,4 +135,5 @@ def server_from_row(row: Mapping[str, Any]) -> Server:
         name=row["name"],
         gone=row["gone"],
         url=row.get("url", ""),
+        toolkits=row.get("toolkits", {}),
     )

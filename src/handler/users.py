@@ -43,13 +43,15 @@ class Users:
             ("POST", "/users/{user_id}/refresh"): self.refresh,
         }
 
-    def show(self, request: Request, _: float) -> Response:
+    def show(self, request: Request, deadline: float) -> Response:
         """Return accounts and instances: one DynamoDB query, the catalog is in memory.
 
+        A user of whom nothing is known yet has no accounts, and every instance is waiting.
+
         Raises:
-            Refused: The user id is not usable, or nothing is known of the user.
+            Refused: The user id is not usable, or no MCP server could be read yet.
         """
-        shown = self._status(_user_id(request))
+        shown = self._status(_user_id(request), deadline)
         tag = f'"{hashlib.sha256(json.dumps(shown, default=str).encode()).hexdigest()[:32]}"'
         headers = {"etag": tag, "cache-control": "private, no-cache"}
         if tag in request.headers.get("if-none-match", ()):
@@ -60,7 +62,7 @@ class Users:
         """Read the user's accounts at Composio now, take each like an event, and return all.
 
         Raises:
-            Refused: The user id is not usable, Composio does not answer, or it knows nobody.
+            Refused: The user id is not usable, or Composio does not answer.
         """
         user_id, began = _user_id(request), self.clock()
         try:
@@ -70,32 +72,42 @@ class Users:
         for account in there:
             if fact := account.fact(user_id):
                 self.provisioning.handle_fact(fact, read_at=began, deadline=deadline)
-        return Response(200, self._status(user_id))
+        return Response(200, self._status(user_id, deadline))
 
-    def _status(self, user_id: str) -> dict[str, Any]:
+    def _status(self, user_id: str, deadline: float) -> dict[str, Any]:
         facts, instances = self.user_table.user(user_id)
-        if not facts.accounts and not instances:
-            raise Refused(404, "nothing is known of this user")
-        return status(user_id, facts, instances, self.catalog.known().servers)
+        view = self.catalog.known()
+        if not (view.servers or view.up_to_date):  # only before the first sweep has ended
+            view = self.catalog.sync(deadline=deadline)
+            if not (view.servers or view.up_to_date):
+                raise Refused(503, "the MCP servers could not be read at Composio yet")
+        return status(user_id, facts, instances, view.servers)
 
 
 def status(
     user_id: str, facts: Facts, instances: Mapping[str, Instance], servers: Iterable[Server]
 ) -> dict[str, Any]:
-    """Return what is told of a user; of the servers only those that an account matters to."""
-    known = {account.auth_config_id for account in facts.accounts}
+    """Return what is told of a user: the accounts, and the instance of each of the servers."""
     return {
         "user_id": user_id,
         "accounts": [
             {name: getattr(account, name) for name in TOLD_OF_ACCOUNTS}
             for account in facts.accounts
         ],
-        "servers": [
-            server_status(one, facts, instances.get(one.id))
-            for one in servers
-            if one.required & known
-        ],
+        "servers": [server_status(one, facts, instances.get(one.id)) for one in servers],
     }
+
+
+def named(
+    auth_config_ids: Iterable[str], toolkits: Mapping[str, str]
+) -> list[dict[str, str | None]]:
+    """Return what is told of auth configs that a user has no active account for.
+
+    The toolkit is what people call it, such as `slack`; None where Composio has not said it.
+    """
+    return [
+        {"auth_config_id": one, "toolkit": toolkits.get(one)} for one in sorted(auth_config_ids)
+    ]
 
 
 def server_status(server: Server, facts: Facts, instance: Instance | None) -> dict[str, Any]:
@@ -103,7 +115,7 @@ def server_status(server: Server, facts: Facts, instance: Instance | None) -> di
     return {
         "server_id": server.id,
         "status": instance.status if instance else Status.WAITING,
-        "missing": sorted(missing(server.required, facts.active)),
+        "missing": named(missing(server.required, facts.active), server.toolkits),
         "attempts": instance.attempts if instance else 0,
         "next_attempt_at": instance.due_at if instance else None,
         "last_error": instance.last_error if instance else None,

@@ -29,6 +29,8 @@ class Server(NamedTuple):
     """Composio does not know it (any more)."""
     url: str = ""
     """Where Composio serves it; "" where that is not known."""
+    toolkits: Mapping[str, str] = {}
+    """The toolkit of each auth config that it requires, where that is known."""
 
 
 class Problem(NamedTuple):

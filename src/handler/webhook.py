@@ -25,7 +25,7 @@ from handler.requests import Refused, Request, Response, Routes, refusal
 from handler.services import Services
 from handler.signature import NotAuthentic, verify
 from handler.telemetry import Metric, count, logger, metrics
-from handler.users import Users
+from handler.users import Users, named
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -77,8 +77,13 @@ class Webhook:
         seen = self.provisioning.handle_event(event, deadline=deadline)
         if seen.ignored:
             return Response(200, {"ignored": seen.ignored})
+        toolkits = self.provisioning.catalog.toolkits()
         servers = [
-            {"server_id": one.server_id, "status": one.status, "missing": sorted(one.missing)}
+            {
+                "server_id": one.server_id,
+                "status": one.status,
+                "missing": named(one.missing, toolkits),
+            }
             for one in seen.outcomes
         ]
         return Response(200, {"servers": servers})

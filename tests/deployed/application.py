@@ -45,6 +45,11 @@ def event(account: Mapping[str, Any], **changes: Any) -> bytes:
     return json.dumps({**content, "timestamp": "2026-01-01T00:00:00.000000Z"}).encode()
 
 
+def missing(server: Mapping[str, Any]) -> list[str]:
+    """Return the auth configs that are missing, by what is told of one server."""
+    return [one["auth_config_id"] for one in server["missing"]]
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the webhook answered."""
@@ -57,7 +62,7 @@ class Answer:
         """The status and what is missing, of the one server that the event concerned."""
         (one,) = self.body["servers"]
         assert one["server_id"] == SERVER
-        return one["status"], one["missing"]
+        return one["status"], missing(one)
 
 
 class Deployed:

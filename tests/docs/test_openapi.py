@@ -108,12 +108,12 @@ def test_browsers_are_answered_as_the_document_says(world: World) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), about_users())
-def test_each_route_about_a_user_tells_who_is_known_unknown_and_no_user(
+def test_each_route_about_a_user_tells_who_is_known_new_and_no_user(
     world: World, method: str, path: str
 ) -> None:
     has(world, GMAIL)
     world.see(account(GMAIL))
-    for user_id, status in (("user_1", 200), ("nobody", 404), ("", 400), ("%ff", 400)):
+    for user_id, status in (("user_1", 200), ("nobody", 200), ("", 400), ("%ff", 400)):
         assert ask(world, (method, path), pathParameters=PATH | {"user_id": user_id}) == status
 
 

@@ -32,6 +32,8 @@ class World:
         self.servers = {one.id: one for one in (MAIL, BOTH)}
         self.broken: set[str] = set()
         self.asked: list[str] = []
+        self.toolkits: dict[str, str] = {}
+        self.asked_for_toolkits = 0
         self.dynamodb = FakeDynamoDB(TABLE)
         self.catalog_table = CatalogTable(Table(cast("DynamoDBClient", self.dynamodb), TABLE))
         store = FakeSecretsManager()
@@ -61,6 +63,8 @@ class World:
         return names
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/v3/auth_configs":
+            return self._auth_configs()
         name = request.url.path.removeprefix("/api/v3/mcp/")
         self.asked.append(name)
         if name in self.broken:
@@ -70,6 +74,14 @@ class World:
         if name in self.servers:
             return httpx.Response(200, json=_body(self.servers[name]))
         return httpx.Response(404)
+
+    def _auth_configs(self) -> httpx.Response:
+        self.asked_for_toolkits += 1
+        if "auth_configs" in self.broken:
+            return httpx.Response(503)
+        named = self.toolkits.items()
+        items = [{"id": name, "toolkit": {"slug": slug}} for name, slug in named]
+        return httpx.Response(200, json={"items": items})
 
 
 def _body(server: Server) -> dict[str, object]:
@@ -103,6 +115,49 @@ def test_server_whose_url_nobody_says_is_where_the_documentation_has_it(world: W
 
     assert server.url == "https://composio.example/v3/mcp/srv_mail"
     assert world.catalog().known().servers == (server,)
+
+
+def test_toolkits_are_stored_with_the_server_and_asked_for_once(world: World) -> None:
+    world.toolkits = {"ac_mail": "gmail", "ac_chat": "slack", "ac_other": "notion"}
+    catalog = world.catalog()
+    both, mail = catalog.sync(deadline=world.deadline).servers
+
+    assert (mail.toolkits, both.toolkits) == (
+        {"ac_mail": "gmail"},
+        {"ac_mail": "gmail", "ac_chat": "slack"},
+    )
+    assert world.catalog().known().servers == (both, mail)
+    world.clock.forward(300)
+    world.catalog().sync(deadline=world.deadline)
+    assert world.asked_for_toolkits == 1
+    world.servers[MAIL.id] = MAIL._replace(required=frozenset({"ac_other"}))
+    world.clock.forward(300)
+    assert catalog.sync(deadline=world.deadline).servers[1].toolkits == {"ac_other": "notion"}
+    assert world.asked_for_toolkits == 2
+    assert catalog.toolkits() == world.toolkits
+
+
+def test_toolkit_that_composio_does_not_list_is_asked_for_once(world: World) -> None:
+    world.toolkits = {"ac_mail": "gmail"}
+    catalog = world.catalog(BOTH.id)
+    for _ in range(3):
+        (both,) = catalog.sync(deadline=world.deadline).servers
+        world.clock.forward(60)
+
+    assert both.toolkits == {"ac_mail": "gmail"}
+    assert world.asked_for_toolkits == 1
+
+
+def test_servers_are_known_where_their_toolkits_cannot_be_read(world: World) -> None:
+    world.broken = {"auth_configs"}
+    world.toolkits = {"ac_mail": "gmail"}
+    catalog = world.catalog(MAIL.id)
+
+    assert catalog.sync(deadline=world.deadline) == View((MAIL,), up_to_date=True)
+    world.broken = set()
+    world.clock.forward(60)
+    (mail,) = catalog.sync(deadline=world.deadline).servers
+    assert mail.toolkits == {"ac_mail": "gmail"}
 
 
 def test_nothing_is_known_at_first_and_that_is_not_fresh(world: World) -> None:

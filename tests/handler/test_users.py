@@ -40,7 +40,7 @@ def test_user_on_the_way_is_shown_with_what_is_missing(world: World) -> None:
             {
                 "server_id": SERVER,
                 "status": "waiting",
-                "missing": [SLACK],
+                "missing": [{"auth_config_id": SLACK, "toolkit": "slack"}],
                 "attempts": 0,
                 "next_attempt_at": None,
                 "last_error": None,
@@ -113,9 +113,51 @@ def test_unchanged_status_is_not_sent_again(world: World) -> None:
     assert show(world, multiValueHeaders={"If-None-Match": [tag]})["statusCode"] == 200
 
 
-@pytest.mark.parametrize(("user_id", "status"), [("nobody", 404), ("", 400), ("x" * 1025, 400)])
-def test_user_of_whom_nothing_is_known(world: World, user_id: str, status: int) -> None:
-    assert show(world, user_id)["statusCode"] == status
+def test_new_user_waits_for_everything_at_every_server() -> None:
+    world = World(enrolled=None)
+    world.upstream.servers["srv_other"] = ["ac_unnamed"]
+    world.tick()
+    world.trips()
+
+    told = json.loads(show(world, "nobody")["body"])
+
+    assert told["accounts"] == []
+    assert {one["server_id"]: (one["status"], one["missing"]) for one in told["servers"]} == {
+        SERVER: (
+            "waiting",
+            [
+                {"auth_config_id": GMAIL, "toolkit": "gmail"},
+                {"auth_config_id": SLACK, "toolkit": "slack"},
+            ],
+        ),
+        "srv_other": ("waiting", [{"auth_config_id": "ac_unnamed", "toolkit": None}]),
+    }
+    assert world.trips() == (["Query"], 0)
+
+
+def test_user_is_told_of_servers_before_the_first_sweep() -> None:
+    world = World()
+
+    assert len(json.loads(show(world)["body"])["servers"]) == 1
+
+
+def test_user_is_not_told_that_nothing_is_needed_while_nobody_knows() -> None:
+    world = World()
+    world.upstream.down = True
+
+    assert show(world)["statusCode"] == 503
+
+
+def test_project_without_servers_needs_nothing() -> None:
+    world = World(enrolled=None)
+    world.upstream.servers = {}
+
+    assert json.loads(show(world)["body"])["servers"] == []
+
+
+@pytest.mark.parametrize("user_id", ["", "x" * 1025])
+def test_user_id_that_is_none_is_refused(world: World, user_id: str) -> None:
+    assert show(world, user_id)["statusCode"] == 400
 
 
 @pytest.mark.parametrize("user_id", ["a/b", "50%", "%41", "a+b", "a b", "\U0001f600", "#?&="])
@@ -151,5 +193,5 @@ def test_refresh_says_when_composio_does_not_answer(world: World) -> None:
     assert answer["headers"]["retry-after"]
 
 
-def test_refresh_of_nobody_is_not_found(world: World) -> None:
-    assert refresh(world, "nobody")["statusCode"] == 404
+def test_refresh_of_a_new_user_finds_nothing(world: World) -> None:
+    assert json.loads(refresh(world, "nobody")["body"])["accounts"] == []

@@ -16,6 +16,9 @@ from tests.invocation import Context
 from tests.samples import SAMPLES
 from tests.world import GMAIL, NOW, SECRET, SERVER, SLACK, World, account, as_composio_has_it
 
+NO_GMAIL = {"auth_config_id": GMAIL, "toolkit": "gmail"}
+NO_SLACK = {"auth_config_id": SLACK, "toolkit": "slack"}
+
 
 @pytest.fixture
 def world() -> Iterator[World]:
@@ -42,22 +45,26 @@ def body_of(**data: Any) -> str:
         (
             "connected",
             200,
-            {"servers": [{"server_id": SERVER, "status": "waiting", "missing": [SLACK]}]},
+            {"servers": [{"server_id": SERVER, "status": "waiting", "missing": [NO_SLACK]}]},
         ),
         (
             "base64",
             200,
-            {"servers": [{"server_id": SERVER, "status": "waiting", "missing": [SLACK]}]},
+            {"servers": [{"server_id": SERVER, "status": "waiting", "missing": [NO_SLACK]}]},
         ),
         (
             "unknown-account-event",
             200,
-            {"servers": [{"server_id": SERVER, "status": "waiting", "missing": [SLACK]}]},
+            {"servers": [{"server_id": SERVER, "status": "waiting", "missing": [NO_SLACK]}]},
         ),
         (
             "expired",
             200,
-            {"servers": [{"server_id": SERVER, "status": "waiting", "missing": [GMAIL, SLACK]}]},
+            {
+                "servers": [
+                    {"server_id": SERVER, "status": "waiting", "missing": [NO_GMAIL, NO_SLACK]}
+                ]
+            },
         ),
         ("trigger-message", 200, {"ignored": "the event is not about a connected account"}),
         ("version-2", 200, {"ignored": "the event is not about a connected account"}),
@@ -90,7 +97,7 @@ def test_event_without_user_is_looked_up_at_composio(world: World) -> None:
     fact = account(GMAIL, id="ca_gmail1")
     world.upstream.accounts[fact.id] = as_composio_has_it(fact)
 
-    assert world.deliver(SAMPLES["without-user"])[1]["servers"][0]["missing"] == [SLACK]
+    assert world.deliver(SAMPLES["without-user"])[1]["servers"][0]["missing"] == [NO_SLACK]
 
 
 def test_event_without_user_is_sent_again_while_composio_is_down(world: World) -> None:
