@@ -1,6 +1,6 @@
 """AWS on loopback, as far as the measured functions call it: counted, and in no hurry of its own.
 
-DynamoDB is the tests' strict stand-in, which `tests/test_dynamodb_contract.py` holds to the
+DynamoDB is the tests' strict stand-in, which the tests of the table hold to the
 documented behaviour; capacity units are computed by its documented rules, a failed condition
 included (Amazon DynamoDB Developer Guide, "DynamoDB read and write operations").
 """
@@ -17,8 +17,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.fakes.capacity import write_units
 from tests.fakes.dynamodb import FakeDynamoDB
+from tests.fakes.sizes import write_units
 
 TABLE = "table"
 READS = frozenset({"get_item", "query", "scan"})

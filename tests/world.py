@@ -207,7 +207,7 @@ class World:
         self.now = NOW
         self.secrets = SecretStore()
         self.upstream = FakeComposio()
-        self.db = FakeDynamoDB("table", clock=lambda: self.now)
+        self.db = FakeDynamoDB("table")
         self.sqs = FakeSqs()
         self._tokens = numbers(1)
         self.settings = Settings(

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from tests.exploration.points import Killed
 from tests.exploration.promises import Promise, demand
 from tests.exploration.state import Call, Message
-from tests.fakes.errors import service_error
+from tests.fakes.dynamodb import service_error
 
 if TYPE_CHECKING:
     from tests.exploration.environment import Environment

@@ -39,7 +39,7 @@ class System:
         self.enrolled = None if enrolled is None else frozenset(enrolled)
         self.state = State()
         self.secret = {"composio_api_key": API_KEY, "webhook_secrets": [SECRET]}
-        self.db = FakeDynamoDB("table", clock=lambda: self.state.now)
+        self.db = FakeDynamoDB("table")
         self.chooser: Chooser = lambda _: None
         self.noted: Callable[[str, str], None] | None = None
         """Is told what each call returned, if anybody wants to know."""
@@ -201,7 +201,7 @@ class System:
 
     def known(self) -> set[str]:
         """Return the auth configs that the table's catalog requires; of none, Composio's own."""
-        catalog = self.db._table.rows.partitions.get(CATALOG, {}).values()
+        catalog = self.db.rows.get(CATALOG, {}).values()
         servers = [from_item(cast("Any", item)) for item in catalog]
         needs = [one["required"] for one in servers if "required" in one]
         return set().union(*(needs or self.state.servers.values()))
@@ -210,7 +210,7 @@ class System:
         """Return the table."""
         return {
             (pk, sk): from_item(cast("Any", item))
-            for pk, partition in self.db._table.rows.partitions.items()
+            for pk, partition in self.db.rows.items()
             for sk, item in partition.items()
         }
 
@@ -232,7 +232,7 @@ class System:
 
         Nobody but an invocation that is still running knows a token or a message by its name.
         """
-        table = self.db._table.rows.partitions
+        table = self.db.rows
         state = copy(self.state)
         state.numbers, state.tokens = (state.numbers, state.tokens) if by_name else (0, {})
         state.memories = {name: one.memory() for name, one in sorted(self._environments.items())}

@@ -1,137 +1,276 @@
-"""A strict stand-in for boto3's DynamoDB client: one table, its index, and nothing lenient.
+"""A small stand-in for boto3's DynamoDB client: one table, its index, and nothing lenient.
 
-It answers as the AWS documentation says; `test_dynamodb_contract.py` holds it to that, against
-the emulator. One thread at a time: a request is atomic because nothing else runs.
+Each request is validated by botocore's own model of DynamoDB; what this project never sends is
+refused. `tests/handler/test_*_table.py` hold it to the emulator. A request is atomic because
+nothing else runs.
 """
 
-import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack, cast
+from functools import cache
+from typing import Any, ClassVar, NamedTuple
 
-from tests.fakes.errors import Exceptions, InvalidRequestError, metadata, service_error
-from tests.fakes.reads import get, query, scan
-from tests.fakes.requests import Request, check_enums, check_shape
-from tests.fakes.table import Image, Table
-from tests.fakes.transactions import Attempt, transact
-from tests.fakes.writes import write
+import botocore.session
+from botocore.exceptions import ClientError, ParamValidationError
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import type_defs as t
+from tests.fakes import expressions
+from tests.fakes.expressions import Compiled, Condition, Item, NotSupported
+from tests.fakes.sizes import LARGEST_ITEM, item_size, read_units, write_units
+
+type Request = Mapping[str, Any]
+type Key = tuple[str, str]
+
+INDEX = ("due", "due_at")
+"""Partition and sort key of the sparse index, whose name is that of its partition key."""
+
+_SUPPORTED = {
+    "GetItem": {"TableName", "Key", "ConsistentRead"},
+    "PutItem": {"TableName", "Item", "ConditionExpression"},
+    "DeleteItem": {"TableName", "Key"},
+    "UpdateItem": {"TableName", "Key", "UpdateExpression", "ConditionExpression", "ReturnValues"},
+    "Query": {"TableName", "IndexName", "KeyConditionExpression", "ConsistentRead", "Limit"},
+    "Scan": {"TableName", "FilterExpression", "ProjectionExpression", "Segment", "TotalSegments"},
+}
+_ALWAYS = {
+    "ExclusiveStartKey",
+    "ExpressionAttributeNames",
+    "ExpressionAttributeValues",
+    "ReturnConsumedCapacity",
+    "ReturnValuesOnConditionCheckFailure",
+}
+PAGE_BYTES = 1 << 20
+
+
+class ConditionalCheckFailedException(ClientError):
+    """A condition was false; `response["Item"]` holds the item if the caller asked for it."""
+
+
+class Exceptions:
+    """`client.exceptions`; like the real one it has no ValidationException."""
+
+    ConditionalCheckFailedException = ConditionalCheckFailedException
 
 
 class Snapshot(NamedTuple):
-    """A moment of a fake; cheap to take and to go back to, as often as wanted."""
+    """A moment of a fake, to go back to as often as wanted."""
 
-    rows: Any
-    index: Any
+    rows: dict[str, dict[str, Item]]
     calls: tuple[tuple[str, Request], ...]
-    stream: tuple[tuple[Image, Image], ...]
-    attempts: dict[str, Attempt]
+    stream: tuple[tuple[Item | None, Item | None], ...]
+
+
+def service_error(operation: str, code: str, message: str, **fields: object) -> ClientError:
+    """Return what boto3 raises for an answer with an error; `fields` are the error's own."""
+    response: Any = {**fields, "Error": {"Message": message, "Code": code}}
+    failed = code == ConditionalCheckFailedException.__name__
+    return (ConditionalCheckFailedException if failed else ClientError)(response, operation)
+
+
+@cache
+def _model() -> ServiceModel:
+    session = botocore.session.get_session()
+    return ServiceModel(
+        session.get_component("data_loader").load_service_model("dynamodb", "service-2")
+    )
 
 
 class FakeDynamoDB:
-    """The low-level client's methods over one in-memory table with the keys of template.yaml.
+    """The client's methods over one in-memory table with the keys of template.yaml.
 
     Attributes:
-        calls: every request that would have gone out: the API's name for it and its parameters.
-        stream: old and new image of every effective change, in order; read them, never write.
-        exceptions: what `except client.exceptions.…` names.
+        rows: the items by partition and sort key.
+        calls: every request that would have gone out: its operation and its parameters.
+        stream: old and new image of every effective change, in order.
     """
 
-    exceptions = Exceptions
+    exceptions: ClassVar[type[Exceptions]] = Exceptions
 
-    def __init__(self, table_name: str, *, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, table_name: str) -> None:
         self.table_name = table_name
+        self.rows: dict[str, dict[str, Item]] = {}
         self.calls: list[tuple[str, Request]] = []
-        self._table = Table(table_name)
-        # A transaction's token is good for ten minutes, by this clock.
-        self._clock = clock or time.monotonic
-        self._attempts: dict[str, Attempt] = {}
+        self.stream: list[tuple[Item | None, Item | None]] = []
 
-    @property
-    def stream(self) -> list[tuple[Image, Image]]:
-        """What the table's stream would have carried."""
-        return self._table.stream
-
-    def update_item(
-        self, **request: "Unpack[t.UpdateItemInputTypeDef]"
-    ) -> "t.UpdateItemOutputTypeDef":
-        """UpdateItem."""
-        return cast("t.UpdateItemOutputTypeDef", self._write("UpdateItem", request))
-
-    def put_item(self, **request: "Unpack[t.PutItemInputTypeDef]") -> "t.PutItemOutputTypeDef":
-        """PutItem."""
-        return cast("t.PutItemOutputTypeDef", self._write("PutItem", request))
-
-    def delete_item(
-        self, **request: "Unpack[t.DeleteItemInputTypeDef]"
-    ) -> "t.DeleteItemOutputTypeDef":
-        """DeleteItem."""
-        return cast("t.DeleteItemOutputTypeDef", self._write("DeleteItem", request))
-
-    def get_item(self, **request: "Unpack[t.GetItemInputTypeDef]") -> "t.GetItemOutputTypeDef":
+    def get_item(self, **request: Any) -> Any:
         """GetItem."""
-        return cast("t.GetItemOutputTypeDef", self._run("GetItem", request, get))
+        self._check("GetItem", request)
+        item = self._item(*_key(request["Key"]))
+        return ({"Item": item} if item else {}) | _read(request, [item or {}])
 
-    def query(self, **request: "Unpack[t.QueryInputTypeDef]") -> "t.QueryOutputTypeDef":
-        """Query, on the table or on its index."""
-        return cast("t.QueryOutputTypeDef", self._run("Query", request, query))
+    def put_item(self, **request: Any) -> Any:
+        """PutItem."""
+        return self._write("PutItem", request, _key(request["Item"]), lambda _: request["Item"])
 
-    def scan(self, **request: "Unpack[t.ScanInputTypeDef]") -> "t.ScanOutputTypeDef":
-        """Scan, in the order of the keys, which the real one does not promise."""
-        return cast("t.ScanOutputTypeDef", self._run("Scan", request, scan))
+    def delete_item(self, **request: Any) -> Any:
+        """DeleteItem."""
+        return self._write("DeleteItem", request, _key(request["Key"]), lambda _: None)
 
-    def transact_write_items(
-        self, **request: "Unpack[t.TransactWriteItemsInputTypeDef]"
-    ) -> "t.TransactWriteItemsOutputTypeDef":
-        """TransactWriteItems."""
-        return cast(
-            "t.TransactWriteItemsOutputTypeDef",
-            self._run(
-                "TransactWriteItems",
-                request,
-                lambda table, given: transact(table, given, self._attempts, self._clock()),
-            ),
-        )
-
-    def _write(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        return self._run(operation, request, lambda table, given: write(table, operation, given))
-
-    def _run(
-        self,
-        operation: str,
-        request: Mapping[str, Any],
-        handle: Callable[[Table, Request], dict[str, Any]],
-    ) -> dict[str, Any]:
-        check_shape(operation, request)
-        self.calls.append((operation, request))
+    def update_item(self, **request: Any) -> Any:
+        """UpdateItem."""
         try:
-            check_enums(operation, request)
-            if request.get("TableName", self.table_name) != self.table_name:
-                raise service_error(
-                    operation, "ResourceNotFoundException", "Requested resource not found"
-                )
-            answer = handle(self._table, request)
-        except InvalidRequestError as problem:
-            raise service_error(operation, "ValidationException", str(problem)) from None
-        answer["ResponseMetadata"] = metadata(200)
-        return answer
+            compiled = expressions.update(request["UpdateExpression"])
+        except NotSupported as problem:
+            raise service_error("UpdateItem", "ValidationException", str(problem)) from None
+
+        def changed(old: Item | None) -> Item:
+            new = dict(old or request["Key"])
+            for _, change in compiled.run:
+                change(new, old or {}, *_given(request))
+            return new
+
+        names = request.get("ExpressionAttributeNames", {})
+        about = ["pk", "sk", *(names.get(name, name) for name, _ in compiled.run)]
+        if len(set(about)) < len(about):
+            message = "an attribute is changed twice, or a key is"
+            raise service_error("UpdateItem", "ValidationException", message)
+        return self._write("UpdateItem", request, _key(request["Key"]), changed, compiled.used)
+
+    def query(self, **request: Any) -> Any:
+        """Query of a partition of the table, or of the index; the items in order, by pages."""
+        condition = self._check("Query", request, "KeyConditionExpression")
+        if "IndexName" in request:
+            found = [one for rows in self.rows.values() for one in rows.values() if _due(one)]
+            found.sort(key=lambda one: (int(one["due_at"]["N"]), _key(one)))
+            found = [{name: one[name] for name in ("pk", "sk", *INDEX)} for one in found]
+        else:
+            rows = self.rows.get(request["ExpressionAttributeValues"][":pk"]["S"], {})
+            found = [item for _, item in sorted(rows.items())]
+        held = [one for one in found if condition(one, *_given(request))]
+        return self._page(request, held)
+
+    def scan(self, **request: Any) -> Any:
+        """Scan, in the order of the keys, which the real one does not promise."""
+        condition = self._check("Scan", request, "FilterExpression")
+        items = [item for _, rows in sorted(self.rows.items()) for _, item in sorted(rows.items())]
+        segment, segments = request.get("Segment", 0), request.get("TotalSegments", 1)
+        mine = [one for number, one in enumerate(items) if number % segments == segment]
+        held = [one for one in mine if condition(one, *_given(request))]
+        if wanted := request.get("ProjectionExpression"):
+            names = request["ExpressionAttributeNames"]
+            kept = {names[name.strip()] for name in wanted.split(",")}
+            held = [{name: one[name] for name in one.keys() & kept} for one in held]
+        return self._page(request, held)
 
     def snapshot(self) -> Snapshot:
-        """This moment; from here on, what is written is copied first."""
-        table = self._table
-        return Snapshot(
-            table.rows.freeze(),
-            table.index.freeze(),
-            tuple(self.calls),
-            tuple(table.stream),
-            self._attempts.copy(),
-        )
+        """Return this moment."""
+        rows = {pk: dict(rows) for pk, rows in self.rows.items()}
+        return Snapshot(rows, tuple(self.calls), tuple(self.stream))
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Back to a moment, `calls` and `stream` included."""
-        self._table.rows.thaw(snapshot.rows)
-        self._table.index.thaw(snapshot.index)
-        self.calls[:] = snapshot.calls
-        self._table.stream[:] = snapshot.stream
-        self._attempts = snapshot.attempts.copy()
+        """Go back to a moment."""
+        self.rows = {pk: dict(rows) for pk, rows in snapshot.rows.items()}
+        self.calls[:], self.stream[:] = snapshot.calls, snapshot.stream
+
+    def _item(self, pk: str, sk: str) -> Item | None:
+        return self.rows.get(pk, {}).get(sk)
+
+    def _check(
+        self,
+        operation: str,
+        request: Request,
+        expression: str = "ConditionExpression",
+        used: frozenset[str] = frozenset(),
+    ) -> Condition:
+        """Refuse what AWS, or this fake, does not take, and return the compiled condition."""
+        shape = _model().operation_model(operation).input_shape
+        if report := ParamValidator().validate(request, shape).generate_report():  # type: ignore[arg-type]
+            raise ParamValidationError(report=report)
+        if unknown := request.keys() - _SUPPORTED[operation] - _ALWAYS:
+            raise NotImplementedError(f"the fake does not know {sorted(unknown)}")
+        self.calls.append((operation, request))
+        if request["TableName"] != self.table_name:
+            raise service_error(operation, "ResourceNotFoundException", "no such table")
+        try:
+            text = request.get(expression)
+            compiled = expressions.condition(text) if text else Compiled(_always, frozenset())
+        except NotSupported as problem:
+            raise service_error(operation, "ValidationException", str(problem)) from None
+        projected = {one.strip() for one in request.get("ProjectionExpression", "").split(",")}
+        names, values = _given(request)
+        wrong = (compiled.used | used | projected - {""}) ^ (names.keys() | values.keys())
+        if wrong:
+            message = f"not used, or not defined: {sorted(wrong)}"
+            raise service_error(operation, "ValidationException", message)
+        return compiled.run
+
+    def _write(
+        self,
+        operation: str,
+        request: Request,
+        key: Key,
+        change: Callable[[Item | None], Item | None],
+        used: frozenset[str] = frozenset(),
+    ) -> Any:
+        condition, old = self._check(operation, request, used=used), self._item(*key)
+        if not condition(old or {}, *_given(request)):
+            asked = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+            fields = {"Item": old} if asked and old else {}
+            code = ConditionalCheckFailedException.__name__
+            raise service_error(operation, code, "The conditional request failed", **fields)
+        new = change(old)
+        if item_size(new or {}) > LARGEST_ITEM:
+            message = "Item size to update has exceeded the maximum allowed size"
+            raise service_error(operation, "ValidationException", message)
+        if new is None:
+            self.rows.get(key[0], {}).pop(key[1], None)
+        else:
+            self.rows.setdefault(key[0], {})[key[1]] = new
+        if new != old:
+            self.stream.append((old, new))
+        answer: dict[str, Any] = {"ResponseMetadata": {"HTTPStatusCode": 200}}
+        if request.get("ReturnValues", "NONE") == "ALL_NEW":
+            answer["Attributes"] = new
+        if "ReturnConsumedCapacity" in request:
+            units = write_units(old, new) + _index_units(old, new)
+            answer["ConsumedCapacity"] = {"TableName": self.table_name, "CapacityUnits": units}
+        return answer
+
+    def _page(self, request: Request, found: list[Item]) -> Any:
+        if start := request.get("ExclusiveStartKey"):
+            found = found[1 + [_key(one) for one in found].index(_key(start)) :]
+        items, size = list[Item](), 0
+        for item in found[: request.get("Limit")]:
+            if size > PAGE_BYTES:
+                break
+            items.append(item)
+            size += item_size(item)
+        more = {}
+        if len(items) < len(found) and items:
+            kept = ("pk", "sk", *(INDEX if "IndexName" in request else ()))
+            more = {"LastEvaluatedKey": {name: items[-1][name] for name in kept}}
+        return {"Items": items, "Count": len(items), **more, **_read(request, items)}
+
+
+def _always(*_: object) -> bool:
+    return True
+
+
+def _key(item: Item) -> Key:
+    return item["pk"]["S"], item["sk"]["S"]
+
+
+def _given(request: Request) -> tuple[dict[str, str], Item]:
+    return request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
+
+
+def _due(item: Item) -> bool:
+    return INDEX[0] in item and INDEX[1] in item
+
+
+def _index_units(old: Item | None, new: Item | None) -> float:
+    before, after = (
+        {name: one[name] for name in ("pk", "sk", *INDEX)} if one and _due(one) else None
+        for one in (old, new)
+    )
+    return 0.0 if before == after else float((before is not None) + (after is not None))
+
+
+def _read(request: Request, items: list[Item]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"ResponseMetadata": {"HTTPStatusCode": 200}}
+    if "ReturnConsumedCapacity" in request:
+        units = read_units(
+            sum(map(item_size, items)), consistent=bool(request.get("ConsistentRead"))
+        )
+        answer["ConsumedCapacity"] = {"TableName": request["TableName"], "CapacityUnits": units}
+    return answer

@@ -1,60 +1,40 @@
-"""How many bytes items count, as the developer guide's page on item sizes reckons."""
+"""Bytes and capacity units, as the developer guide reckons them (whole numbers only)."""
 
-from functools import lru_cache
+from collections.abc import Mapping
+from typing import Any
 
-from tests.fakes.values import Item, Value, flat
-
-
-def text_size(text: str) -> int:
-    """Its length in UTF-8."""
-    return len(text) if text.isascii() else len(text.encode())
+LARGEST_ITEM = 400 * 1024
+WRITE_UNIT, READ_UNIT = 1024, 4096
 
 
-@lru_cache(maxsize=65536)
-def _number_size(number: str) -> int:
-    whole, _, fraction = number.lstrip("-").partition(".")
-    # Two digits share a byte, in pairs that start at the decimal point; outer zeros are free.
-    pairs = whole.zfill(len(whole) + len(whole) % 2) + fraction.ljust(
-        len(fraction) + len(fraction) % 2, "0"
-    )
-    digits = [pairs[at : at + 2] for at in range(0, len(pairs), 2)]
-    while digits and digits[0] == "00":
-        digits.pop(0)
-    while digits and digits[-1] == "00":
-        digits.pop()
-    return 1 + len(digits) + number.startswith("-")
+def item_size(item: Mapping[str, Any]) -> int:
+    """Return the bytes that an item counts, names included."""
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
 
 
-def value_size(value: Value) -> int:
-    """Bytes that a value counts, as the developer guide's page on item sizes reckons."""
-    for kind, content in value.items():
-        if kind == "S":
-            return text_size(content)
-        if kind == "N":
-            return _number_size(content)
-        if kind == "M":
-            return 3 + sum(1 + text_size(name) + value_size(one) for name, one in content.items())
-        if kind == "L":
-            return 3 + sum(1 + value_size(one) for one in content)
-        if kind == "SS":
-            return sum(map(text_size, content))
-        if kind == "NS":
-            return sum(map(_number_size, content))
-        if kind == "BS":
-            return sum(map(len, content))
-        if kind == "B":
-            return len(content)
+def read_units(size: int, *, consistent: bool) -> float:
+    """Return 1 for each 4 KB begun, over the whole request; half of it if eventually consistent."""
+    return max(1, -(-size // READ_UNIT)) / (1 if consistent else 2)
+
+
+def write_units(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> float:
+    """Return 1 for each 1 KB begun, of the larger of before and after."""
+    return float(max(1, -(-max(item_size(old or {}), item_size(new or {})) // WRITE_UNIT)))
+
+
+def _value_size(value: Mapping[str, Any]) -> int:
+    kind: str
+    content: Any
+    ((kind, content),) = value.items()
+    match kind:
+        case "S":
+            return len(str(content).encode())
+        case "N":
+            return 1 + (len(content.lstrip("-")) + 1) // 2 + ("-" in content)
+        case "M":
+            return 3 + sum(1 + len(one.encode()) + _value_size(two) for one, two in content.items())
+        case "L":
+            return 3 + sum(1 + _value_size(one) for one in content)
+        case "SS":
+            return sum(len(one.encode()) for one in content)
     return 1
-
-
-def item_size(item: Item) -> int:
-    """Bytes that an item counts, names included."""
-    total = 0
-    for name, value in item.items():
-        total += text_size(name) + value_size(value)
-    return total
-
-
-def is_larger(item: Item, size: int) -> bool:
-    """Whether an item counts more bytes than this; its marshalled form is never the shorter."""
-    return len(flat(item)) > size and item_size(item) > size

@@ -1,9 +1,6 @@
 """What the sweep remembers, and who has it in hand."""
 
-from typing import cast
-
 import pytest
-from mypy_boto3_dynamodb import DynamoDBClient
 
 from handler.catalog_table import CatalogTable, StoredCatalog
 from handler.dynamodb import Table
@@ -14,17 +11,12 @@ SERVER = Server("srv", frozenset({"ac_a", "ac_b"}))
 
 
 @pytest.fixture
-def db() -> FakeDynamoDB:
-    return FakeDynamoDB("table")
-
-
-@pytest.fixture
-def catalog_table(db: FakeDynamoDB) -> CatalogTable:
-    return CatalogTable(Table(cast("DynamoDBClient", db), "table"))
+def catalog_table(empty_table: Table) -> CatalogTable:
+    return CatalogTable(empty_table)
 
 
 def test_catalog_is_read_whole_and_as_it_is_now(
-    db: FakeDynamoDB, catalog_table: CatalogTable
+    catalog_table: CatalogTable,
 ) -> None:
     servers = {one.id: one for one in (SERVER, Server("gone", frozenset(), gone=True))}
     for server in servers.values():
@@ -32,10 +24,12 @@ def test_catalog_is_read_whole_and_as_it_is_now(
     catalog_table.store_synced(7)
 
     assert catalog_table.catalog() == StoredCatalog(servers, 7, frozenset({"srv"}))
-    assert db.calls[-1][1]["ConsistentRead"]
+    client: object = catalog_table.table.client
+    if isinstance(client, FakeDynamoDB):
+        assert client.calls[-1][1]["ConsistentRead"]
 
 
-def test_catalog_spans_pages(db: FakeDynamoDB, catalog_table: CatalogTable) -> None:
+def test_catalog_spans_pages(catalog_table: CatalogTable) -> None:
     for number in range(40):
         configs = frozenset(f"ac_{number}_{one}_{'x' * 90}" for one in range(300))
         catalog_table.store_server(Server(f"srv_{number}", configs, name="n"))
@@ -43,7 +37,9 @@ def test_catalog_spans_pages(db: FakeDynamoDB, catalog_table: CatalogTable) -> N
     shelf = catalog_table.catalog()
 
     assert (len(shelf.servers), shelf.synced_at) == (40, 0)
-    assert [name for name, _ in db.calls].count("Query") > 1
+    client: object = catalog_table.table.client
+    if isinstance(client, FakeDynamoDB):
+        assert [name for name, _ in client.calls].count("Query") > 1
 
 
 def test_backfill_is_in_one_hand_until_its_lease_ends(catalog_table: CatalogTable) -> None:

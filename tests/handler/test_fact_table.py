@@ -14,13 +14,8 @@ from tests.world import GMAIL, account
 
 
 @pytest.fixture
-def db() -> FakeDynamoDB:
-    return FakeDynamoDB("table")
-
-
-@pytest.fixture
-def facts(db: FakeDynamoDB) -> FactTable:
-    return FactTable(Table(cast("DynamoDBClient", db), "table"))
+def facts(empty_table: Table) -> FactTable:
+    return FactTable(empty_table)
 
 
 def event(status: str, *, at: int, received: float) -> Account:

@@ -26,13 +26,8 @@ class Stuttering(FakeDynamoDB):
 
 
 @pytest.fixture
-def db() -> FakeDynamoDB:
-    return FakeDynamoDB("table")
-
-
-@pytest.fixture
-def table(db: FakeDynamoDB) -> UserTable:
-    return UserTable(Table(cast("DynamoDBClient", db), "table"))
+def table(empty_table: Table) -> UserTable:
+    return UserTable(empty_table)
 
 
 def claim(table: UserTable, token: str, *, now: int = 100, tried: str = "this") -> Instance | None:
@@ -99,18 +94,18 @@ def test_counts_begin_anew_where_something_else_is_tried(table: UserTable) -> No
     assert (other.attempts, other.forbidden, other.failures, other.failed_at) == (1, 0, 0, None)
 
 
-def test_failure_keeps_its_time_until_it_is_ready(db: FakeDynamoDB, table: UserTable) -> None:
+def test_failure_keeps_its_time_until_it_is_ready(table: UserTable) -> None:
     ends = [Status.FAILED, Status.RETRYING, Status.FAILED]
     for number, status in enumerate(ends):
         claimed = claim(table, "a", now=100 + 100 * number)
         settlement = Settlement(status, due_in=1)
         settle(table, "a", settlement, now=101 + 100 * number, claimed=claimed)
-    (row,) = db.scan(TableName="table")["Items"]
-    assert (row["failed_at"], row["failures"]) == ({"N": "101"}, {"N": "2"})
+    (row,) = table.table.partition("USER#u")
+    assert (row["failed_at"], row["failures"]) == (101, 2)
 
     settle(table, "a", now=501, claimed=claim(table, "a", now=500))
 
-    (row,) = db.scan(TableName="table")["Items"]
+    (row,) = table.table.partition("USER#u")
     assert "failed_at" not in row
 
 
@@ -138,16 +133,10 @@ def test_repeated_claim_by_the_sdk_counts_one_attempt() -> None:
 
 
 def test_only_instances_that_somebody_must_look_at_are_in_the_index(
-    db: FakeDynamoDB, table: UserTable
+    table: UserTable,
 ) -> None:
     def due() -> list[Any]:
-        values: Any = {":due": {"S": "due"}}
-        return db.query(
-            TableName="table",
-            IndexName="due",
-            KeyConditionExpression="due = :due",
-            ExpressionAttributeValues=values,
-        )["Items"]
+        return table.due(10)
 
     claim(table, "a")
     assert len(due()) == 1

@@ -1,0 +1,48 @@
+"""The table that the tests of rows and conditions run against: the fake's, and the emulator's."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from handler.dynamodb import Table
+from local.emulator import REGION, emulator
+from tests.fakes.dynamodb import FakeDynamoDB
+from tests.template.sam_template import RESOURCES
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEPT = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+
+
+@pytest.fixture(scope="session")
+def emulated() -> Iterator["DynamoDBClient"]:
+    """Return a client of an emulator of one's own."""
+    with emulator() as endpoint_url:
+        client = boto3.client(
+            "dynamodb",
+            endpoint_url=endpoint_url,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+        with contextlib.closing(client):
+            yield client
+
+
+@pytest.fixture(params=["fake", pytest.param("emulator", marks=pytest.mark.slow)])
+def empty_table(request: pytest.FixtureRequest) -> Iterator[Table]:
+    """Return an empty table with the keys and the index of the template."""
+    if request.param == "fake":
+        yield Table(cast("DynamoDBClient", FakeDynamoDB("table")), "table")
+        return
+    client: DynamoDBClient = request.getfixturevalue("emulated")
+    described: Any = {name: RESOURCES["Table"]["Properties"][name] for name in KEPT}
+    client.create_table(TableName="table", **described)
+    yield Table(client, "table")
+    client.delete_table(TableName="table")
