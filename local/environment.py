@@ -93,9 +93,9 @@ def environment(
 
 
 def send_events(simulator: Simulator, stack: Stack) -> None:
-    """Have the simulator send its events to the stack, including those that it invents."""
+    """Have the simulator send its events to the stack, as for a project offered `activated`."""
     simulator.set_webhook(stack.webhook_url, stack.webhook_secret)
-    simulator.set_options(synthetic_events=True)
+    simulator.set_options(activated_event="account")
 
 
 @contextlib.contextmanager
@@ -121,5 +121,7 @@ def _simulate(timeline: Timeline, running_servers: contextlib.ExitStack) -> Simu
         timeline.line(
             "Composio", f"the simulator is at {simulator.url}; {server['id']} requires {required}"
         )
-    timeline.line("Composio", "it announces each change of an account; the real one, only expiries")
+    timeline.line(
+        "Composio", "it sends an event when an account becomes active; not all projects get it"
+    )
     return simulator

@@ -18,7 +18,6 @@ from local.emulated_stack import Stack
 from local.environment import CommandError, send_events
 from local.simulator.client import Simulator
 from local.simulator.project import DEFAULT_API_KEY
-from local.simulator.webhook_events import OF_STATUS
 from local.timeline import Timeline
 
 _SWEEP = '{"task": "sweep"}'
@@ -48,31 +47,18 @@ class Actions:
         """Everybody who began to connect something, in that order."""
         return list(dict.fromkeys(user_id for user_id, _ in self._links))
 
-    def request_link(self, user_id: str, auth_config_id: str) -> Link:
-        """The application's backend begins a connection for its user."""
+    def connect(self, user_id: str, auth_config_id: str) -> None:
+        """The user connects an account, by a link that the application has requested."""
         self.timeline.line("app", f"requests a link: {user_id} is to connect {auth_config_id}")
         link = self._link(user_id, auth_config_id)
-        self._show_account(link)
-        return link
-
-    def open(self, link: Link) -> None:
-        """The user opens the consent page."""
-        self.timeline.line("browser", "opens the consent page")
+        self.timeline.line("browser", "opens the consent page, and allows it")
         httpx.get(link.url, trust_env=False).raise_for_status()
-        self._show_account(link)
-
-    def allow(self, link: Link) -> None:
-        """The user consents there."""
-        self.timeline.line("browser", "allows it")
         allowed = {"decision": "allow"}
         httpx.post(link.url, data=allowed, trust_env=False).raise_for_status()
-        self._show_account(link)
-
-    def connect(self, user_id: str, auth_config_id: str) -> None:
-        """The user connects an account."""
-        link = self.request_link(user_id, auth_config_id)
-        self.open(link)
-        self.allow(link)
+        offered = self.simulator.set_options()["activated_event"] != "off"
+        event = "a signed event" if offered else "no event"
+        self.timeline.line("Composio", f"{link.account_id} is ACTIVE; sends {event}")
+        self.show_deliveries()
 
     def connect_and_return(self, user_id: str, auth_config_id: str) -> None:
         """The user connects an account, and Composio sends the browser to the callback."""
@@ -86,17 +72,17 @@ class Actions:
         text = text_of(page.text)
         self.timeline.line("page", text, "green" if text.startswith("You are all set") else "")
 
-    def deliver_again(self, user_id: str, auth_config_id: str, status: str, when: str) -> None:
-        """Composio delivers an event about the user's account once more."""
-        account_id, kind = self._links[user_id, auth_config_id].account_id, OF_STATUS[status]
+    def deliver_again(self, user_id: str, auth_config_id: str, when: str) -> None:
+        """Composio delivers the event about the user's account once more."""
+        account_id = self._links[user_id, auth_config_id].account_id
         found = [
             attempt["webhook_id"]
             for attempt in self.simulator.deliveries()
-            if attempt["account_id"] == account_id and attempt["type"] == kind
+            if attempt["account_id"] == account_id
         ]
         if not found:
-            raise CommandError(f"there was no event {kind} of {account_id}")
-        self.timeline.line("Composio", f"delivers the event of {status} {when}")
+            raise CommandError(f"there was no event about {account_id}")
+        self.timeline.line("Composio", f"delivers the event of {auth_config_id} {when}")
         self.simulator.redeliver(found[-1])
         self.show_deliveries()
 
@@ -117,13 +103,13 @@ class Actions:
                 self.simulator.set_options(webhook_retries=retries)
 
     @contextlib.contextmanager
-    def no_events(self) -> Iterator[None]:
-        """Let Composio send no event for as long as the context lasts."""
-        self.simulator.set_options(webhooks=False)
+    def event_not_offered(self) -> Iterator[None]:
+        """Let this be a project that is not offered the event for as long as the context lasts."""
+        self.simulator.set_options(activated_event="off")
         try:
             yield
         finally:
-            self.simulator.set_options(webhooks=True)
+            self.simulator.set_options(activated_event="account")
 
     @contextlib.contextmanager
     def composio_down(self) -> Iterator[None]:
@@ -182,12 +168,6 @@ class Actions:
         link = Link(made["redirect_url"], made["connected_account_id"])
         self._links[user_id, auth_config_id] = link
         return link
-
-    def _show_account(self, link: Link) -> None:
-        status = self._composio("GET", f"connected_accounts/{link.account_id}")["status"]
-        event = "a signed" if self.simulator.set_options()["webhooks"] else "no"
-        self.timeline.line("Composio", f"{link.account_id} is {status}; sends {event} event")
-        self.show_deliveries()
 
     def _composio(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         url, key = f"{self.simulator.url}/api/v3/{path}", {"x-api-key": DEFAULT_API_KEY}

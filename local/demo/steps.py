@@ -9,7 +9,7 @@ from collections.abc import Callable
 from local.demo.actions import Actions
 
 READY = "MCP Instance Ready"
-ADA, BOB, CAROL, DAN = "ada", "bob", "carol", "dan"
+ALICE, BOB, CAROL, DAN = "alice", "bob", "carol", "dan"
 
 type Step = Callable[[Actions], None]
 
@@ -22,44 +22,40 @@ def outage(actions: Actions) -> None:
         actions.show_table(BOB)
 
 
-def gmail(actions: Actions) -> None:
-    """Ada connects gmail; one event is lost on the way."""
-    link = actions.request_link(ADA, "ac_gmail")
+def lost(actions: Actions) -> None:
+    """Alice connects gmail, and its event is lost."""
     with actions.webhook_unreachable():
-        actions.open(link)
-    actions.allow(link)
-    actions.show_table(ADA)
+        actions.connect(ALICE, "ac_gmail")
 
 
-def duplicate(actions: Actions) -> None:
-    """The last event is delivered once more."""
-    actions.deliver_again(ADA, "ac_gmail", "ACTIVE", "a second time")
-    actions.show_table(ADA)
+def last(actions: Actions) -> None:
+    """Alice connects slack, the last account; gmail's event is still missing."""
+    actions.connect(ALICE, "ac_slack")
+    actions.show_table(ALICE)
 
 
 def late(actions: Actions) -> None:
-    """The lost event arrives after all: it is older than what is known."""
-    actions.deliver_again(ADA, "ac_gmail", "INITIATED", "at last")
-    actions.show_table(ADA)
+    """The lost event arrives after all."""
+    actions.deliver_again(ALICE, "ac_gmail", "at last")
+    actions.show_table(ALICE)
 
 
-def slack(actions: Actions) -> None:
-    """Ada connects slack, the last account that was missing."""
-    actions.connect(ADA, "ac_slack")
-    actions.show_table(ADA)
+def repeated(actions: Actions) -> None:
+    """An event that has arrived is delivered again."""
+    actions.deliver_again(ALICE, "ac_slack", "a second time")
 
 
 def callback(actions: Actions) -> None:
     """Dan's browser comes back from OAuth to the callback; no event is needed."""
-    with actions.no_events():
+    with actions.event_not_offered():
         actions.connect_and_return(DAN, "ac_gmail")
         actions.connect_and_return(DAN, "ac_slack")
     actions.show_table(DAN)
 
 
-def unsent(actions: Actions) -> None:
-    """Carol connects both accounts, and Composio sends no event at all."""
-    with actions.no_events():
+def sweep(actions: Actions) -> None:
+    """Carol connects both accounts in a project that is not offered the event."""
+    with actions.event_not_offered():
         actions.connect(CAROL, "ac_gmail")
         actions.connect(CAROL, "ac_slack")
     actions.show_table(CAROL)
@@ -73,7 +69,7 @@ def recovery(actions: Actions) -> None:
     actions.sweep(BOB)
 
 
-STEPS: list[Step] = [outage, gmail, duplicate, late, slack, callback, unsent, recovery]
+STEPS: list[Step] = [outage, lost, last, late, repeated, callback, sweep, recovery]
 
 
 def run_steps(actions: Actions) -> list[str]:

@@ -4,9 +4,9 @@ from collections import Counter
 from functools import partial
 from operator import attrgetter
 
-from local.simulator import accounts, webhook_events, wire
+from local.simulator import accounts, wire
 from local.simulator.accounts import Account, AuthConfig, Status
-from local.simulator.bodies import AccountBody, EnabledBody, LinkBody
+from local.simulator.bodies import AccountBody, CompleteAuthBody, EnabledBody, LinkBody
 from local.simulator.call import Call, Routes
 from local.simulator.clock import iso
 from local.simulator.connections import Filter
@@ -55,15 +55,32 @@ def create_link(call: Call) -> object:
     """Begin a connection: the account id is known before the consent."""
     body, project = call.read(LinkBody), call.project
     link = project.connections.link(
-        body.user_id, body.auth_config_id, body.callback_url, body.alias
+        body.user_id,
+        body.auth_config_id,
+        body.callback_url,
+        alias=body.alias,
+        connection_data=body.connection_data,
+        account_type=body.experimental.account_type,
     )
-    project.announce(project.connections.get(link.account_id))
     return {
         "link_token": link.token,
-        "redirect_url": f"{project.base_url}/oauth/{link.token}",
+        "redirect_url": project.link_url(link.token),
         "expires_at": iso(link.expires_at),
         "connected_account_id": link.account_id,
+        "experimental": {"account_type": body.experimental.account_type},
     }
+
+
+@ROUTES.on("POST", "/connected_accounts/complete_auth")
+def complete_auth(call: Call) -> object:
+    """Finish a connection under callback identity verification."""
+    body, project = call.read(CompleteAuthBody), call.project
+    account = project.connections.complete(body.session_uri, body.user_id)
+    if account.status is not Status.ACTIVE:
+        raise invalid("The connection was initiated for another user")
+    project.announce(account)
+    toolkit = project.connections.auth_config(account.auth_config_id).toolkit
+    return {"connected_account_id": account.id, "toolkit_slug": toolkit}
 
 
 @ROUTES.on("POST", "/connected_accounts", status=201)
@@ -77,7 +94,7 @@ def create_account(call: Call) -> object:
     project.announce(account)
     return {
         "id": account.id,
-        "connectionData": wire.state(account, config),
+        "connectionData": project.shape_account(account)["state"],
         "status": account.status.value,
         "redirect_url": None,
         "redirect_uri": None,
@@ -103,8 +120,7 @@ def revoke_account(call: Call) -> object:
 @ROUTES.on("DELETE", "/connected_accounts/{id}")
 def delete_account(call: Call) -> object:
     """Delete an account."""
-    account = call.project.connections.delete(call.path("id"))
-    call.project.announce(account, webhook_events.DELETED)
+    call.project.connections.delete(call.path("id"))
     return {"success": True}
 
 
@@ -128,6 +144,15 @@ def list_auth_configs(call: Call) -> object:
 
     limit = call.number("limit", 20, _AUTH_CONFIG_PAGE)
     return cursor_page(rows, limit=limit, cursor=call.query.get("cursor"), render=render)
+
+
+@ROUTES.on("GET", "/auth_configs/{id}")
+def get_auth_config(call: Call) -> object:
+    """Return one auth config."""
+    connections = call.project.connections
+    config = connections.auth_config(call.path("id"))
+    used = sum(each.auth_config_id == config.id for each in connections.accounts.values())
+    return wire.auth_config(config, used)
 
 
 def _changed(project: Project, account: Account) -> object:

@@ -1,6 +1,6 @@
 """What a connected account is and how its status may move. Values only, no I/O."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
@@ -54,6 +54,8 @@ class Account:
     is_disabled: bool = False
     account_type: AccountType = "PRIVATE"
     alias: str | None = None
+    connection_data: dict[str, object] = field(default_factory=dict)
+    link_token: str | None = None
     created_at: datetime
     updated_at: datetime
 
@@ -80,6 +82,11 @@ def decided(account: Account, at: datetime, *, allowed: bool) -> Account:
     if allowed:
         return moved(account, Status.ACTIVE, None, at)
     return moved(account, Status.FAILED, "OAuth callback failed: access_denied", at)
+
+
+def misused(account: Account, at: datetime) -> Account:
+    """The user who consented is not the user for whom the connection was begun."""
+    return moved(account, Status.FAILED, "Callback identity verification failed", at)
 
 
 def expired(account: Account, at: datetime) -> Account:

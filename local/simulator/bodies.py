@@ -13,6 +13,7 @@ from pydantic import (
     field_validator,
 )
 
+from local.simulator.accounts import AccountType
 from local.simulator.refusal import invalid
 
 type Text = Annotated[str, StringConstraints(min_length=1)]
@@ -56,6 +57,10 @@ class InstanceBody(Body):
     user_id: Text
 
 
+class _Sharing(Body):
+    account_type: AccountType = "PRIVATE"
+
+
 class LinkBody(Body):
     """`POST /connected_accounts/link`."""
 
@@ -63,6 +68,8 @@ class LinkBody(Body):
     user_id: Text
     alias: str | None = None
     callback_url: str | None = None
+    connection_data: dict[str, Any] = Field(default_factory=dict)
+    experimental: _Sharing = _Sharing()
 
     @field_validator("callback_url")
     @classmethod
@@ -89,6 +96,13 @@ class AccountBody(Body):
     connection: _Connection
 
 
+class CompleteAuthBody(Body):
+    """`POST /connected_accounts/complete_auth`."""
+
+    session_uri: Text
+    user_id: Text
+
+
 class EnabledBody(Body):
     """`PATCH /connected_accounts/{id}/status`."""
 
@@ -101,6 +115,14 @@ class ServerBody(Body):
     name: Name
     auth_config_ids: tuple[Text, ...]
     allowed_tools: tuple[str, ...] = ()
+
+
+class GenerateBody(Body):
+    """`POST /mcp/servers/generate`."""
+
+    mcp_server_id: Text
+    user_ids: tuple[Text, ...] = ()
+    connected_account_ids: tuple[Text, ...] = ()
 
 
 class ServerPatch(Body):

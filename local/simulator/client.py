@@ -42,7 +42,7 @@ class Simulator:
         """Send all events to `target`, signed with every one of `secrets`."""
         self._call("PUT", "webhook", {"target": target, "secrets": secrets})
 
-    def set_options(self, **options: float | bool) -> Json:
+    def set_options(self, **options: float | str | None) -> Json:
         """Change options by name (see `Options`) and return all of them."""
         return self._call("PATCH", "options", options)
 

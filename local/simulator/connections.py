@@ -2,8 +2,9 @@
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from local.simulator import accounts
 from local.simulator.accounts import LINK_LIFETIME, PENDING, Account, AuthConfig, Status
@@ -18,6 +19,15 @@ class Link:
     token: str
     account_id: str
     callback_url: str | None
+    expires_at: datetime
+    consented: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """A consent that waits until the application has named its user."""
+
+    account_id: str
     expires_at: datetime
 
 
@@ -41,6 +51,7 @@ class Connections:
         self.auth_configs: dict[str, AuthConfig] = {}
         self.accounts: dict[str, Account] = {}
         self.links: dict[str, Link] = {}
+        self._verifications: dict[str, Verification] = {}
         self._of_user: dict[str, dict[str, None]] = {}
         self._deadlines: list[tuple[datetime, str]] = []
 
@@ -95,41 +106,45 @@ class Connections:
         except KeyError:
             raise missing("Auth config", auth_config_id) from None
 
-    def new(
-        self, user_id: str, auth_config_id: str, status: Status, alias: str | None = None
-    ) -> Account:
-        """Make and store an account in a status.
+    def new(self, user_id: str, auth_config_id: str, status: Status, **more: Any) -> Account:
+        """Make and store an account in a status; `more` are further fields.
 
         Raises:
-            Refused: 404, when there is no such auth config.
+            Refused: 404 when there is no such auth config, 400 when it is disabled or the user
+                has another account of the toolkit with the same alias.
         """
-        self.auth_config(auth_config_id)
+        config = self.auth_config(auth_config_id)
+        if config.is_disabled:
+            raise invalid(f"Auth config {auth_config_id} is disabled")
+        if (alias := more.get("alias")) is not None and any(
+            other.alias == alias
+            and self.auth_config(other.auth_config_id).toolkit == config.toolkit
+            for other in self.of_user(user_id)
+        ):
+            raise invalid(f"The user already has an account of {config.toolkit} named {alias}")
         at = self._clock.tick()
-        return self.put(
-            Account(
-                id=random_id("ca_"),
-                user_id=user_id,
-                auth_config_id=auth_config_id,
-                status=status,
-                alias=alias,
-                created_at=at,
-                updated_at=at,
-            )
+        account = Account(
+            id=random_id("ca_"),
+            user_id=user_id,
+            auth_config_id=auth_config_id,
+            status=status,
+            created_at=at,
+            updated_at=at,
+            **more,
         )
+        return self.put(account)
 
     def link(
-        self, user_id: str, auth_config_id: str, callback_url: str | None, alias: str | None
+        self, user_id: str, auth_config_id: str, callback_url: str | None, **more: Any
     ) -> Link:
         """Begin a connection: an account that waits, and the link to finish it.
 
-        Raises:
-            Refused: 404 without such an auth config, 400 when that is disabled.
+        Raises as `new` does.
         """
-        if self.auth_config(auth_config_id).is_disabled:
-            raise invalid(f"Auth config {auth_config_id} is disabled")
-        account = self.new(user_id, auth_config_id, Status.INITIALIZING, alias)
-        link = Link(random_id("lk_"), account.id, callback_url, account.created_at + LINK_LIFETIME)
-        self.links[link.token] = link
+        token = random_id("ln_")
+        account = self.new(user_id, auth_config_id, Status.INITIALIZING, link_token=token, **more)
+        link = Link(token, account.id, callback_url, account.created_at + LINK_LIFETIME)
+        self.links[token] = link
         return link
 
     def follow(self, token: str) -> tuple[Link, Account]:
@@ -142,7 +157,7 @@ class Connections:
         if link is None or link.account_id not in self.accounts:
             raise missing("Connection link", token)
         account = self.accounts[link.account_id]
-        if account.status not in PENDING:
+        if account.status not in PENDING or link.consented:
             raise Refused(410, "This connection link was already used or has expired")
         return link, account
 
@@ -156,6 +171,37 @@ class Connections:
         link, account = self.follow(token)
         at = self._clock.tick()
         return link, self.put(accounts.decided(account, at, allowed=allowed))
+
+    def consent(self, token: str) -> str:
+        """The user allowed, and the application has to confirm who that was.
+
+        Returns:
+            The `session_uri` for `complete`. Raises as `follow` does.
+        """
+        link, account = self.follow(token)
+        self.links[token] = replace(link, consented=True)
+        session_uri = random_id("session_")
+        expires_at = self._clock.now() + LINK_LIFETIME
+        self._verifications[session_uri] = Verification(account.id, expires_at)
+        return session_uri
+
+    def complete(self, session_uri: str, user_id: str) -> Account:
+        """Finish a connection whose user the application names, once.
+
+        The account is FAILED for good when it was begun for another user.
+
+        Raises:
+            Refused: 404 for an unknown, expired or used `session_uri`.
+        """
+        found = self._verifications.pop(session_uri, None)
+        account = self.accounts.get(found.account_id) if found else None
+        late = found is not None and found.expires_at <= self._clock.now()
+        if account is None or late or account.status not in PENDING:
+            raise missing("Session", session_uri)
+        at = self._clock.tick()
+        if account.user_id != user_id:
+            return self.put(accounts.misused(account, at))
+        return self.put(accounts.decided(account, at, allowed=True))
 
     def expire_links(self) -> list[Account]:
         """Expire whatever waited for ten minutes and return what changed."""

@@ -42,58 +42,54 @@ for the user <code>{user}</code>?</p>
 
 
 async def ask(request: Request) -> Response:
-    """GET /oauth/{token}: the question; opening it makes the account INITIATED."""
+    """GET /link/{token}: the question; opening it makes the account INITIATED."""
     call = Call(request)
     project, token = call.project, call.path("token")
     try:
-        before = project.connections.follow(token)[1]
         account = project.connections.open(token)
     except Refused as refused:
         return _refusal(refused)
-    if account.status is not before.status:
-        project.announce(account)
     toolkit = project.connections.auth_config(account.auth_config_id).toolkit
     content = _QUESTION.format(toolkit=escape(toolkit), user=escape(account.user_id))
     return _page(f"Connect {toolkit}", content)
 
 
 async def answer(request: Request) -> Response:
-    """POST /oauth/{token}, form field `decision` allow or deny: settles the account."""
+    """POST /link/{token}, form field `decision` allow or deny: settles the account."""
     call = Call(request, await request.body())
     project = call.project
     decision = parse_qs(call.body.decode("latin-1")).get("decision", [""])[0]
+    verifier = project.options.verifier_url
     try:
         if decision not in {"allow", "deny"}:
             raise invalid("Please choose Allow or Deny")
+        if decision == "allow" and verifier:
+            session_uri = project.connections.consent(call.path("token"))
+            return RedirectResponse(_with(verifier, session_uri=session_uri), 303)
         link, account = project.connections.decide(call.path("token"), allowed=decision == "allow")
     except Refused as refused:
         return _refusal(refused)
     project.announce(account)
     status = "success" if decision == "allow" else "failed"
     if link.callback_url is not None:
-        return RedirectResponse(callback(link.callback_url, status, account.id), 303)
+        outcome = {"status": status, "connected_account_id": account.id}
+        outcome |= {"error": "access_denied"} if status == "failed" else {}
+        return RedirectResponse(_with(link.callback_url, **outcome), 303)
     title = "Connected" if decision == "allow" else "Not connected"
     return _page(title, "<p>Done. You can close this page.</p>")
 
 
-def callback(url: str, status: str, account_id: str) -> str:
-    """Append the outcome to a callback URL; its own parameters stay (guide, Authenticating).
-
-    Args:
-        url: The `callback_url` of the link.
-        status: `success` or `failed`.
-        account_id: The connected account's id.
-    """
-    parts = urlsplit(url)
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    query += [("status", status), ("connected_account_id", account_id)]
-    return urlunsplit(parts._replace(query=urlencode(query)))
-
-
 ROUTES = [
-    Route("/oauth/{token}", ask, methods=["GET"]),
-    Route("/oauth/{token}", answer, methods=["POST"]),
+    Route("/link/{token}", ask, methods=["GET"]),
+    Route("/link/{token}", answer, methods=["POST"]),
 ]
+
+
+def _with(url: str, **parameters: str) -> str:
+    """Append query parameters to a URL; its own stay (guide, Authenticating)."""
+    parts = urlsplit(url)
+    query = [*parse_qsl(parts.query, keep_blank_values=True), *parameters.items()]
+    return urlunsplit(parts._replace(query=urlencode(query)))
 
 
 def _page(title: str, content: str, status: int = 200) -> HTMLResponse:

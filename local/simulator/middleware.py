@@ -52,7 +52,7 @@ class Middleware:
             method=scope["method"],
             path=unquote(raw),
             query=scope["query_string"].decode("latin-1"),
-            key_ok=Headers(scope=scope).get("x-api-key") in self._project.api_keys,
+            key_ok=_key(scope, raw) in self._project.api_keys,
             request_id=random_id(""),
             server_id=unquote(created[1]) if created else None,
             user_id=user_of(body) if created else None,
@@ -82,7 +82,7 @@ class Middleware:
             return None
         answer = fault.answer(entry.request_id) if fault else None
         if answer is None:
-            refusal = _unauthorized(entry, key_given="x-api-key" in Headers(scope=scope))
+            refusal = _unauthorized(entry, key_given=_key(scope, entry.path) is not None)
             answer = refusal or await _carried_out(self._app, scope, body)
             entry.carried_out = answer.status_code
         answer.headers["x-request-id"] = entry.request_id
@@ -90,6 +90,13 @@ class Middleware:
             answer.headers.update(fault.headers)
             await asyncio.sleep(fault.latency if fault.latency_at == "after" else 0)
         return None if fault and fault.lose_answer else answer
+
+
+def _key(scope: Scope, path: str) -> str | None:
+    """Return the API key; the MCP endpoints do not take a user's (API reference)."""
+    headers = Headers(scope=scope)
+    project_only = path.startswith(("/api/v3/mcp", "/api/v3.1/mcp"))
+    return headers.get("x-api-key", None if project_only else headers.get("x-user-api-key"))
 
 
 def _from_here(scope: Scope) -> bool:

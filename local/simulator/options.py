@@ -1,9 +1,10 @@
 """Everything about the simulator that can be changed while it runs."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+type ActivatedEvent = Literal["account", "data", "metadata", "off"]
 type Seconds = Annotated[float, Field(ge=0, le=3600)]
 
 
@@ -11,12 +12,16 @@ class Options(BaseModel):
     """The settings of `PATCH /_control/options`; durations are in seconds.
 
     Composio does not publish how it repeats a webhook, so that is a setting rather than a fact.
+    `activated_event` is where `composio.connected_account.activated` names its account, as that is
+    not published either: the whole account in `data`, or its id and its user's in one of the two
+    objects; "off" is a project that is not offered the event. A `verifier_url` turns callback
+    identity verification on: a consent then waits for `POST …/complete_auth`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     latency: Seconds = 0
-    webhooks: bool = True
-    synthetic_events: bool = False
+    activated_event: ActivatedEvent = "off"
+    verifier_url: str | None = None
     webhook_retries: Annotated[int, Field(ge=0, le=100)] = 5
     webhook_backoff: Seconds = 1

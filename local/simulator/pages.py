@@ -48,9 +48,11 @@ def whole(text: str | None, name: str, default: int, most: int) -> int:
     """
     if text is None:
         return min(default, most)
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
+    # The official clients send numbers as `20.0`.
+    digits = text.removesuffix(".0")
+    if not digits.isascii() or not digits.isdigit() or int(digits) < 1:
         raise invalid(f"Invalid query parameter: {name}", f"{name} must be a positive integer")
-    return min(int(text), most)
+    return min(int(digits), most)
 
 
 def _encoded(page: int, limit: int) -> str:

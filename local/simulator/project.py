@@ -46,19 +46,19 @@ class Project:
 
     def event_types(self) -> dict[str, tuple[str, tuple[str, ...]]]:
         """Map the event types that are offered to description and versions."""
-        return webhook_events.known(synthetic=self.options.synthetic_events)
+        return webhook_events.offered(activated=self.options.activated_event != "off")
 
-    def announce(self, account: Account, event_type: str | None = None) -> str | None:
+    def announce(self, account: Account) -> str | None:
         """Send the event of an account's state and return its webhook id.
 
-        None when nothing is sent: webhooks are off, the event is not offered, or nobody listens.
+        None when nothing is sent: there is no such event, it is not offered, or nobody listens.
         """
-        wanted = event_type or webhook_events.OF_STATUS[account.status]
-        offered = self.options.webhooks and wanted in self.event_types()
-        if not offered or self.destination(wanted) is None:
+        kind = webhook_events.OF_STATUS.get(account.status)
+        if kind not in self.event_types() or self.destination(kind) is None:
             return None
-        event = webhook_events.envelope(
-            random_id("msg_"), wanted, self.clock.now(), self.shape_account(account)
+        ids_in = self.options.activated_event if kind == webhook_events.ACTIVATED else "account"
+        event = webhook_events.event(
+            random_id("msg_"), kind, self.clock.now(), self.shape_account(account), ids_in
         )
         self.deliveries.send(event)
         return event.id
@@ -68,10 +68,19 @@ class Project:
         for account in self.connections.expire_links():
             self.announce(account)
 
+    def link_url(self, token: str) -> str:
+        """Return the URL of a consent page."""
+        return f"{self.base_url}/link/{token}"
+
+    def mcp_url(self, server: Server) -> str:
+        """Return the URL of an MCP server, which wants `user_id` as its query."""
+        return f"{self.base_url}/v3/mcp/{server.id}"
+
     def shape_account(self, account: Account, *, full: bool = True) -> dict[str, object]:
         """Shape an account for an answer or an event."""
         config = self.connections.auth_configs[account.auth_config_id]
-        return wire.account(account, config, full=full)
+        link_url = self.link_url(account.link_token or account.id)
+        return wire.account(account, config, link_url=link_url, full=full)
 
     def shape_server(self, server: Server, *, full: bool = True) -> dict[str, object]:
         """Shape an MCP server for an answer."""
@@ -81,7 +90,7 @@ class Project:
             full=full,
             toolkits=sorted({configs[each].toolkit for each in server.auth_config_ids}),
             instances=len(self.servers.instances[server.id]),
-            base_url=self.base_url,
+            url=self.mcp_url(server),
         )
 
     def _begin(self) -> None:

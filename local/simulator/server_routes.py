@@ -2,9 +2,10 @@
 
 from functools import partial
 from operator import attrgetter
+from urllib.parse import quote
 
-from local.simulator import webhook_events, wire
-from local.simulator.bodies import InstanceBody, ServerBody, ServerPatch
+from local.simulator import wire
+from local.simulator.bodies import GenerateBody, InstanceBody, ServerBody, ServerPatch
 from local.simulator.call import Call, Routes
 from local.simulator.pages import numbered_page
 
@@ -41,6 +42,21 @@ def create_server(call: Call) -> object:
     return call.project.shape_server(server)
 
 
+@ROUTES.on("POST", "/mcp/servers/generate")
+def generate_urls(call: Call) -> object:
+    """Return the URLs at which users and accounts reach a server."""
+    body = call.read(GenerateBody)
+    url = call.project.mcp_url(call.project.servers.get(body.mcp_server_id))
+    return {
+        "mcp_url": url,
+        "user_ids_url": [f"{url}?user_id={quote(each, safe='')}" for each in body.user_ids],
+        "connected_account_urls": [
+            f"{url}?connected_account_id={quote(each, safe='')}"
+            for each in body.connected_account_ids
+        ],
+    }
+
+
 @ROUTES.on("GET", "/mcp/servers/{id}/instances")
 def list_instances(call: Call) -> object:
     """Newest first; `search` matches parts of the id."""
@@ -69,8 +85,6 @@ def create_instance(call: Call) -> object:
 def delete_instance(call: Call) -> object:
     """Delete an instance, and the user's accounts too."""
     deleted = call.project.servers.destroy_instance(call.path("id"), call.path("user"))
-    for account in deleted:
-        call.project.announce(account, webhook_events.DELETED)
     return {"message": "MCP server instance deleted", "deleted_connected_accounts": len(deleted)}
 
 

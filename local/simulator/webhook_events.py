@@ -1,26 +1,25 @@
-"""Which webhook events exist, and what they say. Pure."""
+"""Which webhook events exist, and what they contain. Pure."""
 
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from local.simulator.accounts import Status
 from local.simulator.clock import iso
+from local.simulator.options import ActivatedEvent
 
-_OF_ACCOUNT = "composio.connected_account."
-OF_STATUS: dict[str, str] = {status: f"{_OF_ACCOUNT}{status.lower()}" for status in Status}
-EXPIRED = OF_STATUS["EXPIRED"]
-DELETED = f"{_OF_ACCOUNT}deleted"
-# The three types that can be subscribed to (API reference, Webhook events).
-REAL = {
+ACTIVATED = "composio.connected_account.activated"
+EXPIRED = "composio.connected_account.expired"
+OF_STATUS = {Status.ACTIVE: ACTIVATED, Status.EXPIRED: EXPIRED}
+# API reference, Webhook events.
+_TYPES = {
     "composio.trigger.message": ("A trigger received data", ("V1", "V2", "V3")),
     EXPIRED: ("A connected account expired and needs the user again", ("V3",)),
     "composio.trigger.disabled": ("Composio disabled a trigger", ("V3",)),
 }
-_SYNTHETIC_NOTE = "SYNTHETIC: this event exists in the simulator only, not at Composio"
-SYNTHETIC = {
-    name: (_SYNTHETIC_NOTE, ("V3",)) for name in (*OF_STATUS.values(), DELETED) if name != EXPIRED
-}
+# Offered to some projects only.
+_ACTIVATED = {ACTIVATED: ("A connected account became active", ("V3",))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +32,32 @@ class Event:
     body: bytes
 
 
-def known(*, synthetic: bool) -> dict[str, tuple[str, tuple[str, ...]]]:
+def offered(*, activated: bool) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Map the event types that can be subscribed to, to description and versions."""
-    return REAL | SYNTHETIC if synthetic else dict(REAL)
+    return _TYPES | _ACTIVATED if activated else _TYPES
 
 
-def envelope(event_id: str, event_type: str, at: datetime, account: dict[str, object]) -> Event:
-    """Build a V3 envelope around the JSON shape of an account (with its `id`)."""
-    message = {
+def event(
+    event_id: str, kind: str, at: datetime, account: dict[str, Any], ids_in: ActivatedEvent
+) -> Event:
+    """Build a V3 message about an account.
+
+    Args:
+        event_id: The message's id.
+        kind: The event type.
+        at: When it happened.
+        account: The JSON shape of the account.
+        ids_in: `account` for the whole account in `data`; else the object that has its ids.
+    """
+    ids = {"connected_account_id": account["id"], "user_id": account["user_id"]}
+    message: dict[str, Any] = {
         "id": event_id,
         "timestamp": iso(at),
-        "type": event_type,
+        "type": kind,
         "metadata": {"project_id": "pr_simulator", "org_id": "ok_simulator"},
-        "data": account,
+        "data": account if ids_in == "account" else {},
     }
+    if ids_in in {"data", "metadata"}:
+        message[ids_in] |= ids
     body = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode()
-    return Event(event_id, event_type, str(account["id"]), body)
+    return Event(event_id, kind, str(account["id"]), body)

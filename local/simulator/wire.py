@@ -3,10 +3,13 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from local.simulator.accounts import Account, AuthConfig
+from local.simulator.accounts import Account, AuthConfig, Status
 from local.simulator.clock import iso
 from local.simulator.servers import Instance, Server
 from local.simulator.subscriptions import Subscription
+
+# Composio shows the first four characters of a token (changelog of 2026-06-04).
+_MASKED = "simu..."
 
 
 def plain(each: Instance | Server | Subscription) -> dict[str, object]:
@@ -17,12 +20,9 @@ def plain(each: Instance | Server | Subscription) -> dict[str, object]:
     }
 
 
-def state(each: Account, config: AuthConfig) -> dict[str, object]:
-    """Shape what Composio knows of the connection itself."""
-    return {"authScheme": config.auth_scheme, "val": {"status": each.status.value}}
-
-
-def account(each: Account, config: AuthConfig, *, full: bool = True) -> dict[str, object]:
+def account(
+    each: Account, config: AuthConfig, *, link_url: str, full: bool = True
+) -> dict[str, object]:
     """Shape a connected account; rows of the list are not `full` and lack `params`."""
     shape: dict[str, object] = {
         "id": each.id,
@@ -41,17 +41,27 @@ def account(each: Account, config: AuthConfig, *, full: bool = True) -> dict[str
         "is_disabled": each.is_disabled,
         "created_at": iso(each.created_at),
         "updated_at": iso(each.updated_at),
-        "state": state(each, config),
+        "state": {"authScheme": config.auth_scheme, "val": _state(each, config, link_url)},
         "data": {},
         "experimental": {"account_type": each.account_type},
     }
     return shape | {"params": {}} if full else shape
 
 
+def _state(each: Account, config: AuthConfig, link_url: str) -> dict[str, object]:
+    known = each.connection_data | {"status": each.status.value}
+    if config.auth_scheme == "OAUTH2" and each.status is Status.INITIATED:
+        known["redirectUrl"] = link_url
+    if config.auth_scheme == "OAUTH2" and each.status in {Status.ACTIVE, Status.INACTIVE}:
+        known["access_token"] = _MASKED
+    return known
+
+
 def auth_config(each: AuthConfig, connections: int) -> dict[str, object]:
     """Shape an auth config; `connections` is the number of its accounts."""
     return {
         "id": each.id,
+        "uuid": each.id,
         "type": "default" if each.is_composio_managed else "custom",
         "toolkit": {"slug": each.toolkit, "logo": ""},
         "name": each.name,
@@ -66,10 +76,9 @@ def auth_config(each: AuthConfig, connections: int) -> dict[str, object]:
 
 
 def server(
-    each: Server, *, toolkits: list[str], instances: int, base_url: str, full: bool
+    each: Server, *, toolkits: list[str], instances: int, url: str, full: bool
 ) -> dict[str, object]:
     """Shape an MCP server; rows of the list are not `full` and lack `deleted`."""
-    url = f"{base_url}/v3/mcp/{each.id}"
     shape = plain(each) | {
         "toolkits": toolkits,
         "toolkit_icons": dict.fromkeys(toolkits, ""),

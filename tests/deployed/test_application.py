@@ -118,7 +118,7 @@ def test_events_that_composio_sends_itself_twice_and_all_at_once_end_ready(
 ) -> None:
     user = someone("browser")
     composio = deployed.composio
-    composio.set_options(synthetic_events=True)
+    composio.set_options(activated_event="account")
     target = f"{deployed.stack.api_url}/webhooks/composio"
     composio.set_webhook(target, deployed.secrets[0], "another-secret-in-a-roll-over")
     accounts = [{"user_id": user, "auth_config_id": each} for each in BOTH]

@@ -22,13 +22,13 @@ GOOD: dict[str, Any] = {
     ("found", "wrong"),
     [
         ({}, []),
-        ({"instances": 0, "created": 0}, ["instances of ada: 0", "succeeded: 0"]),
-        ({"instances": 2}, ["instances of ada: 2"]),
+        ({"instances": 0, "created": 0}, ["instances of alice: 0", "succeeded: 0"]),
+        ({"instances": 2}, ["instances of alice: 2"]),
         ({"created": 2}, ["create calls that succeeded: 2"]),
         ({"overlap": 2}, ["create calls at the same time: at most 2"]),
         ({"statuses": []}, ["the instance is missing"]),
         ({"statuses": ["retrying"]}, ["the instance is retrying"]),
-        ({"outcomes": []}, ["ada: no event"]),
+        ({"outcomes": []}, ["alice: no event"]),
         ({"outcomes": [READY, READY]}, [f"{READY}, {READY}"]),
     ],
 )
@@ -40,7 +40,7 @@ def test_everything_but_one_ready_instance_is_a_problem(
     actions = SimpleNamespace(
         timeline=Timeline(),
         simulator=SimpleNamespace(
-            state=lambda: {"instances": [{"instance_id": "ada"}] * found["instances"]},
+            state=lambda: {"instances": [{"instance_id": "alice"}] * found["instances"]},
             instance_posts=lambda _: [call],
         ),
         observer=SimpleNamespace(
@@ -48,6 +48,6 @@ def test_everything_but_one_ready_instance_is_a_problem(
             instances=lambda _: [{"status": each} for each in found["statuses"]],
         ),
     )
-    problems = check(cast("Actions", actions), "ada")
+    problems = check(cast("Actions", actions), "alice")
     assert len(problems) == len(wrong)
     assert all(part in problem for part, problem in zip(wrong, problems, strict=True))

@@ -16,10 +16,9 @@ import pytest
 
 from local.simulator.client import Simulator
 from local.simulator.signing import sign
-from tests.world import API_KEY
 
 SECRETS = ("whsec_invented_one", "whsec_invented_two")
-ACTIVE = "composio.connected_account.active"
+ACTIVATED = "composio.connected_account.activated"
 EXPIRED = "composio.connected_account.expired"
 
 
@@ -71,13 +70,6 @@ def simulator(simulated: Simulator, inbox: Inbox) -> Simulator:
     return simulated
 
 
-@pytest.fixture(scope="module")
-def api(simulated: Simulator) -> Iterator[httpx.Client]:
-    headers = {"x-api-key": API_KEY}
-    with httpx.Client(base_url=simulated.url, headers=headers, trust_env=False) as client:
-        yield client
-
-
 def test_the_signature_is_that_of_the_known_answer() -> None:
     secret = "whsec_" + base64.b64encode(b"test-secret-for-docs").decode()
     message_id = "msg_9c8b7a6d-5e4f-4a3b-2c1d-0e9f8a7b6c5d"
@@ -87,7 +79,7 @@ def test_the_signature_is_that_of_the_known_answer() -> None:
     )
 
 
-def test_only_the_expired_event_is_real(simulator: Simulator, inbox: Inbox) -> None:
+def test_an_account_that_expires_is_announced_whole(simulator: Simulator, inbox: Inbox) -> None:
     account_id = simulator.add_account("ada", "ac_gmail", webhook=True)
     assert simulator.change_account(account_id, status="REVOKED")["webhook_id"] is None
     sent = simulator.change_account(account_id, status="EXPIRED")["webhook_id"]
@@ -101,13 +93,21 @@ def test_only_the_expired_event_is_real(simulator: Simulator, inbox: Inbox) -> N
     assert message["data"]["state"]["val"]["status"] == "EXPIRED"
 
 
-def test_a_synthetic_event_tells_of_an_active_account(simulator: Simulator, inbox: Inbox) -> None:
-    simulator.set_options(synthetic_events=True)
-    simulator.add_account("ada", "ac_gmail", webhook=True)
-    simulator.add_account("ada", "ac_slack")
-    simulator.wait_for_deliveries()
-    [message] = inbox.messages()
-    assert (message["type"], message["data"]["user_id"]) == (ACTIVE, "ada")
+def test_an_account_that_becomes_active_is_announced_where_that_is_offered(
+    simulator: Simulator, inbox: Inbox
+) -> None:
+    ids = []
+    for ids_in in ("off", "account", "data", "metadata"):
+        simulator.set_options(activated_event=ids_in)
+        ids.append(simulator.add_account("ada", "ac_gmail", webhook=True))
+        simulator.wait_for_deliveries()
+    whole, data, metadata = inbox.messages()
+    assert {each["type"] for each in inbox.messages()} == {ACTIVATED}
+    assert (whole["data"]["id"], whole["data"]["status"]) == (ids[1], "ACTIVE")
+    assert data["data"] == {"connected_account_id": ids[2], "user_id": "ada"}
+    assert metadata["data"] == {}
+    assert metadata["metadata"]["connected_account_id"] == ids[3]
+    assert metadata["metadata"]["user_id"] == "ada"
 
 
 def test_every_secret_signs_the_raw_body(simulator: Simulator, inbox: Inbox) -> None:
@@ -159,7 +159,7 @@ def test_a_subscription_gets_the_events_it_asked_for(
     path = "/api/v3/webhook_subscriptions"
     wanted: dict[str, object] = {"webhook_url": inbox.url, "enabled_events": [EXPIRED]}
     assert api.post(path, json={**wanted, "version": "V2"}).status_code == 400
-    assert api.post(path, json={**wanted, "enabled_events": [ACTIVE]}).status_code == 400
+    assert api.post(path, json={**wanted, "enabled_events": [ACTIVATED]}).status_code == 400
     assert api.post(path, json={**wanted, "webhook_url": "http://x.example"}).status_code == 400
     made = api.post(path, json=wanted)
     assert made.status_code == 201
@@ -184,15 +184,17 @@ def test_a_subscription_gets_the_events_it_asked_for(
     assert api.get(path).json()["items"] == []
 
 
-def test_synthetic_event_types_are_listed_only_on_demand_and_say_so(
+def test_the_activated_event_is_listed_only_where_it_is_offered(
     simulator: Simulator, api: httpx.Client
 ) -> None:
-    path = "/api/v3/webhook_subscriptions/event_types"
-    assert len(api.get(path).json()["items"]) == 3
-    simulator.set_options(synthetic_events=True)
-    synthetic = api.get(path).json()["items"][3:]
-    assert ACTIVE in {each["event_type"] for each in synthetic}
-    assert all(each["description"].startswith("SYNTHETIC") for each in synthetic)
+    def listed() -> set[str]:
+        items = api.get("/api/v3.1/webhook_subscriptions/event_types").json()["items"]
+        return {each["event_type"] for each in items}
+
+    without = listed()
+    assert len(without) == 3
+    simulator.set_options(activated_event="data")
+    assert listed() - without == {ACTIVATED}
 
 
 def test_no_secret_is_shown_by_control(simulator: Simulator) -> None:
