@@ -72,7 +72,7 @@ def infrastructure() -> Iterator[Infrastructure]:
 
 
 @pytest.fixture(scope="session")
-def standing(infrastructure: Infrastructure) -> Iterator[Deployed]:
+def main_stack(infrastructure: Infrastructure) -> Iterator[Deployed]:
     """Deploy once for the session."""
     with deployed_to(infrastructure, "one") as one:
         yield one
