@@ -132,6 +132,18 @@ class Actions:
             self.observer.wait_until_ready(user_id)
         self.show_table(user_id)
 
+    def use_tools(self, user_id: str) -> None:
+        """The user's agent uses the URL of the outcome event, with the project's API key."""
+        # To import the MCP client takes a second.
+        from local.demo.agent import call_tool, list_tools  # noqa: PLC0415
+
+        url = self.observer.endpoint(user_id)
+        self.timeline.line("bus", f"{user_id}'s tools are at {url}")
+        tools = list_tools(url, DEFAULT_API_KEY)
+        self.timeline.line("agent", f"lists tools: {', '.join(tools)}")
+        result = call_tool(url, DEFAULT_API_KEY, tools[0])
+        self.timeline.line("agent", f"calls {tools[0]}: {result}", "green")
+
     def wait_until_due(self, user_id: str) -> None:
         """Wait until the user's instance may be tried again."""
         with self.timeline.step("table", f"{user_id}'s instance is due in a few seconds"):

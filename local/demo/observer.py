@@ -22,7 +22,7 @@ class Observer:
     def __init__(self, stack: Stack) -> None:
         self._table = boto3.resource("dynamodb", **stack.connection).Table(stack.table_name)
         self._sqs = boto3.client("sqs", **stack.connection)
-        self._outcomes: set[tuple[str, str, str]] = set()
+        self._outcomes: dict[str, dict[str, Any]] = {}
         self._queue_url = self._sqs.create_queue(QueueName=_QUEUE)["QueueUrl"]
         attributes = self._sqs.get_queue_attributes(
             QueueUrl=self._queue_url, AttributeNames=["QueueArn"]
@@ -58,12 +58,21 @@ class Observer:
     def outcomes(self, user_id: str) -> list[str]:
         """Wait for the user's first outcome event, and return the types of all of them."""
         _wait(lambda: self._received(user_id))
-        return sorted(kind for user, _, kind in self._outcomes if user == user_id)
+        return sorted(event["detail-type"] for event in self._of(user_id))
+
+    def endpoint(self, user_id: str) -> str:
+        """Return the URL of the user's tools, as an outcome event names it."""
+        self.outcomes(user_id)
+        return next(str(event["detail"]["endpoint"]["url"]) for event in self._of(user_id))
 
     def _rows(self, user_id: str) -> list[dict[str, Any]]:
         whose = Key("pk").eq(f"USER#{user_id}")
         found = self._table.query(KeyConditionExpression=whose, ConsistentRead=True)
         return [dict(row) for row in found["Items"]]
+
+    def _of(self, user_id: str) -> list[dict[str, Any]]:
+        events = self._outcomes.values()
+        return [event for event in events if event["detail"]["user_id"] == user_id]
 
     def _received(self, user_id: str) -> bool:
         while messages := self._sqs.receive_message(
@@ -71,13 +80,12 @@ class Observer:
         ).get("Messages"):
             for message in messages:
                 event = json.loads(message["Body"])
-                detail = event["detail"]
                 # An outcome may be delivered more than once; its id stays the same.
-                self._outcomes.add((detail["user_id"], detail["id"], event["detail-type"]))
+                self._outcomes[event["detail"]["id"]] = event
                 self._sqs.delete_message(
                     QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"]
                 )
-        return any(user == user_id for user, _, _ in self._outcomes)
+        return bool(self._of(user_id))
 
 
 def _wait(condition: Callable[[], bool]) -> None:

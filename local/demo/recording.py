@@ -10,7 +10,7 @@ from local.demo.__main__ import demo
 from local.environment import run
 from local.timeline import Timeline
 
-_COLUMNS = 112
+_COLUMNS = 128
 _FONT = re.compile(r"@font-face \{.*?\}", re.DOTALL)
 
 

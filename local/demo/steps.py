@@ -69,7 +69,12 @@ def recovery(actions: Actions) -> None:
     actions.sweep(BOB)
 
 
-STEPS: list[Step] = [outage, lost, last, late, repeated, callback, sweep, recovery]
+def agent(actions: Actions) -> None:
+    """Alice's agent lists and calls her tools, at the URL that the outcome event names."""
+    actions.use_tools(ALICE)
+
+
+STEPS: list[Step] = [outage, lost, last, late, repeated, callback, sweep, recovery, agent]
 
 
 def run_steps(actions: Actions) -> list[str]:

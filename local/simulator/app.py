@@ -14,6 +14,7 @@ from local.simulator import (
     account_routes,
     consent,
     control,
+    mcp_endpoint,
     project_control,
     server_routes,
     subscription_routes,
@@ -32,6 +33,7 @@ def application(project: Project) -> Middleware:
         routes=[
             Mount("/api/v3", routes=_API),
             *consent.ROUTES,
+            *mcp_endpoint.ROUTES,
             Mount("/_control", routes=_CONTROL),
         ],
         exception_handlers={Refused: _refused, HTTPException: _not_routed, Exception: _broken},

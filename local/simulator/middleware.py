@@ -20,9 +20,11 @@ from local.simulator.subscriptions import loopback
 
 _INSTANCES = re.compile(r"/api/v3(?:\.1)?/mcp/servers/([^/]+)/instances/?")
 
+_COMPOSIO = ("/api/", "/v3/mcp/")
+
 
 class Middleware:
-    """Wraps the application; paths below `/api/` are treated as Composio's."""
+    """Wraps the application; the paths of the API and of MCP are treated as Composio's."""
 
     def __init__(self, app: ASGIApp, project: Project) -> None:
         self._app = app
@@ -37,7 +39,7 @@ class Middleware:
         # Ids may contain an encoded slash, so routes are matched before decoding.
         raw = scope["raw_path"].decode("ascii")
         routed = {**scope, "path": raw.replace("/api/v3.1/", "/api/v3/", 1)}
-        if raw.startswith("/api/"):
+        if raw.startswith(_COMPOSIO):
             await self._call(routed, raw, receive, send)
         elif raw.startswith("/_control/") and not _from_here(scope):
             await PlainTextResponse("control is for loopback only", 403)(scope, receive, send)
@@ -64,7 +66,7 @@ class Middleware:
         connection: Connection = scope["state"]["connection"]
         connection.entry = entry
         try:
-            answer = await self._answer(scope, body, entry)
+            answer = await self._answer(scope, body, receive, entry)
             if answer is None:
                 await _cut(connection, receive)
             elif entry.ended is None:
@@ -73,7 +75,9 @@ class Middleware:
         finally:
             finish(entry)
 
-    async def _answer(self, scope: Scope, body: bytes, entry: Entry) -> Response | None:
+    async def _answer(
+        self, scope: Scope, body: bytes, receive: Receive, entry: Entry
+    ) -> Response | None:
         """Return what is answered, or None where the answer is lost."""
         fault = self._project.faults.take(entry.method, entry.path, entry.user_id)
         before = fault.latency if fault and fault.latency_at == "before" else 0
@@ -83,7 +87,7 @@ class Middleware:
         answer = fault.answer(entry.request_id) if fault else None
         if answer is None:
             refusal = _unauthorized(entry, key_given=_key(scope, entry.path) is not None)
-            answer = refusal or await _carried_out(self._app, scope, body)
+            answer = refusal or await _carried_out(self._app, scope, body, receive)
             entry.carried_out = answer.status_code
         answer.headers["x-request-id"] = entry.request_id
         if fault:
@@ -95,7 +99,7 @@ class Middleware:
 def _key(scope: Scope, path: str) -> str | None:
     """Return the API key; the MCP endpoints do not take a user's (API reference)."""
     headers = Headers(scope=scope)
-    project_only = path.startswith(("/api/v3/mcp", "/api/v3.1/mcp"))
+    project_only = path.startswith(("/api/v3/mcp", "/api/v3.1/mcp", "/v3/mcp"))
     return headers.get("x-api-key", None if project_only else headers.get("x-user-api-key"))
 
 
@@ -117,19 +121,22 @@ def _unauthorized(entry: Entry, *, key_given: bool) -> Response | None:
     return JSONResponse(envelope(refused, entry.request_id), refused.status)
 
 
-async def _carried_out(app: ASGIApp, scope: Scope, body: bytes) -> Response:
+async def _carried_out(app: ASGIApp, scope: Scope, body: bytes, receive: Receive) -> Response:
     """Have the application handle the call, and return its whole answer."""
     sent: list[Message] = []
+    unread = [body]
 
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+    async def receive_again() -> Message:
+        if unread:
+            return {"type": "http.request", "body": unread.pop(), "more_body": False}
+        return await receive()
 
     async def send(message: Message) -> None:
         sent.append(message)
 
     # The application has answered 500 by the time it raises.
     with contextlib.suppress(Exception):
-        await app(scope, receive, send)
+        await app(scope, receive_again, send)
     start, *rest = sent
     answer = Response(b"".join(message.get("body", b"") for message in rest), start["status"])
     answer.raw_headers = [*start["headers"]]

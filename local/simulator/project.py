@@ -76,6 +76,11 @@ class Project:
         """Return the URL of an MCP server, which wants `user_id` as its query."""
         return f"{self.base_url}/v3/mcp/{server.id}"
 
+    def toolkits(self, server: Server) -> tuple[str, ...]:
+        """Return the toolkits that an MCP server requires."""
+        configs = self.connections.auth_configs
+        return tuple(sorted({configs[each].toolkit for each in server.auth_config_ids}))
+
     def shape_account(self, account: Account, *, full: bool = True) -> dict[str, object]:
         """Shape an account for an answer or an event."""
         config = self.connections.auth_configs[account.auth_config_id]
@@ -84,11 +89,10 @@ class Project:
 
     def shape_server(self, server: Server, *, full: bool = True) -> dict[str, object]:
         """Shape an MCP server for an answer."""
-        configs = self.connections.auth_configs
         return wire.server(
             server,
             full=full,
-            toolkits=sorted({configs[each].toolkit for each in server.auth_config_ids}),
+            toolkits=list(self.toolkits(server)),
             instances=len(self.servers.instances[server.id]),
             url=self.mcp_url(server),
         )

@@ -1,0 +1,49 @@
+"""The simulator's MCP endpoints, used by the official MCP client."""
+
+import httpx
+import pytest
+
+from local.demo.agent import call_tool, list_tools
+from local.simulator.client import Simulator
+from tests.local.api_calls import connect, create
+from tests.world import API_KEY
+
+pytestmark = pytest.mark.slow  # to import the MCP package takes a second, here and there
+INITIALIZE = {"jsonrpc": "2.0", "id": 1, "method": "initialize"}
+
+
+def url_for(simulator: Simulator, query: str) -> str:
+    return f"{simulator.url}/v3/mcp/srv_demo?{query}"
+
+
+def test_a_user_with_an_instance_lists_and_calls_tools(
+    simulator: Simulator, api: httpx.Client
+) -> None:
+    user_id = "team/ada @b"
+    connect(simulator, user_id)
+    assert create(api, user_id).status_code == 201
+    mcp_url = api.get("/api/v3/mcp/srv_demo").json()["mcp_url"]
+    url = str(httpx.URL(mcp_url, params={"user_id": user_id}))
+    assert list_tools(url, API_KEY) == ["GMAIL_WHO_AM_I", "SLACK_WHO_AM_I"]
+    assert f'"user_id": "{user_id}"' in call_tool(url, API_KEY, "GMAIL_WHO_AM_I")
+    (gmail, _) = simulator.state()["accounts"]
+    simulator.change_account(gmail["id"], status="EXPIRED")
+    assert call_tool(url, API_KEY, "GMAIL_WHO_AM_I") == "no usable connected account"
+
+
+@pytest.mark.parametrize(
+    ("key", "query", "status"),
+    [
+        (None, "user_id=ada", 401),
+        ("ak_wrong", "user_id=ada", 401),
+        (API_KEY, "user_id=ada", 403),
+        (API_KEY, "", 400),
+    ],
+)
+def test_nobody_else_gets_in(
+    simulator: Simulator, browser: httpx.Client, key: str | None, query: str, status: int
+) -> None:
+    simulator.add_instances("srv_demo", ["eve"])
+    headers = {"x-api-key": key} if key else {}
+    answer = browser.post(url_for(simulator, query), json=INITIALIZE, headers=headers)
+    assert answer.status_code == status
