@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
-from pydantic import ValidationError
 
-from handler.credentials import SecretValue
+from handler.credentials import parsed, usable
 from provisioner.errors import Trouble
 from provisioner.stack import Stack
 
-FORM = '{"composio_api_key": "…", "webhook_secrets": ["…"]}'
+FORM = '{"composio_api_key": "ak_…", "webhook_secrets": []}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +25,18 @@ class Secret:
 
     @property
     def has_api_key(self) -> bool:
-        """Whether there is an API key at all."""
-        return bool(self.content.get("composio_api_key", "").strip())
+        """Whether there is an API key that the functions use."""
+        return bool(usable(self.content).api_key)
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
-        """The accepted secrets, the newest first."""
-        return tuple(self.content.get("webhook_secrets", ()))
+        """The secrets that the functions accept, the newest first."""
+        return usable(self.content).webhook_secrets
+
+    @property
+    def flaws(self) -> tuple[str, ...]:
+        """Which entries the functions do not use, and why."""
+        return usable(self.content).flaws
 
     def accepting(self, secrets: Sequence[str]) -> "Secret":
         """Return the same with these webhook secrets, each once."""
@@ -48,18 +52,15 @@ def read(stack: Stack) -> Secret:
     remedy = f"fill it (README, Deploy, step 1) with {FORM}"
     try:
         answer = stack.secrets.get_secret_value(SecretId=stack.outputs["SecretId"])
-        text = answer.get("SecretString", "")
-        SecretValue.model_validate_json(text)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
         raise Trouble("the secret of the stack is gone", "sam deploy, then " + remedy) from None
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        wrong = "; ".join(f"{_field(one['loc'])}: {one['msg']}" for one in found)
-        said = f"the secret is not of the form that the functions read: {wrong}"
-        raise Trouble(said, remedy) from None
-    return Secret(json.loads(text))
+    try:
+        return Secret(parsed(answer.get("SecretString", "")))
+    except ValueError as error:
+        message = f"the secret is not of the form that the functions read: {error}"
+        raise Trouble(message, remedy) from None
 
 
 def write(stack: Stack, secret: Secret) -> None:
@@ -67,7 +68,3 @@ def write(stack: Stack, secret: Secret) -> None:
     stack.secrets.put_secret_value(
         SecretId=stack.outputs["SecretId"], SecretString=json.dumps(dict(secret.content))
     )
-
-
-def _field(place: Sequence[int | str]) -> str:
-    return ".".join(map(str, place)) or "all of it"

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 
-from handler.credentials import LEAST_AGE_SECONDS
+from handler.credentials import LEAST_AGE_SECONDS, LEAST_LENGTH, flaw
 from handler.events import ACCOUNT_EVENTS, timestamp
 from handler.signature import sign
 from handler.transport import Unavailable, segment
@@ -46,8 +46,12 @@ def connect_webhook(ctx: typer.Context, *, yes: Yes = False) -> None:
             "Composio does not show the webhook secret of the subscription",
             "provisioner rotate-webhook-secret draws a new one",
         )
+    if why := flaw(found.secret, LEAST_LENGTH):
+        raise Trouble(f"Composio's webhook secret {why}", "provisioner rotate-webhook-secret")
     added = found.secret not in kept.webhook_secrets
-    if added:
+    for removed in kept.flaws:
+        context.screen.say(f"taken out of the secret: {removed}")
+    if added or kept.flaws:
         secret.write(context.stack, kept.accepting([found.secret, *kept.webhook_secrets]))
     _tell(context, found, sorted(changes), added=added)
 

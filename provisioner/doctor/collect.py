@@ -53,6 +53,7 @@ def collect(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
         webhook_url=stack.webhook_url,
         has_api_key=sound.has_api_key if sound else held,
         webhook_secrets=sound.webhook_secrets if sound else (),
+        secret_flaws=sound.flaws if sound else (),
         composio=composio,
         key_rejected=key_rejected,
         clocks=clocks,

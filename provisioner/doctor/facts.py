@@ -33,6 +33,8 @@ class Facts:
     webhook_url: str
     has_api_key: bool | Trouble
     webhook_secrets: tuple[str, ...]
+    secret_flaws: tuple[str, ...]
+    """Which entries of the secret the functions do not use, and why."""
     composio: str
     """Why Composio cannot be asked anything; "" if it can."""
     key_rejected: bool

@@ -49,6 +49,8 @@ def _secret(facts: Facts) -> Finding:
     name = "secret"
     if isinstance(facts.has_api_key, Trouble):
         return _unread(name, facts.has_api_key)
+    if facts.secret_flaws:
+        return Finding(name, "error", f"not used: {'; '.join(facts.secret_flaws)}", FILL)
     if not facts.has_api_key:
         return Finding(name, "error", "the secret holds no Composio API key", FILL)
     if not facts.webhook_secrets:

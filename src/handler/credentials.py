@@ -1,17 +1,18 @@
-"""The Composio API key and the webhook secrets, with an age.
+"""The Composio API key and the webhook secrets, which are read again as they age.
 
-They live in one secret of Secrets Manager: `{"composio_api_key": "…", "webhook_secrets": ["…"]}`.
-A value is kept for five minutes; a rejected one is fetched again at once, but not more often
-than every ten seconds, so that neither a rotation needs a deploy nor a flood of forged
-deliveries costs a flood of calls.
+They are stored as JSON in one secret of Secrets Manager: `composio_api_key` is a text, and
+`webhook_secrets` a list of texts. What was read is used for five minutes. When Composio rejects the
+key, or a signature is not valid, it is read again at once, but at most every ten seconds: a
+rotation needs no deploy, and a flood of forged deliveries does not cause a flood of calls.
 """
 
-from collections.abc import Callable
+import json
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError
 
 from handler.telemetry import logger
 
@@ -20,27 +21,77 @@ if TYPE_CHECKING:
 
 MAX_AGE_SECONDS = 300
 LEAST_AGE_SECONDS = 10
+LEAST_LENGTH = 16
+"""The characters that a webhook secret needs: whoever guesses it can forge deliveries."""
+
+_PLACEHOLDER = (
+    r"(?i)…|\.\.\.|^<.*>$|^\{.*\}$|^\[.*\]$|^\$\w+$|^\$\{.*\}$|(.)\1{7}"
+    r"|^(whsec_|ak_)?(your|my|the)[-_]|placeholder|change[-_]?me|replace|example"
+)
 
 
 class SecretUnusable(Exception):
     """Secrets Manager cannot be read, or the secret is not of the form above."""
 
 
-def _header_value(secret: SecretStr) -> SecretStr:
-    # What is no header value would otherwise be quoted by the HTTP library's exception.
-    text = secret.get_secret_value().strip()
-    if not (text.isascii() and text.isprintable()):
-        raise ValueError("not printable ASCII")
-    return SecretStr(text)
+@dataclass(frozen=True, repr=False)
+class SecretValue:
+    """What is usable of the secret.
+
+    `api_key` is "" where there is none. `flaws` says of each entry that is not used why not, and
+    holds no part of it.
+    """
+
+    api_key: str
+    webhook_secrets: tuple[str, ...]
+    flaws: tuple[str, ...]
 
 
-class SecretValue(BaseModel):
-    """What the secret has to hold."""
+def flaw(entry: object, least_length: int = 0) -> str:
+    """Say why an entry cannot be a key or a secret, or "" where it can be.
 
-    model_config = ConfigDict(hide_input_in_errors=True, frozen=True)
+    White space at its ends does not count.
+    """
+    if not isinstance(entry, str):
+        return "is not a text"
+    text = entry.strip()
+    if re.search(_PLACEHOLDER, text):
+        return "is a placeholder"
+    if not re.fullmatch(r"[!-~]*", text):
+        return "is not printable ASCII without spaces"
+    if len(text) < least_length:
+        return f"is shorter than {least_length} characters"
+    return ""
 
-    composio_api_key: Annotated[SecretStr, AfterValidator(_header_value)] = SecretStr("")
-    webhook_secrets: tuple[SecretStr, ...] = ()
+
+def parsed(text: str) -> dict[str, Any]:
+    """Return the secret as it is stored.
+
+    Raises:
+        ValueError: It is not of the form above; the message quotes nothing of it.
+    """
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("it is not JSON") from None
+    if not isinstance(content, dict):
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 -- of the operator's text
+    if not isinstance(content.get("webhook_secrets", []), list):
+        raise ValueError("webhook_secrets is not a list")  # noqa: TRY004
+    return content
+
+
+def usable(content: Mapping[str, Any]) -> SecretValue:
+    """Return what is usable of a parsed secret; one flawed entry does not affect the others."""
+    key, listed = content.get("composio_api_key", ""), content.get("webhook_secrets", [])
+    entries = {"composio_api_key": flaw(key)} | {
+        f"webhook_secrets[{at}]": flaw(entry, LEAST_LENGTH) for at, entry in enumerate(listed)
+    }
+    return SecretValue(
+        "" if flaw(key) else key.strip(),
+        tuple(entry.strip() for entry in listed if not flaw(entry, LEAST_LENGTH)),
+        tuple(f"{name} {why}" for name, why in entries.items() if why),
+    )
 
 
 @dataclass(eq=False, repr=False)
@@ -55,22 +106,20 @@ class Credentials:
     _fresh_until: float = field(default=float("-inf"), init=False)
 
     def api_key(self) -> str:
-        """Return the Composio API key.
+        """Return the Composio API key, or "" where the secret holds none that is usable.
 
         Raises:
-            SecretUnusable: There is none to be had.
+            SecretUnusable: The secret cannot be read.
         """
-        return self._current().composio_api_key.get_secret_value()
+        return self._current().api_key
 
     def webhook_keys(self) -> tuple[bytes, ...]:
         """Return the accepted webhook secrets as the bytes that sign.
 
         Raises:
-            SecretUnusable: There is none to be had.
+            SecretUnusable: The secret cannot be read.
         """
-        return tuple(
-            secret.get_secret_value().encode() for secret in self._current().webhook_secrets
-        )
+        return tuple(secret.encode() for secret in self._current().webhook_secrets)
 
     def refresh(self) -> bool:
         """Fetch the secret again, and say whether it has changed.
@@ -95,10 +144,16 @@ class Credentials:
         self._fresh_until = self._fetched_at + LEAST_AGE_SECONDS
         try:
             answer = self.client.get_secret_value(SecretId=self.secret_id)
-            self._secret = SecretValue.model_validate_json(answer.get("SecretString", ""))
-            self._fresh_until = self._fetched_at + MAX_AGE_SECONDS
         except (BotoCoreError, ClientError):
             # The one in hand is better than none; without one, the caller hears of it.
             logger.exception("Secrets Manager cannot be read")
-        except ValidationError:
-            logger.error("the secret is not {composio_api_key, webhook_secrets}")
+            return
+        try:
+            value = usable(parsed(answer.get("SecretString", "")))
+        except ValueError as error:
+            logger.error("the secret is not {composio_api_key, webhook_secrets}", reason=str(error))
+            return
+        if value.flaws and value != self._secret:
+            logger.error("a part of the secret is not used", flaws=value.flaws)
+        self._secret = value
+        self._fresh_until = self._fetched_at + MAX_AGE_SECONDS

@@ -70,7 +70,7 @@ FAULTS: dict[str, tuple[Callable[[Operator], object], str, str]] = {
         CONNECT,
     ),
     "webhook secret not accepted": (
-        lambda at: at.at.put_secret("whsec_older"),
+        lambda at: at.at.put_secret("whsec_invented_older"),
         "signing",
         CONNECT,
     ),

@@ -152,7 +152,7 @@ class Machine(RuleBasedStateMachine):
         self.keys += 1
         self.system.secret = {
             "composio_api_key": f"ak_{self.keys}",
-            "webhook_secrets": [f"whsec_{self.keys}"],
+            "webhook_secrets": [f"whsec_invented_{self.keys}"],
         }
 
     @rule(name=st.sampled_from((*WEBHOOKS, *WORKERS)))

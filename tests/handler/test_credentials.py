@@ -2,19 +2,23 @@
 
 import json
 import logging
+import string
 import traceback
+from random import Random
 from typing import cast
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
-from handler.credentials import Credentials, SecretUnusable
+from handler.credentials import LEAST_LENGTH, Credentials, SecretUnusable, flaw
 from tests.doubles import Clock, FakeSecretsManager, Log
+from tests.template.sam_template import RESOURCES
 
 SECRET_ID = "composio"
 API_KEY = "ak_invented-key"
 WEBHOOK_SECRET = "whsec_invented-secret"
+NEXT_SECRET = "whsec_invented-next-one"
 
 DENIED = ClientError(
     {"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}, "GetSecretValue"
@@ -47,17 +51,17 @@ def test_secret_is_fetched_once_for_key_and_webhook_secrets(
 def test_several_webhook_secrets_are_accepted_in_order(
     credentials: Credentials, store: FakeSecretsManager
 ) -> None:
-    store.keep(API_KEY, "new", "öld")
+    store.keep(API_KEY, NEXT_SECRET, WEBHOOK_SECRET)
 
-    assert credentials.webhook_keys() == (b"new", b"\xc3\xb6ld")
+    assert credentials.webhook_keys() == (NEXT_SECRET.encode(), WEBHOOK_SECRET.encode())
 
 
-def test_webhook_secret_is_taken_as_it_is(
+def test_webhook_secret_loses_the_line_end_it_was_pasted_with_and_nothing_else(
     credentials: Credentials, store: FakeSecretsManager
 ) -> None:
-    store.keep(API_KEY, " whsec_aW52ZW50ZWQ= ")
+    store.keep(API_KEY, " whsec_aW52ZW50ZWQ= \r\n")
 
-    assert credentials.webhook_keys() == (b" whsec_aW52ZW50ZWQ= ",)
+    assert credentials.webhook_keys() == (b"whsec_aW52ZW50ZWQ=",)
 
 
 def test_secret_is_kept_for_five_minutes(
@@ -103,10 +107,10 @@ def test_refresh_tells_of_a_changed_webhook_secret(
 ) -> None:
     credentials.webhook_keys()
     clock.forward(10)
-    store.keep(API_KEY, "new", WEBHOOK_SECRET)
+    store.keep(API_KEY, NEXT_SECRET, WEBHOOK_SECRET)
 
     assert credentials.refresh() is True
-    assert credentials.webhook_keys() == (b"new", WEBHOOK_SECRET.encode())
+    assert credentials.webhook_keys() == (NEXT_SECRET.encode(), WEBHOOK_SECRET.encode())
 
 
 def test_flood_of_rejections_costs_one_call_in_ten_seconds(
@@ -185,17 +189,13 @@ def test_without_a_secret_in_hand_the_caller_hears_of_it_until_there_is_one(
 
 
 UNUSABLE = {
+    "nothing": "",
     "no JSON": f"{API_KEY}",
     "cut JSON": f'{{"composio_api_key": "{API_KEY}',
     "a list": json.dumps([API_KEY]),
     "a number": "5",
-    "a number as key": json.dumps({"composio_api_key": 5, "webhook_secrets": [API_KEY]}),
+    "endless": "[" * 100_000,
     "one text for the list": json.dumps({"webhook_secrets": API_KEY}),
-    "a number in the list": json.dumps({"webhook_secrets": [API_KEY, 5]}),
-    "null": json.dumps({"composio_api_key": None, "webhook_secrets": [API_KEY]}),
-    "a line end in the key": json.dumps({"composio_api_key": f"{API_KEY}\nx: {API_KEY}"}),
-    "a control character in the key": json.dumps({"composio_api_key": f"{API_KEY}\x7f"}),
-    "no ASCII in the key": json.dumps({"composio_api_key": f"{API_KEY}é"}),
 }
 
 
@@ -226,6 +226,128 @@ def test_malformed_secret_does_not_replace_a_good_one(
     assert credentials.refresh() is False
     assert credentials.api_key() == API_KEY
     assert credentials.webhook_keys() == (WEBHOOK_SECRET.encode(),)
+
+
+PLACEHOLDERS = [
+    "…",
+    "...",
+    "whsec_…",
+    "whsec_...",
+    "<the webhook secret>",
+    "{{WEBHOOK_SECRET}}",
+    "[webhook-secret-here]",
+    "$COMPOSIO_WEBHOOK_SECRET",
+    "${COMPOSIO_WEBHOOK_SECRET}",
+    "whsec_xxxxxxxxxxxxxxxx",
+    "****************",
+    "0000000000000000",
+    "your-webhook-secret",
+    "whsec_your_secret_here",
+    "my_webhook_secret_1",
+    "WEBHOOK_SECRET_PLACEHOLDER",
+    "please-change-me-now",
+    "REPLACE_WITH_SECRET",
+    "whsec_example_secret",
+]
+WEAK = {
+    **dict.fromkeys(PLACEHOLDERS, "is a placeholder"),
+    "": "is shorter than 16 characters",
+    "  ": "is shorter than 16 characters",
+    "fifteen-letters": "is shorter than 16 characters",
+    " fifteen-letters ": "is shorter than 16 characters",
+    "invented webhook secret": "is not printable ASCII without spaces",
+    "invented\twebhook\tsecret": "is not printable ASCII without spaces",
+    "invented\x7fwebhook-secret": "is not printable ASCII without spaces",
+    "inventéd-webhook-secret": "is not printable ASCII without spaces",
+    "\ud800invented-webhook-secret": "is not printable ASCII without spaces",
+}
+
+
+@pytest.mark.parametrize("weak", WEAK)
+def test_weak_webhook_secret_is_never_a_key_and_is_told_of_once(
+    credentials: Credentials, store: FakeSecretsManager, clock: Clock, log: Log, weak: str
+) -> None:
+    store.keep(API_KEY, weak, WEBHOOK_SECRET)
+
+    for _ in range(3):
+        assert credentials.webhook_keys() == (WEBHOOK_SECRET.encode(),)
+        clock.forward(300)
+
+    assert credentials.api_key() == API_KEY
+    (line,) = log.lines
+    assert (line["level"], line["message"]) == ("ERROR", "a part of the secret is not used")
+    assert line["flaws"] == [f"webhook_secrets[0] {WEAK[weak]}"]
+
+
+STRONG = [
+    WEBHOOK_SECRET,
+    "sixteen-letters!",
+    "whsec_9f86d081884c",
+    "9f86d081884c7d659a2feaa0c55ad015",
+    "dGhpcyBpcyBhIHNlY3JldA+/=",
+    "the7EWQvX0hP4n2LkZ9s",
+]
+
+
+@pytest.mark.parametrize("strong", STRONG)
+def test_what_a_generator_draws_is_a_webhook_secret(strong: str) -> None:
+    assert flaw(strong, LEAST_LENGTH) == ""
+
+
+@pytest.mark.parametrize("letters", ["0123456789abcdef", f"{string.ascii_letters}0123456789-_"])
+def test_drawn_secrets_are_not_taken_for_placeholders(letters: str) -> None:
+    draws = Random(1)  # noqa: S311
+
+    for length in (*range(16, 65),) * 20:
+        assert flaw("".join(draws.choices(letters, k=length)), LEAST_LENGTH) == ""
+
+
+@pytest.mark.parametrize("odd", [None, 5, True, ["a"], {"a": 1}])
+def test_one_odd_entry_does_not_spoil_the_others(
+    credentials: Credentials, store: FakeSecretsManager, log: Log, odd: object
+) -> None:
+    secrets = [odd, WEBHOOK_SECRET]
+    store.text = json.dumps({"composio_api_key": odd, "webhook_secrets": secrets})
+
+    assert credentials.webhook_keys() == (WEBHOOK_SECRET.encode(),)
+    assert credentials.api_key() == ""
+    (line,) = log.lines
+    assert line["flaws"] == ["composio_api_key is not a text", "webhook_secrets[0] is not a text"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"{API_KEY}\nx: {API_KEY}",
+        f"{API_KEY}\x7f",
+        f"{API_KEY}é",
+        f"{API_KEY} {API_KEY}",
+        f"{API_KEY}…",
+        "ak_…",
+        "ak_xxxxxxxxxxxx",
+        f"<{API_KEY}>",
+        "your_api_key",
+    ],
+)
+def test_what_is_no_api_key_is_never_sent_and_spoils_no_webhook_secret(
+    credentials: Credentials, store: FakeSecretsManager, log: Log, key: str
+) -> None:
+    store.keep(key, WEBHOOK_SECRET)
+
+    assert credentials.api_key() == ""
+    assert credentials.webhook_keys() == (WEBHOOK_SECRET.encode(),)
+    (line,) = log.lines
+    assert line["flaws"][0].startswith("composio_api_key is ")
+    assert API_KEY not in log.text
+
+
+def test_no_api_key_yet_is_no_flaw(
+    credentials: Credentials, store: FakeSecretsManager, log: Log
+) -> None:
+    store.text = RESOURCES["Secret"]["Properties"]["SecretString"]
+
+    assert (credentials.api_key(), credentials.webhook_keys()) == ("", ())
+    assert log.lines == []
 
 
 @pytest.mark.parametrize("pasted", [f"{API_KEY}\n", f" {API_KEY}\r\n", f"\t{API_KEY}"])

@@ -253,12 +253,12 @@ def test_any_user_id_works(world: World, user_id: str) -> None:
 
 def test_rotated_webhook_secret_is_fetched_and_both_are_good_meanwhile(world: World) -> None:
     world.deliver(SAMPLES["connected"])
-    world.secrets.secret["webhook_secrets"] = ["whsec_next", SECRET]
+    world.secrets.secret["webhook_secrets"] = ["whsec_invented_next", SECRET]
     world.now += 11
 
-    assert world.deliver_signed(SAMPLES["connected"], "whsec_next")[0] == 200
+    assert world.deliver_signed(SAMPLES["connected"], "whsec_invented_next")[0] == 200
     assert world.deliver_signed(SAMPLES["connected"], SECRET)[0] == 200
-    world.secrets.secret["webhook_secrets"] = ["whsec_next"]
+    world.secrets.secret["webhook_secrets"] = ["whsec_invented_next"]
     world.now += 301
     assert world.deliver_signed(SAMPLES["connected"], SECRET)[0] == 401
 

@@ -22,6 +22,7 @@ SOUND = Facts(
     webhook_url=URL,
     has_api_key=True,
     webhook_secrets=("whsec_1",),
+    secret_flaws=(),
     composio="",
     key_rejected=False,
     servers={"srv_demo": SERVER},
@@ -52,6 +53,12 @@ def test_nothing_is_said_against_what_is_sound() -> None:
     ("changes", "check", "level", "remedy"),
     [
         ({"has_api_key": False}, "secret", "error", "fill the secret"),
+        (
+            {"secret_flaws": ("webhook_secrets[0] is a placeholder",)},
+            "secret",
+            "error",
+            "fill the secret",
+        ),
         ({"composio": "HTTP 401", "key_rejected": True}, "Composio", "error", "create a new key"),
         ({"composio": "no answer: ConnectError"}, "Composio", "error", "ComposioBaseUrl"),
         (

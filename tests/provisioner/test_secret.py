@@ -28,15 +28,12 @@ class Secrets:
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        ("", "all of it"),
-        ("hidden", "all of it"),
-        ('["hidden"]', "all of it"),
-        ('"hidden"', "all of it"),
-        ('{"webhook_secrets": "hidden"}', "webhook_secrets"),
-        ('{"webhook_secrets": ["hidden", 1]}', "webhook_secrets.1"),
-        ('{"composio_api_key": "ak_hidden…", "webhook_secrets": []}', "composio_api_key"),
-        ('{"composio_api_key": 1}', "composio_api_key"),
-        ('{"composio_api_key": null}', "composio_api_key"),
+        ("", "it is not JSON"),
+        ("hidden", "it is not JSON"),
+        ('["hidden"]', "it is not a JSON object"),
+        ('"hidden"', "it is not a JSON object"),
+        ('{"webhook_secrets": "hidden"}', "webhook_secrets is not a list"),
+        ('{"webhook_secrets": null}', "webhook_secrets is not a list"),
     ],
 )
 def test_a_secret_that_the_functions_cannot_read_is_trouble_and_not_quoted(
@@ -47,9 +44,19 @@ def test_a_secret_that_the_functions_cannot_read_is_trouble_and_not_quoted(
 
     with pytest.raises(SecretUnusable):
         Credentials(secrets, "secret", time.time).api_key()
-    with pytest.raises(Trouble, match=f"not of the form that the functions read: {wrong}:") as one:
+    with pytest.raises(Trouble, match=f"not of the form that the functions read: {wrong}") as one:
         read(found)
     assert "hidden" not in str(one.value)
+
+
+@pytest.mark.parametrize("text", ['{"composio_api_key": "ak_…"}', '{"composio_api_key": null}'])
+def test_a_key_that_the_functions_do_not_use_is_none_here_either(text: str) -> None:
+    secrets: Any = Secrets(text)
+
+    assert Credentials(secrets, "secret", time.time).api_key() == ""
+    found = read(stack_of(World(), secretsmanager=secrets))
+    assert not found.has_api_key
+    assert len(found.flaws) == 1
 
 
 @pytest.mark.parametrize("key", ["", " ", "\n"])
@@ -59,9 +66,11 @@ def test_a_key_of_nothing_is_no_key(key: str) -> None:
 
 
 def test_a_secret_keeps_what_it_has_and_shows_nothing() -> None:
-    kept = Secret({"composio_api_key": HIDDEN, "webhook_secrets": ["a", "b"], "note": 1})
-    changed = kept.accepting(["c", *kept.webhook_secrets, "a"])
+    new, old, older = (f"whsec_invented_{name}" for name in ("new", "old", "older"))
+    kept = Secret({"composio_api_key": HIDDEN, "webhook_secrets": [old, "…", older], "note": 1})
+    changed = kept.accepting([new, *kept.webhook_secrets, old])
 
-    assert changed.content == {**kept.content, "webhook_secrets": ["c", "a", "b"]}
+    assert changed.content == {**kept.content, "webhook_secrets": [new, old, older]}
+    assert kept.flaws == ("webhook_secrets[1] is a placeholder",)
     assert HIDDEN not in repr(changed)
     assert json.dumps(dict(kept.content))
