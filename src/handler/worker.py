@@ -15,7 +15,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from handler import services
@@ -58,8 +58,8 @@ class Worker:
         logger.set_correlation_id(record["messageId"])
         logger.remove_keys(["account_id", "user_id"])
         try:
-            self._handle(json.loads(record["body"]), deadline)
-        except (ValueError, RecursionError):
+            self._understood(record["body"])(deadline=deadline)
+        except NotAnEnvelope:
             logger.exception("message not understood")
             count(Metric.EVENT_MALFORMED)
             self._postpone(record, 1)
@@ -72,21 +72,29 @@ class Worker:
             return True
         return False
 
-    def _handle(self, message: object, deadline: float) -> None:
+    def _understood(self, body: str) -> Callable[..., object]:
+        """Return what a message asks for: a call that takes the `deadline`.
+
+        Raises:
+            NotAnEnvelope: It is none of ours, and no later time changes that.
+        """
+        try:
+            message = json.loads(body)
+        except (ValueError, RecursionError):
+            raise NotAnEnvelope("the message is not JSON") from None
         match message:
             case {"task": "sweep"}:
-                self.sweep.run(deadline=deadline)
+                return self.sweep.run
             case {"task": "due", "user_id": str(user_id), "server_id": str(server_id)}:
-                self.provisioning.resume(user_id, server_id, deadline=deadline)
+                return partial(self.provisioning.resume, user_id, server_id)
             case {"task": "backfill", "server_id": str(server_id)}:
-                self.sweep.backfill(server_id, deadline=deadline)
+                return partial(self.sweep.backfill, server_id)
             case {"task": "recent", "cursor": str(cursor), "floor": int(floor), "until": int(til)}:
-                self.sweep.read_recent(cursor, floor=floor, until=til, deadline=deadline)
+                return partial(self.sweep.read_recent, cursor, floor=floor, until=til)
             case {"detail": dict(detail)}:
                 count(Metric.EVENT_RECEIVED)
-                self.provisioning.handle_event(read(detail), deadline=deadline)
-            case _:
-                raise NotAnEnvelope("neither a task nor an event of the bus")
+                return partial(self.provisioning.handle_event, read(detail))
+        raise NotAnEnvelope("neither a task nor an event of the bus")
 
     def _postpone(self, record: Mapping[str, Any], seconds: int) -> None:
         try:

@@ -32,7 +32,7 @@ PURE = {
 
 USERS = {
     "boto3": {"clients", "dynamodb"},
-    "botocore": {"clients", "credentials", "dynamodb"},
+    "botocore": {"clients", "credentials", "dynamodb", "queue"},
     "httpx": {"services", "transport"},
 }
 """The modules that may import a library."""

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.doubles import Counted
 from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it
 
 BUS_EVENT = json.loads(Path("events/bus.json").read_text())
@@ -57,6 +58,20 @@ def test_message_that_is_not_understood_fails_and_does_not_block_the_others(
     assert world.work() == [poison]
     assert world.row()["status"] == "ready"
     assert world.sqs.postponed == [(f"receipt of {poison}", 1)]
+
+
+def test_value_error_from_deep_inside_is_no_message_that_is_not_understood(
+    world: World, counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def invalid(*_: object, **__: object) -> None:
+        raise ValueError("of some library")
+
+    monkeypatch.setattr(world.db, "update_item", invalid)
+    world.sqs.put(BUS_EVENT, receives=3)
+
+    assert len(world.work()) == 1
+    assert [seconds for _, seconds in world.sqs.postponed] == [60]
+    assert "EventMalformed" not in counted()
 
 
 def test_event_of_another_type_is_ignored(world: World) -> None:
