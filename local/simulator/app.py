@@ -17,13 +17,19 @@ from local.simulator import (
     mcp_endpoint,
     project_control,
     server_routes,
+    session_routes,
     subscription_routes,
 )
 from local.simulator.middleware import Middleware
 from local.simulator.project import Project
 from local.simulator.refusal import Refused, envelope
 
-_API = [*account_routes.ROUTES, *server_routes.ROUTES, *subscription_routes.ROUTES]
+_API = [
+    *account_routes.ROUTES,
+    *server_routes.ROUTES,
+    *session_routes.ROUTES,
+    *subscription_routes.ROUTES,
+]
 _CONTROL = [*control.ROUTES, *project_control.ROUTES]
 
 

@@ -1,7 +1,6 @@
-"""The MCP endpoint of a server: streamable HTTP, by the official `mcp` package."""
+"""The MCP endpoints of servers and sessions: streamable HTTP, by the official `mcp` package."""
 
-import json
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,46 +8,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from local.simulator.call import Call
-from local.simulator.project import Project
 from local.simulator.refusal import Refused, invalid
+from local.simulator.tools import Tools
 
 _NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": False}
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """The tools of a user: one per toolkit, which tells whose account it would use."""
-
-    project: Project
-    user_id: str
-    toolkits: tuple[str, ...]
-
-    def names(self) -> dict[str, str]:
-        """Map the tools' names to their toolkits."""
-        return {f"{toolkit.upper()}_WHO_AM_I": toolkit for toolkit in self.toolkits}
-
-    def run(self, name: str) -> str | None:
-        """Return the tool's result as JSON, or None where the user has no usable account."""
-        toolkit = self.names()[name]
-        connections = self.project.connections
-        for account in connections.of_user(self.user_id):
-            if (
-                account.usable
-                and connections.auth_config(account.auth_config_id).toolkit == toolkit
-            ):
-                found = {"user_id": self.user_id, "connected_account_id": account.id}
-                return json.dumps(found | {"toolkit": toolkit})
-        return None
-
-
-class ServerEndpoint:
-    """`/v3/mcp/{id}?user_id=…`, for users that have an instance of the server."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, as ASGI."""
-        request = Request(scope, receive)
-        tools = _of_server(Call(request))
-        await serve_tools(tools, request, send)
 
 
 async def serve_tools(tools: Tools, request: Request, send: Send) -> None:
@@ -88,11 +51,20 @@ async def serve_tools(tools: Tools, request: Request, send: Send) -> None:
         await manager.handle_request(request.scope, request.receive, send)
 
 
-ROUTES = [Route("/v3/mcp/{id}", ServerEndpoint())]
+class McpEndpoint:
+    """An ASGI application; `tools_for` finds the tools of a request, or raises `Refused`."""
+
+    def __init__(self, tools_for: Callable[[Call], Tools]) -> None:
+        self._tools_for = tools_for
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request = Request(scope, receive)
+        await serve_tools(self._tools_for(Call(request)), request, send)
 
 
-def _of_server(call: Call) -> Tools:
-    """Check the user of a server's URL (guide, MCP servers).
+def tools_of_instance(call: Call) -> Tools:
+    """Return the tools of a user who has an instance of the server (guide, MCP servers).
 
     Raises:
         Refused: 404, 400 without a user, 403 without an instance.
@@ -106,4 +78,19 @@ def _of_server(call: Call) -> Tools:
         raise invalid("user_id or connected_account_id is required")
     if user_id not in project.servers.instances[server.id]:
         raise Refused(403, f"The user {user_id} has no instance of this MCP server")
-    return Tools(project, user_id, project.toolkits(server))
+    return Tools(project.connections, user_id, project.toolkits(server))
+
+
+def tools_of_session(call: Call) -> Tools:
+    """Return the tools of a session.
+
+    Raises:
+        Refused: 404.
+    """
+    return call.project.tools_of(call.project.sessions.get(call.path("id")))
+
+
+ROUTES = [
+    Route("/v3/mcp/{id}", McpEndpoint(tools_of_instance)),
+    Route("/tool_router/{id}/mcp", McpEndpoint(tools_of_session)),
+]

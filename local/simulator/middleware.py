@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import re
 import time
+from datetime import timedelta
+from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers
@@ -20,7 +22,8 @@ from local.simulator.subscriptions import loopback
 
 _INSTANCES = re.compile(r"/api/v3(?:\.1)?/mcp/servers/([^/]+)/instances/?")
 
-_COMPOSIO = ("/api/", "/v3/mcp/")
+_COMPOSIO = ("/api/", "/v3/mcp/", "/tool_router/")
+_MCP_SERVERS = ("/api/v3/mcp", "/api/v3.1/mcp", "/v3/mcp")
 
 
 class Middleware:
@@ -87,19 +90,36 @@ class Middleware:
         answer = fault.answer(entry.request_id) if fault else None
         if answer is None:
             refusal = _unauthorized(entry, key_given=_key(scope, entry.path) is not None)
+            refusal = refusal or self._gone(entry)
             answer = refusal or await _carried_out(self._app, scope, body, receive)
             entry.carried_out = answer.status_code
         answer.headers["x-request-id"] = entry.request_id
+        answer.headers.update(self._deprecation(entry))
         if fault:
             answer.headers.update(fault.headers)
             await asyncio.sleep(fault.latency if fault.latency_at == "after" else 0)
         return None if fault and fault.lose_answer else answer
 
+    def _deprecation(self, entry: Entry) -> dict[str, str]:
+        """Return the headers of an endpoint that will go (guide, Deprecation policy)."""
+        sunset = self._project.options.mcp_sunset
+        if sunset == "no" or not entry.path.startswith(_MCP_SERVERS):
+            return {}
+        at = self._project.clock.now() + timedelta(days=90 if sunset == "announced" else -1)
+        return {"deprecation": "true", "sunset": format_datetime(at, usegmt=True)}
+
+    def _gone(self, entry: Entry) -> Response | None:
+        over = self._project.options.mcp_sunset == "over"
+        if not over or not entry.path.startswith(_MCP_SERVERS):
+            return None
+        refused = Refused(410, "MCP servers have been removed", fix="Use sessions instead")
+        return JSONResponse(envelope(refused, entry.request_id), refused.status)
+
 
 def _key(scope: Scope, path: str) -> str | None:
     """Return the API key; the MCP endpoints do not take a user's (API reference)."""
     headers = Headers(scope=scope)
-    project_only = path.startswith(("/api/v3/mcp", "/api/v3.1/mcp", "/v3/mcp"))
+    project_only = path.startswith(_MCP_SERVERS)
     return headers.get("x-api-key", None if project_only else headers.get("x-user-api-key"))
 
 

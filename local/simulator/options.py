@@ -16,6 +16,8 @@ class Options(BaseModel):
     not published either: the whole account in `data`, or its id and its user's in one of the two
     objects; "off" is a project that is not offered the event. A `verifier_url` turns callback
     identity verification on: a consent then waits for `POST …/complete_auth`.
+    The endpoints of MCP servers, but not of sessions, say that they will go when `mcp_sunset` is
+    "announced", and answer 410 when it is "over".
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -23,5 +25,6 @@ class Options(BaseModel):
     latency: Seconds = 0
     activated_event: ActivatedEvent = "off"
     verifier_url: str | None = None
+    mcp_sunset: Literal["no", "announced", "over"] = "no"
     webhook_retries: Annotated[int, Field(ge=0, le=100)] = 5
     webhook_backoff: Seconds = 1

@@ -9,7 +9,9 @@ from local.simulator.faults import Faults
 from local.simulator.ledger import Ledger
 from local.simulator.options import Options
 from local.simulator.servers import Server, Servers
+from local.simulator.sessions import Session, Sessions
 from local.simulator.subscriptions import Subscriptions
+from local.simulator.tools import Tools
 
 DEFAULT_API_KEY = "ak_simulator"
 DEMO_AUTH_CONFIGS = {"ac_gmail": "gmail", "ac_slack": "slack"}
@@ -76,10 +78,21 @@ class Project:
         """Return the URL of an MCP server, which wants `user_id` as its query."""
         return f"{self.base_url}/v3/mcp/{server.id}"
 
-    def toolkits(self, server: Server) -> tuple[str, ...]:
-        """Return the toolkits that an MCP server requires."""
-        configs = self.connections.auth_configs
-        return tuple(sorted({configs[each].toolkit for each in server.auth_config_ids}))
+    def session_url(self, session: Session) -> str:
+        """Return the URL of a session's MCP endpoint."""
+        return f"{self.base_url}/tool_router/{session.id}/mcp"
+
+    def tools_of(self, session: Session) -> Tools:
+        """Return the tools of a session."""
+        return Tools(self.connections, session.user_id, self.sessions.toolkits(session))
+
+    def toolkits(self, server: Server) -> dict[str, frozenset[str]]:
+        """Map the toolkits of an MCP server to the auth configs that it requires of them."""
+        configs = [self.connections.auth_configs[each] for each in server.auth_config_ids]
+        return {
+            toolkit: frozenset(each.id for each in configs if each.toolkit == toolkit)
+            for toolkit in sorted({each.toolkit for each in configs})
+        }
 
     def shape_account(self, account: Account, *, full: bool = True) -> dict[str, object]:
         """Shape an account for an answer or an event."""
@@ -107,6 +120,7 @@ class Project:
         self.webhook_secrets: tuple[str, ...] = ()
         self.connections = Connections(self.clock)
         self.servers = Servers(self.clock, self.connections)
+        self.sessions = Sessions(self.connections)
         self.subscriptions = Subscriptions(self.clock, self.event_types)
         if self._demo:
             for auth_config_id, toolkit in DEMO_AUTH_CONFIGS.items():

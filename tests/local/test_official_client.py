@@ -86,3 +86,25 @@ def test_the_webhook_subscription(client: Composio) -> None:
     assert subscriptions.rotate_secret(made.id).secret != made.secret
     subscriptions.update(made.id, webhook_url="https://app.example/2")
     subscriptions.delete(made.id)
+
+
+def test_sessions(simulator: Simulator, client: Composio) -> None:
+    sessions = client.tool_router.session
+    made = sessions.create(
+        user_id="alice",
+        toolkits={"enable": ["gmail"]},
+        auth_configs={"gmail": "ac_gmail"},
+        manage_connections={"enable": False},
+        preload={"tools": "all"},
+    )
+    assert sessions.retrieve(made.session_id).mcp.url == made.mcp.url
+    link = sessions.link(made.session_id, toolkit="gmail")
+    simulator.consent(link.redirect_url)
+    (toolkit,) = sessions.toolkits(made.session_id, limit=20).items
+    assert toolkit.connected_account is not None
+    assert toolkit.connected_account.id == link.connected_account_id
+    assert [each.slug for each in sessions.tools(made.session_id).items] == made.tool_router_tools
+    assert sessions.patch(made.session_id, toolkits={"enable": ["slack"]}).config_version == 2
+    sessions.delete(made.session_id)
+    with pytest.raises(errors.NotFoundError):
+        sessions.delete(made.session_id)

@@ -1,0 +1,163 @@
+"""The endpoints of tool router sessions."""
+
+from typing import Any
+
+from local.simulator.accounts import Account
+from local.simulator.call import Call, Routes
+from local.simulator.clock import iso
+from local.simulator.connections import Connections
+from local.simulator.pages import cursor_page
+from local.simulator.refusal import invalid
+from local.simulator.sessions import Session, SessionBody, SessionLinkBody, SessionPatch
+
+ROUTES = Routes()
+
+_MOST_ROWS = 50
+
+
+@ROUTES.on("POST", "/tool_router/session", status=201)
+def create_session(call: Call) -> object:
+    """Make a session, another one with each call."""
+    return _shape(call, call.project.sessions.create(call.read(SessionBody)))
+
+
+@ROUTES.on("GET", "/tool_router/session/{id}")
+def get_session(call: Call) -> object:
+    """Return a session."""
+    return _shape(call, call.project.sessions.get(call.path("id")))
+
+
+@ROUTES.on("PATCH", "/tool_router/session/{id}")
+def change_session(call: Call) -> object:
+    """Replace what is given."""
+    return _shape(call, call.project.sessions.change(call.path("id"), call.read(SessionPatch)))
+
+
+@ROUTES.on("DELETE", "/tool_router/session/{id}")
+def delete_session(call: Call) -> object:
+    """Delete a session, once."""
+    call.project.sessions.delete(call.path("id"))
+    return {"session_id": call.path("id"), "deleted": True}
+
+
+@ROUTES.on("POST", "/tool_router/session/{id}/link", status=201)
+def link_account(call: Call) -> object:
+    """Begin to connect an account of one of the session's toolkits."""
+    body, project = call.read(SessionLinkBody), call.project
+    session = project.sessions.get(call.path("id"))
+    auth_configs = project.sessions.toolkits(session).get(body.toolkit)
+    if not auth_configs:
+        raise invalid(f"The toolkit {body.toolkit} is not enabled in this session")
+    link = project.connections.link(
+        session.user_id, min(auth_configs), body.callback_url, alias=body.alias
+    )
+    return {
+        "link_token": link.token,
+        "redirect_url": project.link_url(link.token),
+        "connected_account_id": link.account_id,
+    }
+
+
+@ROUTES.on("GET", "/tool_router/session/{id}/toolkits")
+def list_toolkits(call: Call) -> object:
+    """List the session's toolkits with the account that each would use."""
+    tools = call.project.tools_of(call.project.sessions.get(call.path("id")))
+    wanted = call.values("toolkits") or tools.toolkits.keys()
+    connected = call.query.get("is_connected", "").lower()
+    rows = [
+        _toolkit(call.project.connections, toolkit, account)
+        for toolkit in tools.toolkits
+        for account in [tools.account(toolkit)]
+        if toolkit in wanted and connected in {"", str(account is not None).lower()}
+    ]
+    return _page(call, rows)
+
+
+@ROUTES.on("GET", "/tool_router/session/{id}/tools")
+def list_tools(call: Call) -> object:
+    """List the session's tools."""
+    tools = call.project.tools_of(call.project.sessions.get(call.path("id")))
+    return _page(call, [_tool(*each) for each in tools.names().items()])
+
+
+def _shape(call: Call, session: Session) -> dict[str, Any]:
+    """Shape a session as it is created, read and changed."""
+    asked = dict(session.config)
+    toolkits = asked.pop("toolkits", {})
+    config: dict[str, Any] = {
+        "execute": {},
+        "preload": {"tools": []},
+        "search": {},
+        "instant": False,
+    } | asked
+    config["user_id"] = session.user_id
+    # What is asked for as `enable` is answered as `enabled`.
+    renamed = {"enable": "enabled", "disable": "disabled"}
+    config["toolkits"] = {renamed.get(name, name): each for name, each in toolkits.items()} or None
+    if "manage_connections" in config:
+        managed = config["manage_connections"].items()
+        config["manage_connections"] = {renamed.get(name, name): each for name, each in managed}
+    return {
+        "session_id": session.id,
+        "mcp": {"type": "http", "url": call.project.session_url(session)},
+        "tool_router_tools": list(call.project.tools_of(session).names()),
+        "config": config,
+        "config_version": session.version,
+        "warnings": [],
+    }
+
+
+def _page(call: Call, rows: list[dict[str, object]]) -> object:
+    limit = call.number("limit", 20, _MOST_ROWS)
+    return cursor_page(rows, limit=limit, cursor=call.query.get("cursor"), render=dict)
+
+
+def _toolkit(connections: Connections, toolkit: str, account: Account | None) -> dict[str, object]:
+    connected: object = None
+    if account is not None:
+        config = connections.auth_config(account.auth_config_id)
+        connected = {
+            "id": account.id,
+            "user_id": account.user_id,
+            "status": account.status.value,
+            "created_at": iso(account.created_at),
+            "auth_config": {
+                "id": config.id,
+                "auth_scheme": config.auth_scheme,
+                "is_composio_managed": config.is_composio_managed,
+            },
+        }
+    return {
+        "slug": toolkit,
+        "name": toolkit.capitalize(),
+        "enabled": True,
+        "is_no_auth": False,
+        "composio_managed_auth_schemes": ["OAUTH2"],
+        "meta": {"logo": "", "description": toolkit},
+        "connected_account": connected,
+    }
+
+
+def _tool(name: str, toolkit: str) -> dict[str, object]:
+    shape: dict[str, object] = {
+        "slug": name,
+        "name": name,
+        "description": f"Tells whose {toolkit} account is used",
+        "toolkit": {"slug": toolkit, "name": toolkit.capitalize(), "logo": ""},
+        "input_parameters": {},
+        "output_parameters": {},
+        "no_auth": False,
+        "scopes": [],
+        "tags": ["readOnlyHint"],
+        "version": "1",
+        "available_versions": ["1"],
+        "is_deprecated": False,
+    }
+    deprecated = {
+        "displayName": name,
+        "version": "1",
+        "available_versions": ["1"],
+        "is_deprecated": False,
+        "toolkit": {"logo": ""},
+    }
+    return shape | {"deprecated": deprecated}
