@@ -78,7 +78,7 @@ def test_a_refusal_that_only_a_person_can_lift_is_failed_in_composios_words(
     assert deployed.connect(user, *BOTH).instance == ("failed", [])
     row = deployed.row(user)
     assert row["status"] == "failed"
-    assert "due_at" not in row
+    assert row["due_at"] >= time.time() + 0.9 * 3600 - 60
     error = row["last_error"]
     assert [error["request_id"]] == request_ids(deployed, user)
     assert (error["status"], error["message"], error["slug"], error["suggested_fix"]) == (
@@ -121,7 +121,7 @@ def test_a_429_is_retried_no_sooner_than_composio_asks(
     assert [row["last_error"]["request_id"]] == request_ids(deployed, user)
 
 
-@pytest.mark.parametrize("status", [408, 500, 503])
+@pytest.mark.parametrize("status", [408, 500, 502])
 def test_a_failure_of_composios_is_repeated_once_and_then_retried_later(
     deployed: Deployed, status: int
 ) -> None:

@@ -48,8 +48,9 @@ def test_users_who_complete_during_an_outage_or_are_throttled_are_ready_when_it_
         method="POST",
         path="*/instances",
         user_id=throttled,
-        body="bare",
-        retry_after=ASKED_SECONDS,
+        status=429,
+        content={"message": "Rate limit exceeded"},
+        headers={"retry-after": str(ASKED_SECONDS)},
     )
     assert finishing.connect(throttled, *BOTH).instance == ("retrying", [])
     everybody = [*users, throttled]

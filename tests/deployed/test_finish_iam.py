@@ -70,7 +70,7 @@ def someone_due(finishing: Finishing) -> str:
     finishing.sweep_until(lambda: backfilled(finishing), "the back-fill is done")
     user = someone("due")
     finishing.composio.add_fault(
-        method="POST", path="*/instances", user_id=user, status=503, times=2
+        method="POST", path="*/instances", user_id=user, status=503, times=1
     )
     finishing.connect(user, *BOTH, created_at="2020-01-01T00:00:00Z")
     make_due(finishing, user)
