@@ -1,27 +1,37 @@
 """Faults on demand: which calls go wrong, how, and how often. Pure."""
 
+import json
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
+from urllib.parse import unquote
 
 from pydantic import Field, JsonValue
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from local.simulator.commands import Command
+from local.simulator.ledger import Entry
+from local.simulator.options import Seconds
 from local.simulator.refusal import Refused, envelope
 
 
 class Fault(Command):
     """One rule of `POST /_control/faults`. The first rule that matches a call is applied.
 
-    `method` and `path` are shell patterns (`*` also spans slashes); the path is matched
-    percent-decoded. `user_id` is that of a create-instance call. With a `status` or `content` the
-    call is not carried out: text is answered as HTML, everything else as JSON, and a status alone
-    as Composio's error envelope. Without them the real answer gets the `headers`, is delayed, or
-    is lost `before` or `after` the call has been carried out.
+    Which calls: `method`, `path` and `query` are shell patterns (`*` also spans slashes), path and
+    query are matched percent-decoded. `user_id` is that of a create-instance call.
+
+    What is answered: with a `status` or `content` the call is not carried out; text is answered
+    as HTML, everything else as JSON, and a status alone as Composio's error envelope. Without
+    them the real answer is changed: `fields` replace those of its JSON object, and `without`
+    removes fields at any depth. Every answer gets the `headers`.
+
+    What happens on the way: the answer is delayed, lost `before` or `after` the call has been
+    carried out, or sent one byte each `drip` seconds.
     """
 
     method: str = "*"
     path: str = "/api/*"
+    query: str = "*"
     user_id: str | None = None
     times: Annotated[int, Field(ge=1)] | None = 1
 
@@ -30,17 +40,21 @@ class Fault(Command):
     message: str = "This fault was injected"
     slug: str | None = None
 
+    fields: dict[str, JsonValue] = Field(default_factory=dict)
+    without: frozenset[str] = frozenset()
     headers: dict[str, str] = Field(default_factory=dict)
-    latency: Annotated[float, Field(ge=0, le=3600)] = 0
+    drip: Seconds = 0
+    latency: Seconds = 0
     latency_at: Literal["before", "after"] = "before"
     lose_answer: Literal["before", "after"] | None = None
 
-    def matches(self, method: str, path: str, user_id: str | None) -> bool:
+    def matches(self, entry: Entry) -> bool:
         """Tell whether the rule is about a call."""
         return (
-            fnmatchcase(method, self.method)
-            and fnmatchcase(path, self.path)
-            and self.user_id in {None, user_id}
+            fnmatchcase(entry.method, self.method)
+            and fnmatchcase(entry.path, self.path)
+            and fnmatchcase(unquote(entry.query), self.query)
+            and self.user_id in {None, entry.user_id}
         )
 
     def answer(self, request_id: str) -> Response | None:
@@ -54,6 +68,16 @@ class Fault(Command):
         refused = Refused(self.status, self.message, slug=self.slug)
         return JSONResponse(envelope(refused, request_id), self.status)
 
+    def changed(self, answer: Response) -> Response:
+        """Return the answer with its JSON and its headers changed."""
+        if self.fields or self.without:
+            content = _without(json.loads(bytes(answer.body)), self.without)
+            if isinstance(content, dict):
+                content |= self.fields
+            answer = JSONResponse(content, answer.status_code)
+        answer.headers.update(self.headers)
+        return answer
+
 
 class Faults:
     """The rules in force, in the order in which they were added."""
@@ -61,13 +85,21 @@ class Faults:
     def __init__(self) -> None:
         self.rules: list[Fault] = []
 
-    def take(self, method: str, path: str, user_id: str | None) -> Fault | None:
+    def take(self, entry: Entry) -> Fault | None:
         """Return the rule for a call and count it down, or None where nothing goes wrong."""
         for fault in self.rules:
-            if fault.matches(method, path, user_id):
+            if fault.matches(entry):
                 if fault.times is not None:
                     fault.times -= 1
                     if not fault.times:
                         self.rules.remove(fault)
                 return fault
         return None
+
+
+def _without(content: JsonValue, names: frozenset[str]) -> JsonValue:
+    if isinstance(content, dict):
+        return {name: _without(content[name], names) for name in content if name not in names}
+    if isinstance(content, list):
+        return [_without(each, names) for each in content]
+    return content

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import re
 import time
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from local.simulator.bodies import user_of
@@ -82,7 +83,7 @@ class Middleware:
         self, scope: Scope, body: bytes, receive: Receive, entry: Entry
     ) -> Response | None:
         """Return what is answered, or None where the answer is lost."""
-        fault = self._project.faults.take(entry.method, entry.path, entry.user_id)
+        fault = self._project.faults.take(entry)
         before = fault.latency if fault and fault.latency_at == "before" else 0
         await asyncio.sleep(before + self._project.options.latency)
         if fault and fault.lose_answer == "before":
@@ -93,12 +94,15 @@ class Middleware:
             refusal = refusal or self._gone(entry)
             answer = refusal or await _carried_out(self._app, scope, body, receive)
             entry.carried_out = answer.status_code
+        answer = fault.changed(answer) if fault else answer
         answer.headers["x-request-id"] = entry.request_id
         answer.headers.update(self._deprecation(entry))
-        if fault:
-            answer.headers.update(fault.headers)
-            await asyncio.sleep(fault.latency if fault.latency_at == "after" else 0)
-        return None if fault and fault.lose_answer else answer
+        if fault is None:
+            return answer
+        await asyncio.sleep(fault.latency if fault.latency_at == "after" else 0)
+        if fault.drip:
+            answer = _dripping(answer, fault.drip, entry)
+        return None if fault.lose_answer else answer
 
     def _deprecation(self, entry: Entry) -> dict[str, str]:
         """Return the headers of an endpoint that will go (guide, Deprecation policy)."""
@@ -161,6 +165,18 @@ async def _carried_out(app: ASGIApp, scope: Scope, body: bytes, receive: Receive
     answer = Response(b"".join(message.get("body", b"") for message in rest), start["status"])
     answer.raw_headers = [*start["headers"]]
     return answer
+
+
+def _dripping(answer: Response, seconds: float, entry: Entry) -> Response:
+    """Send an answer byte by byte, until the caller hangs up."""
+
+    async def drops() -> AsyncIterator[bytes]:
+        for byte in bytes(answer.body):
+            if entry.ended is None:
+                yield bytes([byte])
+                await asyncio.sleep(seconds)
+
+    return StreamingResponse(drops(), answer.status_code, dict(answer.headers))
 
 
 async def _cut(connection: Connection, receive: Receive) -> None:
