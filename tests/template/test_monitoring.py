@@ -166,6 +166,12 @@ def test_dashboard_answers_the_questions_of_a_day() -> None:
     assert "DeadLetterQueue" in json.dumps(dashboard())
 
 
+def test_dashboards_of_two_regions_have_two_names() -> None:
+    assert RESOURCES["Overview"]["Properties"]["DashboardName"] == {
+        "Fn::Sub": "${AWS::StackName}-${AWS::Region}"
+    }
+
+
 def test_dashboard_shows_every_alarm() -> None:
     (shown,) = [one["properties"]["alarms"] for one in dashboard() if one["type"] == "alarm"]
 

@@ -13,7 +13,7 @@ from handler.events import ACCOUNT_EVENTS
 from handler.settings import EVERY_SERVER, Settings
 from handler.telemetry import SERVICE
 from handler.user_table import instance_key
-from handler.values import OUTCOMES, Status
+from handler.values import OUTCOMES
 from tests.template.sam_template import FUNCTIONS, GLOBAL, RESOURCES, TEMPLATE, of_type
 
 NO_RESOURCE_LEVEL = {
@@ -52,8 +52,9 @@ def logs_and_traces(function: str) -> list[tuple[str, Any]]:
 def test_environment_is_exactly_the_settings() -> None:
     names = {name.upper() for name in Settings.model_fields}
 
-    # The logger and the metrics read it themselves.
-    assert set(GLOBAL["Environment"]["Variables"]) == names | {"POWERTOOLS_SERVICE_NAME"}
+    # The logger and the metrics read the first themselves; nobody reads the other, see below.
+    others = {"POWERTOOLS_SERVICE_NAME", "RELEASE"}
+    assert set(GLOBAL["Environment"]["Variables"]) == names | others
     assert all("Environment" not in properties for properties in FUNCTIONS.values())
 
 
@@ -85,7 +86,7 @@ def test_worker_may_do_exactly_what_it_does() -> None:
 
 def test_announcer_may_do_exactly_what_it_does() -> None:
     stream = {"Fn::GetAtt": ["Table", "StreamArn"]}
-    *listed, (put, bus) = statements("AnnouncerRole")[:5]
+    *listed, (put, bus), failed = statements("AnnouncerRole")[:6]
 
     assert listed == [
         ("dynamodb:DescribeStream", stream),
@@ -96,7 +97,8 @@ def test_announcer_may_do_exactly_what_it_does() -> None:
     assert put == "events:PutEvents"
     assert bus["Fn::If"][1] == {"Fn::GetAtt": ["Bus", "Arn"]}
     assert bus["Fn::If"][2]["Fn::Sub"].endswith(":event-bus/${EventBusName}")
-    assert statements("AnnouncerRole")[5:] == logs_and_traces("Announcer")
+    assert failed == ("sqs:SendMessage", {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]})
+    assert statements("AnnouncerRole")[6:] == logs_and_traces("Announcer")
 
 
 def test_roles_have_no_managed_policies_and_wildcards_only_where_aws_offers_nothing_else() -> None:
@@ -135,12 +137,20 @@ def test_webhook_answers_within_the_api_gateway_limit() -> None:
 def test_table_is_kept_encrypted_restorable_and_streamed() -> None:
     table = RESOURCES["Table"]
 
-    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    assert table["UpdateReplacePolicy"] == "Retain"
     properties = table["Properties"]
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert properties["SSESpecification"] == {"SSEEnabled": True}
     assert properties["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+def test_failed_first_deploy_leaves_nothing_behind() -> None:
+    kept = {
+        name: one["DeletionPolicy"] for name, one in RESOURCES.items() if "Deletion" in str(one)
+    }
+
+    assert kept == {"Table": "RetainExceptOnCreate"}
 
 
 def test_api_is_regional_and_throttled() -> None:
@@ -150,10 +160,26 @@ def test_api_is_regional_and_throttled() -> None:
     assert all(method["ThrottlingRateLimit"] for method in api["MethodSettings"])
 
 
-def test_secret_in_the_template_is_an_empty_form() -> None:
-    form = json.loads(RESOURCES["Secret"]["Properties"]["SecretString"])
+def test_traces_hold_no_path_and_no_query_of_a_request() -> None:
+    """A stage's trace segment holds both (AWS, "X-Ray traces for API Gateway APIs")."""
+    assert RESOURCES["Api"]["Properties"]["TracingEnabled"] is False
 
-    assert form == {"composio_api_key": "", "webhook_secrets": []}
+
+def test_secret_in_the_template_stays_as_it_is_to_the_letter() -> None:
+    """CloudFormation writes a SecretString that has changed over the values of every stack."""
+    assert RESOURCES["Secret"]["Properties"] == {
+        "Description": "Composio API key, and the webhook secrets that are accepted.",
+        "SecretString": '{"composio_api_key": "", "webhook_secrets": []}',
+    }
+
+
+def test_only_the_worker_may_invoke_itself_again_and_again() -> None:
+    """Lambda stops a function that feeds its own queue after 16 messages, unless it is told."""
+    loops = {
+        name: one["RecursiveLoop"] for name, one in FUNCTIONS.items() if "RecursiveLoop" in one
+    }
+
+    assert loops == {"WorkerFunction": "Allow"}
 
 
 def test_defaults_of_the_parameters_are_usable_settings() -> None:
@@ -238,9 +264,24 @@ def test_announcer_hears_of_each_settled_outcome_and_of_nothing_else() -> None:
 
     image = pattern["dynamodb"]["NewImage"]
     assert image["sk"] == {"S": [{"prefix": instance_key("", "")["sk"]}]}
-    assert image["status"] == {"S": [{"anything-but": [s for s in Status if s not in OUTCOMES]}]}
+    # Listed one by one: a status that another version has written is not handed over.
+    assert image["status"] == {"S": list(OUTCOMES)}
     assert source["BatchSize"] <= BATCH
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_record_that_cannot_be_announced_holds_up_as_few_as_possible_and_is_reported() -> None:
+    source = FUNCTIONS["AnnouncerFunction"]["Events"]["Outcomes"]["Properties"]
+
+    assert source["BisectBatchOnFunctionError"] is True
+    destination = source["DestinationConfig"]["OnFailure"]
+    assert destination == {
+        "Type": "SQS",
+        "Destination": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]},
+    }
+    # The stream keeps a record for 24 hours, and says nothing when it forgets one.
+    assert 20 * 3600 <= source["MaximumRecordAgeInSeconds"] < 24 * 3600
+    assert "MaximumRetryAttempts" not in source
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
@@ -250,7 +291,10 @@ def test_every_function_runs_a_version_that_an_alarm_takes_back(name: str) -> No
 
     assert function["AutoPublishAlias"] == "live"
     assert function["AutoPublishAliasAllProperties"] is True
+    # The description makes CloudFormation publish; the environment makes it another version, as
+    # Lambda answers with the last one where neither code nor configuration has changed.
     assert function["VersionDescription"] == {"Ref": "Release"}
+    assert function["Environment"]["Variables"]["RELEASE"] == {"Ref": "Release"}
     assert preference["Enabled"] == {
         "Fn::FindInMap": ["Rollouts", {"Ref": "Rollout"}, "CodeDeploy"]
     }

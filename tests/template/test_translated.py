@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -51,3 +52,39 @@ def test_translated_api_lets_in_whom_it_should(who: str) -> None:
 def test_iam_asks_for_a_signature_at_each_route_about_users_and_at_no_other() -> None:
     assert {route.iam for route in api().routes} == {True, False}
     assert all(route.iam == route.path.startswith("/users/") for route in api().routes)
+
+
+def named(pattern: str, resources: dict[str, Any]) -> set[str]:
+    return {name for name in resources if re.match(pattern, name)}
+
+
+def test_other_address_ranges_make_another_deployment_of_the_api() -> None:
+    """A policy takes effect when the API is deployed again, and not before."""
+    deployed = [
+        named("ApiDeployment", translated(AllowedSourceCidrs=one))
+        for one in ("192.0.2.7/32", RANGES)
+    ]
+
+    assert len(set().union(*deployed)) == 2
+
+
+def test_web_acl_waits_for_the_stage() -> None:
+    arn = translated()["WebAclAssociation"]["Properties"]["ResourceArn"]["Fn::Sub"]
+
+    (stage,) = named("Api.*Stage$", translated())
+    assert arn.endswith(f"/restapis/${{Api}}/stages/${{{stage}}}")
+
+
+def test_translation_keeps_what_aws_has_to_be_told() -> None:
+    resources = translated()
+
+    assert resources["WorkerFunction"]["Properties"]["RecursiveLoop"] == "Allow"
+    assert resources["Table"]["DeletionPolicy"] == "RetainExceptOnCreate"
+    mapping = resources["AnnouncerFunctionOutcomes"]["Properties"]
+    assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {
+        "Fn::GetAtt": ["DeadLetterQueue", "Arn"]
+    }
+    for name in ("Webhook", "Worker", "Announcer"):
+        assert resources[f"{name}Function"]["Properties"]["TracingConfig"] == {"Mode": "Active"}
+        (version,) = named(f"{name}FunctionVersion", resources)
+        assert resources[version]["Properties"]["Description"] == {"Ref": "Release"}
