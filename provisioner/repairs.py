@@ -14,6 +14,7 @@ from typing import Any
 from handler.catalog_table import CATALOG, server_key
 from handler.dynamodb import DUE, assign, to_item
 from handler.fact_table import accounts_key
+from handler.paging import Place
 from handler.queue import BATCH
 from handler.user_table import instance_key
 from handler.values import Server, Status
@@ -167,10 +168,10 @@ def pages(stack: Stack, server: Server) -> tuple[list[str], int]:
         Unavailable: They could not be read.
     """
     found = stack.composio.active_accounts(
-        "", auth_config_ids=server.required, deadline=float("inf")
+        Place(), auth_config_ids=server.required, deadline=float("inf")
     )
-    read = Counter(cursor for cursor, _ in found)
-    return list(read), read.total()
+    read = {place.cursor: len(accounts) for place, accounts in found}
+    return list(read), sum(read.values())
 
 
 def begin_backfill(stack: Stack, server_id: str) -> None:

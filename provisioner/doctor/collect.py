@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from handler.paging import Place
 from handler.transport import Unavailable, segment
 from handler.values import Server
 from provisioner import activity, secret, subscription
@@ -35,7 +36,7 @@ def collect(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
     clocks = _clocks(stack, response, clock)
     questions: dict[str, Callable[[], Any]] = {
         "servers": lambda: _servers(stack),
-        "accounts": lambda: any(stack.composio.active_accounts("", deadline=soon())),
+        "accounts": lambda: _accounts(stack),
         "auth_configs": lambda: frozenset(stack.composio.toolkits(deadline=soon())),
         "subscription": lambda: subscription.current(stack.transport),
         "offered": lambda: tuple(subscription.offered(stack.transport)),
@@ -88,6 +89,12 @@ def _servers(stack: Stack) -> Mapping[str, Server]:
     if stack.enrolled is None:
         return stack.composio.list_servers(deadline=soon())
     return {one: stack.composio.get_server(one, deadline=soon()) for one in sorted(stack.enrolled)}
+
+
+def _accounts(stack: Stack) -> bool:
+    """Whether there are active accounts, by their first page."""
+    _, found = next(stack.composio.active_accounts(Place(), deadline=soon()))
+    return bool(found)
 
 
 def _deprecated(stack: Stack, first: httpx.Response | None) -> dict[str, str]:

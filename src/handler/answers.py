@@ -7,9 +7,9 @@ The error envelope is `{"error": {message, code, slug, status, request_id?, sugg
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from handler.urls import web_address_or_empty
 from handler.values import Answer, Problem, Server
@@ -34,7 +34,7 @@ class McpServer(BaseModel):
     """The part of an MCP server that decides."""
 
     id: str
-    auth_config_ids: frozenset[str] = frozenset()
+    auth_config_ids: frozenset[str] | None = None
     name: str | None = None
     deleted: bool = False
     mcp_url: object = None
@@ -43,8 +43,14 @@ class McpServer(BaseModel):
     def value(self) -> Server:
         """Return it as a value."""
         url = web_address_or_empty(self.mcp_url)
-        required, name = self.auth_config_ids, self.name or ""
+        required, name = self.auth_config_ids or frozenset(), self.name or ""
         return Server(self.id, required, name=name, gone=self.deleted, url=url)
+
+    @model_validator(mode="after")
+    def _says_what_it_requires(self) -> Self:
+        if self.auth_config_ids is None and not self.deleted:
+            raise ValueError("auth_config_ids are missing")
+        return self
 
 
 class Toolkit(BaseModel):

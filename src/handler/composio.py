@@ -10,15 +10,24 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
-
 from handler import answers
 from handler.events import ConnectedAccount
+from handler.paging import MOST_PAGES, Place
 from handler.transport import Transport, Unavailable, items, must_read, read, segment
 from handler.values import Answer, Problem, Server
 
 ACCOUNTS = "/api/v3/connected_accounts"
 PAGE = 100
+
+MOST_SEARCHED_PAGES = 10
+"""Of instances whose ids contain that of the user: where there are more, nobody knows."""
+
+
+class PagesRepeat(Unavailable):
+    """The pages of a list come again and again."""
+
+    def __init__(self) -> None:
+        super().__init__(Problem("the pages of a list repeat"))
 
 
 @dataclass(eq=False)
@@ -40,21 +49,21 @@ class Composio:
         return answers.answer(response.status_code, response.headers, response.content)
 
     def find_instance(
-        self, server_id: str, user_id: str, *, deadline: float
+        self, server_id: str, user_id: str, *, deadline: float, pages: int = MOST_SEARCHED_PAGES
     ) -> Mapping[str, str] | None:
         """Return the record of the user's instance, or None where the list does not have it.
 
-        `search` matches parts of ids, so each id is compared whole.
+        `search` matches parts of ids, so each id is compared whole, on at most so many pages.
         """
         path = f"/api/v3/mcp/servers/{segment(server_id)}/instances"
-        for item in self._numbered_pages(path, deadline, "instances", search=user_id):
+        for item in self._numbered_pages(path, deadline, "instances", pages, search=user_id):
             record = read(answers.InstanceRecord, item)
             if record and record.instance_id == user_id:
                 return record.model_dump()
         return None
 
     def get_server(self, server_id: str, *, deadline: float) -> Server:
-        """Return an MCP server; `gone` where Composio does not know it."""
+        """Return an MCP server; `gone` where Composio says that it does not know it."""
         found = self._get_or_none(f"/api/v3/mcp/{segment(server_id)}", deadline)
         if found is None:
             return Server(server_id, frozenset(), gone=True)
@@ -62,13 +71,13 @@ class Composio:
         return must_read(answers.McpServer, found).value()._replace(id=server_id)
 
     def list_servers(self, *, deadline: float) -> dict[str, Server]:
-        """Return every MCP server of the project by id."""
+        """Return every MCP server of the project by id; what cannot be read is left out."""
         listed = self._numbered_pages("/api/v3/mcp/servers", deadline, "items")
-        servers = [must_read(answers.McpServer, item).value() for item in listed]
+        servers = [found.value() for item in listed if (found := read(answers.McpServer, item))]
         return {server.id: server for server in servers}
 
     def get_account(self, account_id: str, *, deadline: float) -> ConnectedAccount | None:
-        """Return a connected account, or None where Composio does not know it."""
+        """Return a connected account, or None where Composio says that it does not know it."""
         found = self._get_or_none(f"{ACCOUNTS}/{segment(account_id)}", deadline)
         return None if found is None else must_read(ConnectedAccount, found)
 
@@ -80,13 +89,13 @@ class Composio:
             found = self.get_account(account_id, deadline=deadline)
             return found if found and found.user_id == user_id else None
         ids = {"user_ids": user_id, "connected_account_ids": account_id}
-        theirs = (one for _, one in self._accounts(deadline, **ids) if one.id == account_id)
+        theirs = (one for one in self._accounts(deadline, **ids) if one.id == account_id)
         return next((one for one in theirs if one.user_id in {None, user_id}), None)
 
     def toolkits(self, *, deadline: float) -> dict[str, str]:
         """Return the toolkit's name of each auth config of the project."""
-        listed = self._listed(answers.AuthConfig, "/api/v3/auth_configs", deadline)
-        return {config.id: config.toolkit.slug for _, config in listed}
+        pages = self._pages(answers.AuthConfig, "/api/v3/auth_configs", deadline, Place())
+        return {config.id: config.toolkit.slug for _, configs in pages for config in configs}
 
     def list_accounts(self, user_id: str, *, deadline: float) -> Iterator[ConnectedAccount]:
         """Yield all accounts of one user, in every status.
@@ -94,58 +103,62 @@ class Composio:
         Composio's own clients join `user_ids` with commas, so of a user id with a comma in it
         only those are yielded that name this user themselves.
         """
-        for _, account in self._accounts(deadline, user_ids=user_id):
+        for account in self._accounts(deadline, user_ids=user_id):
             if (account.user_id or ("," not in user_id and user_id)) == user_id:
                 yield account
 
     def active_accounts(
-        self, cursor: str, *, auth_config_ids: Collection[str] | None = None, deadline: float
-    ) -> Iterator[tuple[str, ConnectedAccount]]:
-        """Yield all users' active accounts, newest first, each with the cursor of its page.
+        self, place: Place, *, auth_config_ids: Collection[str] | None = None, deadline: float
+    ) -> Iterator[tuple[Place, list[ConnectedAccount]]]:
+        """Yield all users' active accounts, newest first: the pages from this place on.
 
-        The cursor given is that of the page to begin with, "" for the first; with auth configs,
-        only accounts of these are yielded.
+        With auth configs, only accounts of these are yielded.
         """
         query = {"statuses": "ACTIVE", "order_by": "created_at", "order_direction": "desc"}
         if auth_config_ids is not None:
             if not auth_config_ids:  # Composio would take an empty filter for none
                 return iter(())
             query["auth_config_ids"] = ",".join(sorted(auth_config_ids))
-        return self._accounts(deadline, cursor, **query)
+        query["account_type"] = "ALL"
+        return self._pages(ConnectedAccount, ACCOUNTS, deadline, place, **query)
 
     def _get_or_none(self, path: str, deadline: float) -> dict[str, Any] | None:
         try:
             return self.transport.get(path, deadline)
         except Unavailable as nothing:
-            if nothing.problem.status == 404:
+            if nothing.problem.status == 404 and nothing.problem.enveloped:
                 return None
             raise
 
-    def _accounts(
-        self, deadline: float, cursor: str = "", **query: str
-    ) -> Iterator[tuple[str, ConnectedAccount]]:
+    def _accounts(self, deadline: float, **query: str) -> Iterator[ConnectedAccount]:
         query["account_type"] = "ALL"
-        return self._listed(ConnectedAccount, ACCOUNTS, deadline, cursor, **query)
+        for _, accounts in self._pages(ConnectedAccount, ACCOUNTS, deadline, Place(), **query):
+            yield from accounts
 
-    def _listed[Model: BaseModel](
-        self, model: type[Model], path: str, deadline: float, cursor: str = "", **query: str
-    ) -> Iterator[tuple[str, Model]]:
-        """Yield (cursor of its page, item) from a page on; what cannot be read is left out."""
-        while True:
-            place = {"cursor": cursor} if cursor else {}
-            page = self.transport.get(path, deadline, limit=PAGE, **place, **query)
-            for item in items(page, "items"):
-                if found := read(model, item):
-                    yield cursor, found
+    def _pages[Model: (ConnectedAccount, answers.AuthConfig)](
+        self, model: type[Model], path: str, deadline: float, place: Place, **query: str
+    ) -> Iterator[tuple[Place, list[Model]]]:
+        """Yield each page with its place; what cannot be read is left out."""
+        following: Place | None = place
+        while following is not None:
+            place = following
+            at = {"cursor": place.cursor} if place.cursor else {}
+            page = self.transport.get(path, deadline, limit=PAGE, **at, **query)
+            found = [one for item in items(page, "items") if (one := read(model, item))]
+            yield place, found
             cursor = str(page.get("next_cursor") or "")
             if not cursor:
                 return
+            following = place.after(cursor, [one.id for one in found])
+        raise PagesRepeat
 
     def _numbered_pages(
-        self, path: str, deadline: float, name: str, **query: str
+        self, path: str, deadline: float, name: str, most: int = MOST_PAGES, **query: str
     ) -> Iterator[object]:
         number, total = 1, 1
         while number <= total:
+            if number > most:
+                raise Unavailable(Problem("the list has too many pages"))
             page = self.transport.get(path, deadline, page_no=number, limit=PAGE, **query)
             yield from items(page, name)
             total = page.get("total_pages") or 1

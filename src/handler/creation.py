@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from handler.composio import Composio
+from handler.composio import MOST_SEARCHED_PAGES, Composio
 from handler.decisions import (
     LEASE_SECONDS,
     MAX_FORBIDDEN,
@@ -95,7 +95,8 @@ class Creation:
             case Meaning.CREATED:
                 return ready(answer.record)
             case Meaning.EXISTS:
-                return ready(self._find(claimed, deadline)[0])
+                # It is there, whether the list's first page shows its record or not.
+                return ready(self._find(claimed, deadline, pages=1)[0])
             case Meaning.UNCLEAR:
                 record, unavailable = self._find(claimed, deadline)
                 if record:
@@ -119,12 +120,12 @@ class Creation:
         return answer
 
     def _find(
-        self, claimed: Instance, deadline: float
+        self, claimed: Instance, deadline: float, *, pages: int = MOST_SEARCHED_PAGES
     ) -> tuple[Mapping[str, str] | None, Problem | None]:
         """Return the record of the instance, or why the list of instances cannot be read."""
         try:
             found = self.composio.find_instance(
-                claimed.server_id, claimed.user_id, deadline=deadline
+                claimed.server_id, claimed.user_id, deadline=deadline, pages=pages
             )
         except Unavailable as nothing:
             return None, nothing.problem

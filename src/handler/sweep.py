@@ -8,7 +8,7 @@
 Each part survives the failure of the others, stays inside the time, and hands the rest on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from handler.catalog import Catalog
@@ -16,6 +16,7 @@ from handler.catalog_table import CatalogTable
 from handler.composio import Composio
 from handler.decisions import LEASE_SECONDS
 from handler.events import ConnectedAccount
+from handler.paging import Place
 from handler.provisioning import Provisioning
 from handler.queue import Queue
 from handler.telemetry import Metric, count, logger, took
@@ -65,7 +66,7 @@ class Sweep:
             until: Unix seconds at which the reading of the newest page began: the watermark.
             deadline: The Unix time to be back at; the rest is handed on as a message.
         """
-        for page, account in self.composio.active_accounts(cursor, deadline=deadline):
+        for page, account in self._active(cursor, None, deadline):
             if account.created_at and account.created_at.timestamp() < floor:
                 break
             if self._out_of_time(deadline):
@@ -90,7 +91,7 @@ class Sweep:
         # What is in memory may be older than the change that is back-filled.
         self.catalog.forget()
         required = self.catalog.server(server_id, deadline=deadline).required
-        found = self.composio.active_accounts(cursor, auth_config_ids=required, deadline=deadline)
+        found = self._active(cursor, required, deadline)
         for page, account in found:
             if self._out_of_time(deadline):
                 self.catalog_table.leave_backfill(server_id, page, token=token)
@@ -124,6 +125,14 @@ class Sweep:
         if watermark is not None:
             floor = watermark - OVERLAP_SECONDS
             self.read_recent("", floor=floor, until=now, deadline=deadline)
+
+    def _active(
+        self, cursor: str, required: frozenset[str] | None, deadline: float
+    ) -> Iterator[tuple[str, ConnectedAccount]]:
+        pages = self.composio.active_accounts(
+            Place(cursor), auth_config_ids=required, deadline=deadline
+        )
+        return ((place.cursor, account) for place, accounts in pages for account in accounts)
 
     def _reconcile(self, account: ConnectedAccount, deadline: float) -> None:
         if fact := account.fact():

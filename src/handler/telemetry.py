@@ -39,6 +39,7 @@ class Metric(StrEnum):
     SWEEP_RUN = "SweepRun"
     SWEEP_FAILED = "SweepFailed"
     CATALOG_UNAVAILABLE = "CatalogUnavailable"
+    ITEM_UNREADABLE = "ItemUnreadable"
     COMPOSIO_2XX = "Composio2xx"
     COMPOSIO_3XX = "Composio3xx"
     COMPOSIO_4XX = "Composio4xx"

@@ -137,8 +137,8 @@ class Transport:
 
 
 def items(page: Mapping[str, Any], name: str) -> list[object]:
-    """Return the list of that name; raises Unavailable where it is none."""
-    found = page.get(name) or []
+    """Return the list of that name; raises Unavailable where there is none."""
+    found = page.get(name)
     if not isinstance(found, list):
         raise Unavailable(Problem(f"{name} is no list"))
     return found
@@ -149,7 +149,8 @@ def read[Model: BaseModel](model: type[Model], item: object) -> Model | None:
     try:
         return model.model_validate(item)
     except ValidationError:
-        logger.warning("an item of a list at Composio is not readable", model=model.__name__)
+        count(Metric.ITEM_UNREADABLE)
+        logger.warning("an item or answer of Composio is not readable", model=model.__name__)
         return None
 
 

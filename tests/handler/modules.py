@@ -7,7 +7,7 @@ from pathlib import Path
 HANDLER = Path("src/handler")
 
 CORE: tuple[set[str], ...] = (
-    {"events", "signature", "urls", "values"},
+    {"events", "paging", "signature", "urls", "values"},
     {"answers", "decisions"},
 )
 """Values in, values out: no clock, environment, id, logger, network or file."""

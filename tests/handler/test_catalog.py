@@ -73,7 +73,7 @@ class World:
             return httpx.Response(200, json={"items": [*map(_body, self.servers.values())]})
         if name in self.servers:
             return httpx.Response(200, json=_body(self.servers[name]))
-        return httpx.Response(404)
+        return httpx.Response(404, json={"error": {"message": "not found"}})
 
     def _auth_configs(self) -> httpx.Response:
         self.asked_for_toolkits += 1

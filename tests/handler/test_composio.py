@@ -11,8 +11,9 @@ import httpx
 import pytest
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
-from handler.composio import Composio
+from handler.composio import MOST_SEARCHED_PAGES, Composio
 from handler.credentials import Credentials
+from handler.paging import Place
 from handler.transport import Transport, Unavailable, connect
 from handler.values import Answer, Problem, Server
 from tests.doubles import ANSWERS, Clock, Counted, FakeSecretsManager, Figured, Log
@@ -31,6 +32,9 @@ RECORD = {
     "created_at": "2026-01-15T10:30:00.000Z",
     "updated_at": "2026-01-15T10:30:00.000Z",
 }
+ANYTHING = {"id": "ca_1", "auth_config_ids": [], "items": [], "instances": []}
+"""Answers every question."""
+
 SERVER_BODY = {"id": SERVER, "name": "support", "auth_config_ids": ["ac_mail"]}
 
 type Step = httpx.Response | Exception | Callable[[], httpx.Response]
@@ -200,7 +204,7 @@ def test_question_is_one_authorised_get(
     path: str,
     query: dict[str, str],
 ) -> None:
-    network.will(ok({"id": "ca_1"}))
+    network.will(ok(ANYTHING))
 
     call(composio, deadline)
 
@@ -224,7 +228,7 @@ def test_question_is_one_authorised_get(
 def test_id_stays_one_segment_of_the_path(
     composio: Composio, network: Network, deadline: float, identifier: str, encoded: bytes
 ) -> None:
-    network.will(ok(RECORD, 201), ok({}), ok({"id": "srv_1"}), ok({"id": "ca_1"}))
+    network.will(ok(RECORD, 201), *[ok(ANYTHING)] * 3)
 
     composio.create_instance(identifier, USER, deadline=deadline)
     composio.find_instance(identifier, USER, deadline=deadline)
@@ -313,13 +317,14 @@ def test_list_without_an_end_is_given_up_at_the_deadline(
     composio: Composio, network: Network, clock: Clock, deadline: float, call: Call
 ) -> None:
     def page() -> httpx.Response:
-        clock.forward(2)
-        return ok({"items": [], "instances": [], "next_cursor": "on", "total_pages": 10**9})
+        clock.forward(4)
+        following = {"next_cursor": f"c{len(network.requests)}", "total_pages": 10**9}
+        return ok(ANYTHING | following)
 
     network.will(*[page] * 100)
 
     assert unavailable(call, composio, deadline).message == "no time left for a call to Composio"
-    assert len(network.requests) == 10
+    assert len(network.requests) == 5
 
 
 # --- create ---
@@ -454,7 +459,7 @@ def test_rejected_key_is_fetched_again_for_a_question_too(
     composio: Composio, network: Network, store: FakeSecretsManager, deadline: float, call: Call
 ) -> None:
     store.keep(NEXT_KEY)
-    network.will(refusal(401), ok({"id": "ca_1"}))
+    network.will(refusal(401), ok(ANYTHING))
 
     call(composio, deadline)
 
@@ -631,13 +636,23 @@ def test_question_without_an_object_for_an_answer_is_unavailable(
 
 
 @pytest.mark.parametrize("call", LISTS)
-@pytest.mark.parametrize("items", [5, True, 1.5])
+@pytest.mark.parametrize("items", [5, True, 1.5, None, {}, ""])
 def test_list_that_is_no_list_is_unavailable(
     composio: Composio, network: Network, deadline: float, call: Call, items: object
 ) -> None:
     network.will(ok({"items": items, "instances": items}))
 
     unavailable(call, composio, deadline)
+
+
+@pytest.mark.parametrize("call", LISTS)
+@pytest.mark.parametrize("content", [{}, {"message": "ok"}, {"data": {"items": []}}])
+def test_list_without_its_key_is_unavailable(
+    composio: Composio, network: Network, deadline: float, call: Call, content: object
+) -> None:
+    network.will(ok(content))
+
+    assert unavailable(call, composio, deadline).message.endswith("is no list")
 
 
 @pytest.mark.parametrize("call", [call_find, call_servers])
@@ -681,10 +696,27 @@ def test_instance_that_the_list_does_not_have_is_none(
     composio: Composio, network: Network, deadline: float
 ) -> None:
     other = RECORD | {"instance_id": "another"}
-    network.will(ok({"instances": [other], "total_pages": 2}), ok({"total_pages": 2}))
+    network.will(
+        ok({"instances": [other], "total_pages": 2}), ok({"instances": [], "total_pages": 2})
+    )
 
     assert composio.find_instance(SERVER, USER, deadline=deadline) is None
     assert len(network.requests) == 2
+
+
+def test_search_for_an_id_that_many_ids_contain_is_given_up(
+    composio: Composio, network: Network, deadline: float
+) -> None:
+    others = [RECORD | {"instance_id": f"9{number}"} for number in range(100)]
+    page = {"instances": others, "total_pages": 70}
+    network.will(*(ok(page) for _ in range(70)))
+
+    with pytest.raises(Unavailable, match="too many pages"):
+        composio.find_instance(SERVER, "9", deadline=deadline)
+    assert len(network.requests) == MOST_SEARCHED_PAGES
+    with pytest.raises(Unavailable, match="too many pages"):
+        composio.find_instance(SERVER, "9", deadline=deadline, pages=1)
+    assert len(network.requests) == MOST_SEARCHED_PAGES + 1
 
 
 def test_server_says_what_it_requires(
@@ -706,17 +738,43 @@ def test_unknown_and_deleted_servers_are_gone(
     assert composio.get_server(SERVER, deadline=deadline).gone
 
 
-@pytest.mark.parametrize(
-    "content", [{}, {"id": 5}, SERVER_BODY | {"auth_config_ids": "ac_mail"}, {"id": None}]
-)
-def test_unreadable_server_is_unavailable_and_not_guessed(
-    composio: Composio, network: Network, deadline: float, content: object
+@pytest.mark.parametrize("content", [b"<html>", b"", b"{}", b'{"message": "not found"}'])
+def test_not_found_that_is_not_composios_own_is_no_absence(
+    composio: Composio, network: Network, deadline: float, content: bytes
 ) -> None:
-    network.will(ok(content), ok({"items": [SERVER_BODY, content]}))
+    for call in (call_server, call_account):
+        network.will(httpx.Response(404, content=content))
+        assert unavailable(call, composio, deadline).status == 404
 
-    for call in (call_server, call_servers):
-        problem = unavailable(call, composio, deadline)
-        assert problem == Problem("the answer is not readable as McpServer")
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"id": 5, "auth_config_ids": []},
+        {"id": SERVER},
+        SERVER_BODY | {"auth_config_ids": "ac_mail"},
+        SERVER_BODY | {"auth_config_ids": None},
+        SERVER_BODY | {"id": None},
+    ],
+)
+def test_unreadable_server_is_not_guessed_and_stops_no_other(
+    *,
+    composio: Composio,
+    network: Network,
+    deadline: float,
+    content: object,
+    counted: Counted,
+    log: Log,
+) -> None:
+    other = SERVER_BODY | {"id": "srv_2"}
+    network.will(ok(content), ok({"items": [content, None, other]}))
+
+    problem = unavailable(call_server, composio, deadline)
+    assert problem == Problem("the answer is not readable as McpServer")
+    assert set(composio.list_servers(deadline=deadline)) == {"srv_2"}
+    assert counted() == {"ItemUnreadable": 3}
+    assert [line["model"] for line in log.lines] == ["McpServer"] * 3
 
 
 def test_servers_of_all_pages_are_listed_by_id(
@@ -799,6 +857,50 @@ def test_accounts_of_all_pages_are_listed(
     assert [query.get("cursor") for query in network.queries] == [None, "a/b+c=", "d"]
     assert {query["user_ids"] for query in network.queries} == {USER}
     assert {query["account_type"] for query in network.queries} == {"ALL"}
+
+
+def test_accounts_whose_pages_repeat_are_unavailable(
+    composio: Composio, network: Network, deadline: float
+) -> None:
+    network.will(
+        ok({"items": [account("ca_1")], "next_cursor": "on"}),
+        ok({"items": [account("ca_2")], "next_cursor": "on"}),
+    )
+
+    assert unavailable(call_accounts, composio, deadline) == Problem("the pages of a list repeat")
+    assert len(network.requests) == 2
+
+
+def test_active_accounts_come_page_by_page_from_a_place_on(
+    composio: Composio, network: Network, deadline: float
+) -> None:
+    network.will(
+        ok({"items": [account("ca_1"), account("ca_2")], "next_cursor": "c8"}),
+        ok({"items": [account("ca_3")], "next_cursor": "c9"}),
+        ok({"items": [], "next_cursor": None}),
+    )
+    place = Place("c7", pages=7)
+
+    pages = list(
+        composio.active_accounts(place, auth_config_ids={"ac_b", "ac_a"}, deadline=deadline)
+    )
+
+    assert [(at.cursor, at.pages, [one.id for one in found]) for at, found in pages] == [
+        ("c7", 7, ["ca_1", "ca_2"]),
+        ("c8", 8, ["ca_3"]),
+        ("c9", 9, []),
+    ]
+    assert {query["auth_config_ids"] for query in network.queries} == {"ac_a,ac_b"}
+    assert {query["statuses"] for query in network.queries} == {"ACTIVE"}
+    assert {query["account_type"] for query in network.queries} == {"ALL"}
+
+
+def test_active_accounts_of_no_auth_config_are_none_and_not_all(
+    composio: Composio, deadline: float
+) -> None:
+    pages = composio.active_accounts(Place(), auth_config_ids=frozenset(), deadline=deadline)
+
+    assert list(pages) == []
 
 
 @pytest.mark.parametrize("end", [{}, {"next_cursor": ""}, {"next_cursor": None}])

@@ -78,6 +78,8 @@ def lived(monkeypatch: pytest.MonkeyPatch) -> Emitted:
 
 
 def _run_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = as_composio_has_it(account(GMAIL)) | {"user_id": 7}
+    world.upstream.accounts["ca_odd"] = odd
     _work(world, {"task": "sweep"})
     for sample in ("connected", "connected", "malformed", "version-1", "unknown-account-event"):
         _deliver(world, SAMPLES[sample])
