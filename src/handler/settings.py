@@ -3,33 +3,32 @@
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from handler.urls import web_address
+from handler.urls import BASE_URL, web_address
 
 EVERY_SERVER = "*"
+_ID = r"[A-Za-z0-9_-]{1,128}"
+SERVER_IDS = rf"\*|{_ID}(,{_ID})*"
+"""As a pattern, which the template has, too."""
 
 
 class SettingsError(Exception):
     """The environment is not usable; the message lists every problem with it."""
 
 
-def _safe_url(url: str) -> str:
-    if urlsplit(web_address(url)).query:
-        raise ValueError("must be a scheme, a host and perhaps a path")
-    return url.rstrip("/")
+def _base_url(url: str) -> str:
+    return web_address(url, BASE_URL).rstrip("/")
 
 
-def _safe_or_none(url: str) -> str:
+def _url_or_empty(url: str) -> str:
     return web_address(url) if url else url
 
 
 def _server_ids(text: str) -> str:
-    ids = [part.strip() for part in text.split(",")]
-    if text != EVERY_SERVER and not all(re.fullmatch(r"[A-Za-z0-9_-]{1,128}", one) for one in ids):
-        raise ValueError("must be * or ids separated by commas")
+    if not re.fullmatch(SERVER_IDS, text):
+        raise ValueError("must be * or ids separated by commas, without spaces")
     return text
 
 
@@ -42,10 +41,10 @@ class Settings(BaseModel):
     secret_id: str = Field(min_length=1)
     queue_url: str = Field(min_length=1)
     bus_name: str = Field(min_length=1)
-    composio_base_url: Annotated[str, AfterValidator(_safe_url)]
+    composio_base_url: Annotated[str, AfterValidator(_base_url)]
     mcp_server_ids: Annotated[str, AfterValidator(_server_ids)]
 
-    return_url: Annotated[str, AfterValidator(_safe_or_none)] = ""
+    return_url: Annotated[str, AfterValidator(_url_or_empty)] = ""
     log_user_ids: Literal["hashed", "plain"] = "hashed"
 
     @property
@@ -53,7 +52,7 @@ class Settings(BaseModel):
         """The ids of the enrolled MCP servers, or None for every server of the project."""
         if self.mcp_server_ids == EVERY_SERVER:
             return None
-        return frozenset(part.strip() for part in self.mcp_server_ids.split(","))
+        return frozenset(self.mcp_server_ids.split(","))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

@@ -2,9 +2,17 @@
 
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
+_HOST = r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"
+_ORIGIN = rf"(https://{_HOST}|http://(localhost|127\.0\.0\.1|\[::1\]))(:{_PORT})?"
+BASE_URL = rf"{_ORIGIN}(/[!$-;=A-Z\[\]-~]*)?"
+WEB_ADDRESS = rf"{_ORIGIN}([/?][!$-;=?A-Z\[\]-~]*)?"
+r"""As patterns, which the template has as well: https, or http on loopback; a host, perhaps a port,
+and then printable ASCII without spaces and `\ " < > @ #`. A base URL has no query."""
 
 LONGEST = 2048
 """Characters of a URL that somebody else gives us."""
@@ -17,19 +25,17 @@ _WHO = frozenset({"user_id", "connected_account_id"})
 """What names the user in the URL of an MCP server."""
 
 
-def web_address(url: str) -> str:
-    """Return the URL if it is https, or http on loopback, and has no credentials or fragment.
+def web_address(url: str, pattern: str = WEB_ADDRESS) -> str:
+    """Return the URL if it is of the pattern.
 
     Raises:
-        ValueError: It is not; the message says what is wrong, and does not hold the URL.
+        ValueError: It is not; the message does not hold the URL.
     """
-    parts = urlsplit(url)
-    if not re.fullmatch(r"[!-~]+", url) or parts.port == 0:
-        raise ValueError("must be printable ASCII without spaces, and its port a number")
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        raise ValueError("must be https, unless it is loopback")
-    if not parts.hostname or parts.fragment or "@" in parts.netloc:
-        raise ValueError("must be a scheme, a host and perhaps a path")
+    if not re.fullmatch(pattern, url):
+        raise ValueError(
+            "must be https, or http on loopback: a host, and perhaps a port and a path,"
+            " in printable ASCII"
+        )
     return url
 
 

@@ -73,59 +73,19 @@ def test_names_are_upper_case_only() -> None:
     [
         ("https://backend.composio.dev/", "https://backend.composio.dev"),
         ("https://proxy.example:8443/composio/", "https://proxy.example:8443/composio"),
-        ("HTTPS://backend.composio.dev", "HTTPS://backend.composio.dev"),
-        ("http://localhost:9900", "http://localhost:9900"),
-        ("http://127.0.0.1:9900", "http://127.0.0.1:9900"),
         ("http://[::1]:9900", "http://[::1]:9900"),
     ],
 )
-def test_url_is_https_or_loopback(given: str, used: str) -> None:
+def test_base_url_ends_without_a_slash(given: str, used: str) -> None:
     assert read(COMPOSIO_BASE_URL=given).composio_base_url == used
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://backend.composio.dev",
-        "http://localhost.example",
-        "http://localhost@backend.composio.dev",
-        "http://127.0.0.2",
-        "http://0.0.0.0",
-        "ftp://localhost",
-        "backend.composio.dev",
-        "//backend.composio.dev",
-        "https://[::1",
-        "",
-    ],
-)
-def test_api_key_never_travels_in_the_clear(url: str) -> None:
-    assert complaint(COMPOSIO_BASE_URL=url).startswith("COMPOSIO_BASE_URL: ")
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://",
-        "https:///path",
-        "https://backend.composio.dev?a=b",
-        "https://backend.composio.dev#a",
-        "https://user@backend.composio.dev",
-        "https://user:invented@backend.composio.dev",
-        "https://:invented@backend.composio.dev",
-    ],
-)
-def test_url_is_a_scheme_a_host_and_perhaps_a_path(url: str) -> None:
-    said = complaint(COMPOSIO_BASE_URL=url)
-
-    assert said == ("COMPOSIO_BASE_URL: Value error, must be a scheme, a host and perhaps a path")
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["https://backend.composio.dev:port", "https://backend.composio.dev\n"],
-)
-def test_url_that_no_call_could_use_is_refused_at_start(url: str) -> None:
-    assert complaint(COMPOSIO_BASE_URL=url).startswith("COMPOSIO_BASE_URL: ")
+def test_api_key_never_travels_in_the_clear() -> None:
+    """What is a URL, for template and settings alike: tests/template/test_patterns.py."""
+    assert complaint(COMPOSIO_BASE_URL="http://backend.composio.dev") == (
+        "COMPOSIO_BASE_URL: Value error, must be https, or http on loopback: a host, and perhaps a"
+        " port and a path, in printable ASCII"
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,20 +94,7 @@ def test_url_that_no_call_could_use_is_refused_at_start(url: str) -> None:
         ("*", None),
         ("srv_1", {"srv_1"}),
         ("srv_1,srv_2,srv_1", {"srv_1", "srv_2"}),
-        (" srv_1 , srv_2 ", {"srv_1", "srv_2"}),
     ],
 )
 def test_servers_are_enrolled_by_id_or_all_of_them(given: str, enrolled: set[str] | None) -> None:
     assert read(MCP_SERVER_IDS=given).enrolled == enrolled
-
-
-@pytest.mark.parametrize("given", ["", " ", ",", "srv_1,", "srv_1,,srv_2"])
-def test_empty_ids_are_refused(given: str) -> None:
-    assert complaint(MCP_SERVER_IDS=given) == (
-        "MCP_SERVER_IDS: Value error, must be * or ids separated by commas"
-    )
-
-
-@pytest.mark.parametrize("given", ["*,srv_1", "srv_1,*"])
-def test_star_is_no_id(given: str) -> None:
-    assert complaint(MCP_SERVER_IDS=given).startswith("MCP_SERVER_IDS: ")
