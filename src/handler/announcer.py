@@ -38,7 +38,7 @@ class Announcer:
 
     def announce(self, records: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the partial batch response to at most ten records of the stream."""
-        told = [(record, entry) for record in records if (entry := self._entry(record))]
+        told = [(record, entry) for record in records if (entry := self._readable(record))]
         if not told:
             return {"batchItemFailures": []}
         entries: Any = [entry for _, entry in told]
@@ -55,10 +55,19 @@ class Announcer:
             ]
         }
 
+    def _readable(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
+        try:
+            return self._entry(record)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # Another version may have written it: it must not hold up what comes after it.
+            logger.exception("a record of the stream is not readable")
+            count(Metric.OUTCOME_SKIPPED)
+            return None
+
     def _entry(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
         row = from_item(record["dynamodb"]["NewImage"])
         before = from_item(record["dynamodb"].get("OldImage", {}))
-        if row.get("status") == before.get("status"):
+        if not _is_news(row, before):
             return None
         user_id, server_id = instance_ids(row)
         ready = row["status"] == Status.READY
@@ -85,6 +94,16 @@ class Announcer:
 def lambda_handler(event: dict[str, Any], _: "LambdaContext") -> dict[str, Any]:
     """Announce one batch of the stream."""
     return _deployed().announce(event["Records"])
+
+
+def _is_news(row: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether an outcome has just been stored; a failure that goes on is told once."""
+    status = Status(row["status"])
+    if status not in DETAIL_TYPES or status == before.get("status"):
+        return False
+    tried_anew = row.get("tried") != row.get("tried_before")
+    goes_on = "failed_at" in row and row["failed_at"] == before.get("failed_at")
+    return status is Status.READY or tried_anew or not goes_on
 
 
 @cache

@@ -36,6 +36,7 @@ class Metric(StrEnum):
     INSTANCES_PENDING = "InstancesPending"
     OLDEST_DUE_AGE = "OldestDueAge"
     OUTCOME_ANNOUNCED = "OutcomeAnnounced"
+    OUTCOME_SKIPPED = "OutcomeSkipped"
     SWEEP_RUN = "SweepRun"
     SWEEP_FAILED = "SweepFailed"
     CATALOG_UNAVAILABLE = "CatalogUnavailable"

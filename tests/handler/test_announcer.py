@@ -1,10 +1,12 @@
 """What is stored is told, and what is told is stored."""
 
 import json
+from typing import Any
 
 import pytest
 
 from handler.telemetry import SERVICE
+from tests.doubles import Counted
 from tests.fakes.event_bus import FakeBus, announce, records
 from tests.world import GMAIL, SERVER, SLACK, World, account, refusal
 
@@ -53,6 +55,38 @@ def test_failed_instance_is_told_with_the_reason_each_time_that_it_fails(bus: Fa
     detail = json.loads(bus.entries[0]["Detail"])
     assert (detail["error"]["message"], detail["error"]["status"]) == ("no", 422)
     assert detail["id"] != json.loads(bus.entries[1]["Detail"])["id"]
+
+
+def test_failure_that_goes_on_is_told_once(bus: FakeBus) -> None:
+    world = World()
+    world.upstream.script.extend([refusal(422, "no")] * 3)
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+    for hours in (1, 2, 4):
+        world.now += hours * 3600
+        world.tick()
+
+    assert announce(bus, records(world)) == []
+    told = [entry["DetailType"] for entry in bus.entries]
+    assert told == ["MCP Instance Failed", "MCP Instance Ready"]
+
+
+@pytest.mark.parametrize(
+    "odd", [{"status": {"S": "paused"}}, {"status": {"S": "ready"}, "sk": {"BOOL": True}}]
+)
+def test_record_that_cannot_be_read_does_not_hold_up_the_others(
+    bus: FakeBus, counted: Counted, odd: dict[str, Any]
+) -> None:
+    world = World()
+    world.see(account(GMAIL))
+    world.see(account(SLACK))
+    (good,) = records(world)
+    image = good["dynamodb"]["NewImage"] | odd
+    bad = {"dynamodb": {"NewImage": image, "SequenceNumber": "0"}}
+
+    assert announce(bus, [bad, good]) == []
+    assert [entry["DetailType"] for entry in bus.entries] == ["MCP Instance Ready"]
+    assert counted()["OutcomeSkipped"] == 1
 
 
 def test_endpoint_is_where_composio_said_that_the_server_is(bus: FakeBus) -> None:

@@ -27,6 +27,7 @@ from tests.samples import SAMPLES
 from tests.world import GMAIL, SECRET, SLACK, World, account, as_composio_has_it, refusal
 
 CONTEXT = cast("LambdaContext", Context())
+UNREADABLE = {"dynamodb": {"NewImage": {"status": {"S": "of another version"}}}}
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def lived(monkeypatch: pytest.MonkeyPatch) -> Emitted:
             _run_everything(world, monkeypatch)
             announcer.lambda_handler({"Records": records(world)[:10]}, CONTEXT)
             bus.refuses = {0}
-            announcer.lambda_handler({"Records": records(world)[:1]}, CONTEXT)
+            announcer.lambda_handler({"Records": [*records(world)[:1], UNREADABLE]}, CONTEXT)
     finally:
         logger.handlers.remove(handler)
     return Emitted(
