@@ -28,11 +28,7 @@ class Body(BaseModel):
 
     @classmethod
     def read(cls, raw: bytes) -> Self:
-        """Parse a request body.
-
-        Raises:
-            Refused: 400 with code 1803 and one error per field.
-        """
+        """Parse a request body. Raises `Refused`: 400 with code 1803 and one error per field."""
         try:
             return cls.model_validate_json(raw or b"{}")
         except ValidationError as error:

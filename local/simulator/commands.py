@@ -104,11 +104,7 @@ _OBJECT = TypeAdapter(dict[str, object])
 
 
 def changed_options(old: Options, raw: bytes) -> Options:
-    """Parse the options to change and lay them over the old ones.
-
-    Raises:
-        Refused: 400.
-    """
+    """Parse the options to change and lay them over the old ones. Raises `Refused`: 400."""
     try:
         return Options.model_validate(old.model_dump() | _OBJECT.validate_json(raw))
     except ValidationError as error:

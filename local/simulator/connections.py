@@ -96,11 +96,7 @@ class Connections:
         return config
 
     def auth_config(self, auth_config_id: str) -> AuthConfig:
-        """Find an auth config.
-
-        Raises:
-            Refused: 404.
-        """
+        """Find an auth config. Raises `Refused`: 404."""
         try:
             return self.auth_configs[auth_config_id]
         except KeyError:
@@ -214,11 +210,7 @@ class Connections:
         return changed
 
     def delete(self, account_id: str) -> Account:
-        """Forget an account and return its last state.
-
-        Raises:
-            Refused: 404.
-        """
+        """Forget an account and return its last state. Raises `Refused`: 404."""
         account = self.get(account_id)
         del self.accounts[account_id]
         del self._of_user[account.user_id][account_id]

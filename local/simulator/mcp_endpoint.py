@@ -82,11 +82,7 @@ def tools_of_instance(call: Call) -> Tools:
 
 
 def tools_of_session(call: Call) -> Tools:
-    """Return the tools of a session.
-
-    Raises:
-        Refused: 404.
-    """
+    """Return the tools of a session. Raises `Refused`: 404."""
     return call.project.tools_of(call.project.sessions.get(call.path("id")))
 
 

@@ -43,11 +43,7 @@ class Servers:
     instances: dict[str, dict[str, Instance]] = field(default_factory=dict)
 
     def get(self, server_id: str) -> Server:
-        """Find a server.
-
-        Raises:
-            Refused: 404, also after it was deleted (API reference, MCP).
-        """
+        """Find a server. Raises `Refused`: 404, also after it was deleted (API reference, MCP)."""
         try:
             return self.by_id[server_id]
         except KeyError:
@@ -92,11 +88,7 @@ class Servers:
         return changed
 
     def delete(self, server_id: str) -> None:
-        """Forget a server and its instances.
-
-        Raises:
-            Refused: 404.
-        """
+        """Forget a server and its instances. Raises `Refused`: 404."""
         self.get(server_id)
         del self.by_id[server_id]
         self.instances.pop(server_id, None)
@@ -120,11 +112,7 @@ class Servers:
         return self.put_instance(server_id, user_id)
 
     def put_instance(self, server_id: str, user_id: str) -> Instance:
-        """Store an instance without any check but the server's existence.
-
-        Raises:
-            Refused: 404.
-        """
+        """Store an instance without any check but the server's existence. Raises `Refused`: 404."""
         self.get(server_id)
         at = self.clock.tick()
         instance = Instance(

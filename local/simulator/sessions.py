@@ -78,11 +78,7 @@ class Sessions:
         self._by_id: dict[str, Session] = {}
 
     def get(self, session_id: str) -> Session:
-        """Find a session.
-
-        Raises:
-            Refused: 404, also after it was deleted.
-        """
+        """Find a session. Raises `Refused`: 404, also after it was deleted."""
         try:
             return self._by_id[session_id]
         except KeyError:

@@ -37,11 +37,7 @@ class Subscriptions:
         self.current: Subscription | None = None
 
     def get(self, subscription_id: str) -> Subscription:
-        """Find the subscription.
-
-        Raises:
-            Refused: 404.
-        """
+        """Find the subscription. Raises `Refused`: 404."""
         if self.current is None or self.current.id != subscription_id:
             raise missing("Webhook subscription", subscription_id)
         return self.current
@@ -75,32 +71,20 @@ class Subscriptions:
         return self.current
 
     def change(self, subscription_id: str, changes: dict[str, Any]) -> Subscription:
-        """Change what is given.
-
-        Raises:
-            Refused: 404, or 400 for a bad URL or event.
-        """
+        """Change what is given. Raises `Refused`: 404, or 400 for a bad URL or event."""
         new = replace(self.get(subscription_id), **changes, updated_at=self._clock.tick())
         self._check(new.webhook_url, new.enabled_events, new.version)
         self.current = new
         return new
 
     def rotate(self, subscription_id: str) -> Subscription:
-        """Draw a new secret; the old one stops signing at once.
-
-        Raises:
-            Refused: 404.
-        """
+        """Draw a new secret; the old one stops signing at once. Raises `Refused`: 404."""
         old = self.get(subscription_id)
         self.current = replace(old, secret=random_id("whsec_"), updated_at=self._clock.tick())
         return self.current
 
     def delete(self, subscription_id: str) -> None:
-        """Forget the subscription.
-
-        Raises:
-            Refused: 404.
-        """
+        """Forget the subscription. Raises `Refused`: 404."""
         self.get(subscription_id)
         self.current = None
 
