@@ -47,10 +47,13 @@ def connect(base_url: str) -> "httpx.Client":
     """Return a client that keeps its connections between invocations, and never redirects."""
     import httpx  # noqa: PLC0415 -- a third of the start, and few events call Composio
 
+    from handler.bounded import BoundedTransport  # noqa: PLC0415 -- it imports httpx
+
     limits = httpx.Limits(max_connections=10, keepalive_expiry=KEEPALIVE_SECONDS)
     # Outside of the package, httpx brings its own authorities, and reads all of them.
     trust = ssl.create_default_context(capath=AUTHORITIES) if AUTHORITIES.is_dir() else True
-    return httpx.Client(base_url=base_url, limits=limits, follow_redirects=False, verify=trust)
+    transport = BoundedTransport(httpx.HTTPTransport(limits=limits, verify=trust))
+    return httpx.Client(base_url=base_url, transport=transport, follow_redirects=False)
 
 
 def segment(identifier: str) -> str:
@@ -119,19 +122,24 @@ class Transport:
     ) -> "httpx.Response":
         import httpx  # noqa: PLC0415 -- as in connect
 
+        try:
+            headers = {"x-api-key": self.credentials.api_key()}
+        except SecretUnusable as error:
+            raise Unavailable(Problem(str(error))) from None
+        # Only now: to fetch the API key may have taken its time.
         left = deadline - self.clock()
         if left < LEAST_SECONDS:
             raise Unavailable(Problem("no time left for a call to Composio"))
-        timeout = httpx.Timeout(min(READ_SECONDS, left), connect=min(CONNECT_SECONDS, left))
+        content["timeout"] = httpx.Timeout(
+            min(READ_SECONDS, left), connect=min(CONNECT_SECONDS, left)
+        )
+        content["extensions"] = {"total": min(CALL_SECONDS, left)}
         try:
-            headers = {"x-api-key": self.credentials.api_key()}
-            response = self.http.request(method, path, headers=headers, timeout=timeout, **content)
+            response = self.http.request(method, path, headers=headers, **content)
         except httpx.HTTPError as error:
             count(Metric.COMPOSIO_NO_ANSWER)
             # The exception's text may hold the URL, and so the user.
             raise Unavailable(Problem(f"no answer: {type(error).__name__}")) from None
-        except SecretUnusable as error:
-            raise Unavailable(Problem(str(error))) from None
         answered(response.status_code)
         return response
 

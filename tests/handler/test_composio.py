@@ -983,4 +983,22 @@ def test_client_keeps_connections_and_does_not_follow_redirects() -> None:
     with connect(BASE_URL) as http:
         assert str(http.base_url) == f"{BASE_URL}/"
         assert http.follow_redirects is False
-        assert vars(http._transport)["_pool"]._keepalive_expiry == 600
+        assert vars(vars(http._transport)["inner"])["_pool"]._keepalive_expiry == 600
+
+
+def test_no_call_is_begun_after_a_slow_look_at_the_api_key(
+    composio: Composio, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = composio.transport.credentials
+    fetch = credentials.api_key
+
+    def slow() -> str:
+        clock.forward(10)
+        return fetch()
+
+    monkeypatch.setattr(credentials, "api_key", slow)
+
+    answer = composio.create_instance(SERVER, USER, deadline=clock() + 10)
+
+    assert answer.problem == Problem("no time left for a call to Composio")
+    assert network.requests == []

@@ -11,7 +11,7 @@ from tests.handler.modules import CORE, HANDLER, MODULES, imports, parsed
 
 LAYERS = (
     *CORE,
-    {"clients", "page", "settings", "telemetry"},
+    {"bounded", "clients", "page", "settings", "telemetry"},
     {"credentials", "dynamodb", "queue", "requests"},
     {"catalog_table", "fact_table", "transport"},
     {"user_table"},
@@ -33,7 +33,7 @@ PURE = {
 USERS = {
     "boto3": {"clients", "dynamodb"},
     "botocore": {"clients", "credentials", "dynamodb", "queue"},
-    "httpx": {"services", "transport"},
+    "httpx": {"bounded", "services", "transport"},
 }
 """The modules that may import a library."""
 
