@@ -57,7 +57,8 @@ for library in ("boto3", "botocore", "httpcore", "httpx", "urllib3"):
     logging.getLogger(library).setLevel(logging.WARNING)
 
 _stack = os.environ.get("POWERTOOLS_SERVICE_NAME", SERVICE)
-logger = Logger(service=_stack)
+# Lambda takes the level of a line only where its timestamp is as RFC 3339 has it.
+logger = Logger(service=_stack, use_rfc3339=True)
 metrics = Metrics(namespace=NAMESPACE, service=_stack)
 
 
