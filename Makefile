@@ -110,6 +110,7 @@ lock: | $(UV) ## Lock the newest versions of everything, by hash
 	$(COMPILE) --group pyproject.toml:handler -o src/requirements.txt
 	$(COMPILE) --group pyproject.toml:local -c src/requirements.txt -o $(LIST_local)
 	$(COMPILE) --group pyproject.toml:dev -c $(LIST_local) -o $(LIST_dev)
+	$(COMPILE) --group pyproject.toml:package -c $(LIST_dev) -o src/requirements-build.txt
 	$(COMPILE) --group pyproject.toml:sam -o $(LIST_sam)
 	$(COMPILE) --group pyproject.toml:emulator -o $(LIST_emulator)
 	$(COMPILE) pyproject.toml --group build -c $(LIST_dev) -o $(LIST_provisioner)

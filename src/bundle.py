@@ -17,8 +17,6 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-import authorities
-
 SOURCE = Path(__file__).resolve().parent
 # SAM does not tell a makefile which architecture was chosen: the package runs on both.
 LAMBDA_PLATFORMS = ("aarch64-manylinux2014", "x86_64-manylinux2014")
@@ -33,12 +31,13 @@ NATIVE = (".so", ".pyd", ".dylib")
 MODIFIED = 315_532_800  # 1980-01-01, the first day that a zip can tell
 
 
-def install(target: Path, platform: str | None) -> None:
-    """Install the locked requirements into a folder.
+def install(target: Path, platform: str | None, requirements: str = "requirements.txt") -> None:
+    """Install locked requirements into a folder.
 
     Args:
         target: The folder, made if need be.
         platform: A platform as uv names it; none means this machine.
+        requirements: The name of the list, beside this file.
 
     Raises:
         subprocess.CalledProcessError: uv refused (a hash, no wheel for the platform, no network).
@@ -46,7 +45,7 @@ def install(target: Path, platform: str | None) -> None:
     # `uv run` says which uv it is.
     command = [os.environ["UV"], "pip", "install", "--quiet", "--require-hashes"]
     command += ["--only-binary", ":all:", "--no-compile-bytecode", "--target", str(target)]
-    command += ["--python", sys.executable, "--requirement", str(SOURCE / "requirements.txt")]
+    command += ["--python", sys.executable, "--requirement", str(SOURCE / requirements)]
     if platform:
         command += ["--python-platform", platform, "--python-version", "3.13"]
     subprocess.run(command, check=True)  # noqa: S603 -- no shell, and nothing of it is foreign
@@ -122,6 +121,18 @@ def add_natives(package: Path, installed: Path) -> None:
         shutil.copyfile(path, target)
 
 
+def add_authorities(package: Path, tools: Path) -> None:
+    """Add the certificate authorities as OpenSSL finds them fast.
+
+    Args:
+        package: The package so far, with certifi's bundle in it.
+        tools: Where what the build needs is installed, for this machine.
+    """
+    paths = (SOURCE / "authorities.py", package / "certifi" / "cacert.pem", package / "authorities")
+    environment = os.environ | {"PYTHONPATH": str(tools)}
+    subprocess.run([sys.executable, *paths], check=True, env=environment)  # noqa: S603
+
+
 def compile_all(package: Path, workers: int = 0) -> None:
     """Compile every module, in a way that holds on Lambda and does not tell where it was built.
 
@@ -157,9 +168,10 @@ def make(package: Path) -> None:
                 shutil.copytree(installed, package, ignore=left_out, dirs_exist_ok=True)
             else:
                 add_natives(package, installed)
+        install(tools := Path(scratch, "tools"), None, "requirements-build.txt")
+        add_authorities(package, tools)
     shutil.copytree(SOURCE / "handler", package / "handler", ignore=left_out)
     trim_endpoints(package)
-    authorities.write(package / "certifi" / "cacert.pem", package / "authorities")
     compile_all(package)
     files = [path for path in package.rglob("*") if path.is_file()]
     for path in files:
