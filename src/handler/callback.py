@@ -6,8 +6,8 @@ the application, or to a page that says how far things are.
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -29,10 +29,17 @@ OPEN_SECONDS = 5
 """So long is what may change any moment remembered: each look at it takes time and calls."""
 
 MOST_REMEMBERED = 1000
-MOST_UNKNOWN = 100
-"""Made-up accounts that Composio is asked for in a minute; past that, nothing is."""
+MOST_IN_VAIN = 100
+"""Reads in a minute that found no active account, whatever was answered; past that, none is made:
+anybody can make up ids."""
 
-NAMES_SECONDS = 600
+OF_COMPOSIO = frozenset(
+    {"status", "connected_account_id", "connectedAccountId", "appName", "user_id", "error"}
+)
+"""Of the query, what is not the application's own."""
+
+LONGEST_PASSED_ON = 2048
+
 PATIENCE = 3
 """Looks at an account that is not ACTIVE yet, a second apart; then it is the sweep's business."""
 
@@ -58,8 +65,7 @@ class Callback:
     clock: Callable[[], float]
     sleep: Callable[[float], None]
     _memory: dict[tuple[str, str | None], Memory] = field(default_factory=dict, init=False)
-    _names: dict[str, str] = field(default_factory=dict, init=False)
-    _names_until: float = field(default=0, init=False)
+    _in_vain: list[float] = field(default_factory=list, init=False)
 
     def confirm(self, request: Request, deadline: float) -> Response:
         """Take the account that the browser names, and say where it goes on.
@@ -70,21 +76,25 @@ class Callback:
         """
         account_id = request.only("connected_account_id", "connectedAccountId") or ""
         user_id = request.only("user_id")
+        go_on = partial(self._go_on, request)
+        if not account_id and "error" in request.query:
+            return go_on("failed", page.failed())
         meant = usable(user_id) if user_id is not None else "user_id" not in request.query
         if not (meant and ACCOUNT_ID.fullmatch(account_id)):
-            return self._go_on("invalid", page.invalid(), status=400)
+            return go_on("invalid", page.invalid(), status=400)
         try:
-            account = self._confirmed(account_id, user_id, deadline)
+            said = request.only("status") == "success"
+            account = self._confirmed(account_id, user_id, deadline, said_active=said)
         except Unavailable:
-            return self._go_on("pending", page.pending(), account_id)
+            return go_on("pending", page.pending(), account_id)
         if account is None:
-            return self._go_on("invalid", page.invalid(), status=404)
+            return go_on("invalid", page.invalid(), status=404)
         if not self._recorded(account, deadline) or account.status in OPEN:
-            return self._go_on("pending", page.pending(), account_id)
+            return go_on("pending", page.pending(), account_id)
         if not account.active:
-            return self._go_on("failed", page.failed(), account_id)
-        shown = "" if self.return_url else self._progress(account, deadline)
-        return self._go_on("success", shown, account_id)
+            return go_on("failed", page.failed(), account_id)
+        shown = "" if self.return_url else self._progress(account)
+        return go_on("success", shown, account_id)
 
     def _recorded(self, account: Account, deadline: float) -> bool:
         try:
@@ -96,16 +106,26 @@ class Callback:
             return False
         return True
 
-    def _confirmed(self, account_id: str, user_id: str | None, deadline: float) -> Account | None:
-        """Return the account by Composio's word; what it said counts for a while."""
+    def _confirmed(
+        self, account_id: str, user_id: str | None, deadline: float, *, said_active: bool
+    ) -> Account | None:
+        """Return the account by Composio's word; what it said counts for a while.
+
+        Where the browser says that the account has become active, only that it has counts.
+        """
         key, now = (account_id, user_id), self.clock()
         remembered = self._memory.get(key)
         if remembered and now < remembered.until:
-            return remembered.account
-        unknown = sum(one.account is None and now < one.until for one in self._memory.values())
-        if unknown >= MOST_UNKNOWN:
+            account = remembered.account
+            if not said_active or account is None or account.active or account.status in OPEN:
+                return account
+        self._in_vain = [at for at in self._in_vain if now - at < REMEMBERED_SECONDS]
+        if len(self._in_vain) >= MOST_IN_VAIN:
             raise Unavailable(Problem("too many made-up accounts"))
+        self._in_vain.append(now)
         account = self._read(account_id, user_id, deadline)
+        if account and account.active:
+            self._in_vain.remove(now)
         self._memory.pop(key, None)
         while len(self._memory) >= MOST_REMEMBERED:
             del self._memory[next(iter(self._memory))]
@@ -129,33 +149,41 @@ class Callback:
                 break
         return account
 
-    def _progress(self, account: Account, deadline: float) -> str:
+    def _progress(self, account: Account) -> str:
         facts, instances = self.user_table.user(account.user_id)
-        servers = self.catalog.known().requiring(account.auth_config_id)
+        view = self.catalog.known()
+        servers = view.requiring(account.auth_config_id)
+        if not servers:
+            return page.connected() if view.up_to_date else page.pending()
         required = frozenset[str]().union(*(one.required for one in servers))
         held = {instances[one.id].status if one.id in instances else None for one in servers}
         if Status.FAILED in held:
             return page.stuck()
         if lacking := missing(required, facts.active):
-            names = self._named(deadline)
+            names = self.catalog.toolkits()
             return page.waiting(
                 sorted(names.get(one, one) for one in required & facts.active),
                 sorted(names.get(one, one) for one in lacking),
             )
         return page.ready() if held <= {Status.READY} else page.pending()
 
-    def _named(self, deadline: float) -> dict[str, str]:
-        if self.clock() >= self._names_until:
-            self._names_until = self.clock() + NAMES_SECONDS
-            with suppress(Unavailable):
-                self._names = self.composio.toolkits(deadline=deadline)
-        return self._names
-
     def _go_on(
-        self, outcome: str, content: str, account_id: str | None = None, *, status: int = 200
+        self,
+        request: Request,
+        outcome: str,
+        content: str,
+        account_id: str | None = None,
+        *,
+        status: int = 200,
     ) -> Response:
         if not self.return_url:
             return Response(status, content, page.HEADERS)
-        query = {"status": outcome} | ({"connected_account_id": account_id} if account_id else {})
+        query = [("status", outcome)]
+        if account_id:
+            query.append(("connected_account_id", account_id))
+        own = [(name, one) for name, all_ in request.query.items() for one in all_]
+        passed_on = urlencode([one for one in own if one[0] not in OF_COMPOSIO], errors="replace")
+        kept = f"&{passed_on}" if 0 < len(passed_on) <= LONGEST_PASSED_ON else ""
         mark = "&" if "?" in self.return_url else "?"
-        return Response(303, "", {"location": f"{self.return_url}{mark}{urlencode(query)}"})
+        location = f"{self.return_url}{mark}{urlencode(query)}{kept}"
+        return Response(303, "", {"location": location})

@@ -45,9 +45,15 @@ def ready() -> str:
     return _page("You are all set", said, _mark(_GOOD, "good"))
 
 
-def waiting(connected: Iterable[str], lacking: Iterable[str]) -> str:
+def connected() -> str:
+    """Return the page for an account that no enrolled MCP server requires."""
+    said = "You can close this window."
+    return _page("It is connected", said, _mark(_GOOD, "good"))
+
+
+def waiting(there: Iterable[str], lacking: Iterable[str]) -> str:
     """Return the page that says what is connected and what is still missing."""
-    rows = [_row(name, "Connected", _mark(_GOOD), "good") for name in connected]
+    rows = [_row(name, "Connected", _mark(_GOOD), "good") for name in there]
     rows += [_row(name, "Still missing", _mark(_RING), "open") for name in lacking]
     listed = f"<ul>{''.join(rows)}</ul>"
     said = "This page follows along while you connect what is still missing."
@@ -68,7 +74,10 @@ def failed() -> str:
 
 def stuck() -> str:
     """Return the page for a user whose instance needs a person."""
-    said = "Everything is connected, but the last step did not work. The operators know of it."
+    said = (
+        "Everything is connected, but the last step did not work. It is tried again by itself. "
+        "If this stays so, please tell the people who run the application."
+    )
     return _page("Connected, with a hitch", said, _mark(_BAD, "bad"))
 
 

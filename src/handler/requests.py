@@ -75,8 +75,8 @@ class Request(NamedTuple):
 
     def only(self, *names: str) -> str | None:
         """Return the one value that the query has under these names; None without, or with more."""
-        values = [value for name in names for value in self.query.get(name, ())]
-        return values[0] if len(values) == 1 else None
+        values = {value for name in names for value in self.query.get(name, ())}
+        return values.pop() if len(values) == 1 else None
 
 
 class Response(NamedTuple):

@@ -22,7 +22,8 @@ def answering(answer: bytes, *, seconds_a_byte: float) -> Iterator[str]:
         def serve() -> None:
             connection, _ = server.accept()
             with connection, contextlib.suppress(OSError):
-                connection.recv(65536)
+                while b"user_1" not in connection.recv(65536):
+                    pass
                 for byte in answer:
                     connection.sendall(bytes([byte]))
                     time.sleep(seconds_a_byte)

@@ -125,6 +125,71 @@ def test_many_made_up_ids_do_not_burn_the_rate_limit_at_composio(world: World) -
     assert title(come_back(world, account_id)) == "Connected. Something is still missing"
 
 
+@pytest.mark.parametrize("status", [400, 404, 503])
+def test_made_up_ids_are_bounded_whatever_composio_answers(world: World, status: int) -> None:
+    world.upstream.gets.extend([refusal(status, "no")] * 400)
+    for number in range(250):
+        come_back(world, f"ca_{number}")
+
+    assert len(world.upstream.requests) <= 100
+
+
+def test_failed_account_that_becomes_active_is_seen_at_once(world: World) -> None:
+    account_id = has(world, GMAIL, "FAILED")
+    assert title(come_back(world, account_id)) == "It was not connected"
+
+    world.now += 2
+    has(world, GMAIL)
+
+    assert title(come_back(world, account_id)) == "Connected. Something is still missing"
+
+
+def test_nothing_known_is_not_everything() -> None:
+    world = World()
+    world.upstream.gets.append(httpx.Response(200, json=as_composio_has_it(account(GMAIL))))
+    world.upstream.gets.extend([refusal(503, "down")] * 20)
+
+    assert title(come_back(world, "ca_gmail")) == "Almost there"
+
+
+def test_account_that_no_server_requires_is_connected_and_no_more(world: World) -> None:
+    assert title(come_back(world, has(world, "ac_other"))) == "It is connected"
+
+
+def test_id_that_is_named_twice_alike_is_one(world: World) -> None:
+    account_id = has(world, GMAIL)
+
+    answer = come_back(world, account_id, connectedAccountId=account_id)
+
+    assert title(answer) == "Connected. Something is still missing"
+
+
+@pytest.mark.parametrize("return_url", ["", "https://app.invalid/done"])
+def test_refused_consent_without_an_id_is_a_failure(return_url: str) -> None:
+    world = World(return_url=return_url)
+    query = {"error": "access_denied", "state": "s1"}
+
+    answer = world.ask("GET", "/oauth/callback", query=query)
+
+    if return_url:
+        assert answer["headers"]["location"] == f"{return_url}?status=failed&state=s1"
+    else:
+        assert title(answer) == "It was not connected"
+    assert world.upstream.requests == []
+
+
+def test_parameters_of_the_application_reach_it_unless_they_are_endless() -> None:
+    world = World(return_url="https://app.invalid/done")
+    account_id = has(world, GMAIL)
+
+    short = come_back(world, account_id, state="a b&c", status="failed")
+    long = come_back(world, account_id, state="x" * 3000)
+
+    known = f"status=success&connected_account_id={account_id}"
+    assert short["headers"]["location"] == f"https://app.invalid/done?{known}&state=a+b%26c"
+    assert long["headers"]["location"] == f"https://app.invalid/done?{known}"
+
+
 def test_account_that_stays_open_is_not_looked_at_by_every_knock(world: World) -> None:
     account_id = has(world, GMAIL, "INITIATED")
     for _ in range(50):
@@ -183,7 +248,7 @@ def test_what_cannot_be_stored_keeps_the_browser_looking(
     assert title(come_back(world, has(world, GMAIL))) == "Almost there"
 
 
-def test_instance_that_failed_says_that_the_operators_know(world: World) -> None:
+def test_instance_that_failed_says_what_is_true(world: World) -> None:
     world.upstream.script.append(refusal(422, "no"))
     come_back(world, has(world, GMAIL))
 
@@ -219,7 +284,8 @@ def test_browser_goes_on_to_the_applications_own_address_and_no_other(own: str) 
     parts = urlsplit(answer["headers"]["location"])
     assert f"{parts.scheme}://{parts.netloc}{parts.path}" == "https://app.invalid/done"
     wanted = {"status": ["success"], "connected_account_id": [f"ca_user_1_{GMAIL}"]}
-    assert parse_qs(parts.query) == wanted | ({"tab": ["mcp"]} if "tab" in own else {})
+    theirs = {"return_url": ["https://evil.invalid"], "redirect": ["//evil.invalid"]}
+    assert parse_qs(parts.query) == wanted | theirs | ({"tab": ["mcp"]} if "tab" in own else {})
 
 
 def test_browser_that_goes_on_does_not_wait_for_a_page_that_nobody_sees() -> None:
