@@ -35,5 +35,6 @@ class Context:
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask, unless `yes` says it already; end the command if the answer is no."""
-        if not yes and not typer.confirm(question, err=True):
+        if not yes and not self.screen.confirmed(question):
+            self.screen.say("nothing was changed")
             raise typer.Exit(1)

@@ -18,6 +18,9 @@ from handler.credentials import SecretUnusable
 from handler.transport import Unavailable
 from handler.values import Problem
 
+TRACEBACK = "PROVISIONER_TRACEBACK"
+"""The environment variable with which an unexpected error prints its traceback."""
+
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _WRONG_KEY = {
     "AuthFailure",
@@ -33,7 +36,7 @@ _NO_CREDENTIALS = (
     SSOError,
     TokenRetrievalError,
 )
-_LOG_IN = "log in again (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
+_LOG_IN = "log in again (aws sso login), or say --profile, or set AWS_ACCESS_KEY_ID"
 
 
 class Trouble(Exception):
@@ -44,36 +47,56 @@ class Trouble(Exception):
         self.remedy = remedy
 
 
-EXPECTED = (Trouble, BotoCoreError, ClientError, Unavailable, SecretUnusable)
+EXPECTED = (Trouble, BotoCoreError, ClientError, Unavailable, SecretUnusable, OSError)
 """What goes wrong without being a mistake of this program."""
 
 
 def explained(error: Exception) -> Trouble:
-    """Return any of `EXPECTED` as trouble."""
+    """Return an error as trouble.
+
+    What is none of `EXPECTED` is not quoted: nobody knows what it says.
+    """
     match error:
         case Trouble():
             return error
         case ClientError():
             return _of_aws(error)
+        case BotoCoreError():
+            return _before_aws(error)
         case Unavailable():
             return _of_composio(error.problem)
         case SecretUnusable():
             return Trouble(str(error), "provisioner doctor says what is wrong with it")
-        case _ if isinstance(error, _NO_CREDENTIALS):
-            return Trouble("there are no usable AWS credentials", _LOG_IN)
-        case NoRegionError():
-            return Trouble("no AWS region is set", "set AWS_REGION")
-        case ProfileNotFound():
-            return Trouble(
-                str(error), "set AWS_PROFILE to one that `aws configure list-profiles` has"
-            )
-        case ConnectionError() | HTTPClientError():
-            return Trouble(
-                f"AWS does not answer: {type(error).__name__}",
-                "check the network and AWS_REGION; for a local stack: make serve",
-            )
+        case OSError():
+            return _of_this_machine(error)
         case _:
-            return Trouble(str(error), "check the AWS configuration")
+            return Trouble(
+                f"{type(error).__name__}, which is a fault of this program",
+                f"report it, with what {TRACEBACK}=1 prints",
+            )
+
+
+def _before_aws(error: BotoCoreError) -> Trouble:
+    if isinstance(error, _NO_CREDENTIALS):
+        return Trouble("there are no usable AWS credentials", _LOG_IN)
+    if isinstance(error, NoRegionError):
+        return Trouble("no AWS region is set", "say --region, or set AWS_REGION")
+    if isinstance(error, ProfileNotFound):
+        return Trouble(str(error), "say --profile with one that `aws configure list-profiles` has")
+    if isinstance(error, ConnectionError | HTTPClientError):
+        return Trouble(
+            f"AWS does not answer: {type(error).__name__}",
+            "check the network, the region and the proxy; for a local stack: make serve",
+        )
+    return Trouble(str(error), "check the AWS configuration")
+
+
+def _of_this_machine(error: OSError) -> Trouble:
+    where = f": {error.filename}" if error.filename else ""
+    return Trouble(
+        f"{error.strerror or type(error).__name__}{where}",
+        "correct it, or the option or environment variable that names it",
+    )
 
 
 def _of_aws(error: ClientError) -> Trouble:

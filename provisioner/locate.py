@@ -1,35 +1,40 @@
 """Finds the stack: at AWS by its name, or the one that `make serve` runs on this machine."""
 
 import os
+import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3
-from botocore.exceptions import ClientError
-from pydantic import BaseModel, ValidationError
+from botocore.exceptions import ClientError, EndpointConnectionError
+from pydantic import BaseModel, ValidationError, field_validator
 
 from provisioner.errors import Trouble
 from provisioner.stack import Clients, Stack
 
 DEFAULT_NAME = "mcp-instance-provisioner"
+NAME_VARIABLE = "PROVISIONER_STACK"
 SAMCONFIG = "samconfig.toml"
 SERVED = Path(".local", "stack.json")
 NEEDED = frozenset({
-    "ApiId", "DeadLetterQueueUrl", "QueueUrl", "SecretId", "SweepRuleName", "TableName",
-    "WebhookUrl",
+    "AnnouncerFunctionName", "ApiId", "BusName", "DeadLetterQueueUrl", "QueueUrl", "SecretId",
+    "SweepRuleName", "TableName", "WebhookFunctionName", "WebhookUrl", "WorkerFunctionName",
 })  # fmt: skip
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}|arn:[\w:/-]+")
 
 
 class Target(NamedTuple):
-    """Which stack is meant: its name at AWS, and whether it is the one of `make serve`.
+    """Which stack is meant: its name, region and profile at AWS, or the one of `make serve`.
 
-    Without a name, samconfig.toml says it. `local` None is a served stack, if one is running and
-    no name is given.
+    What is None is as `sam deploy` of this checkout has it. `local` None is the stack of
+    `make serve`, if one is running and nothing is said about AWS.
     """
 
     name: str | None = None
+    region: str | None = None
+    profile: str | None = None
     local: bool | None = None
 
 
@@ -40,23 +45,60 @@ class Served(BaseModel):
     aws_endpoint_url: str
     region: str
 
-    def clients(self) -> Clients:
-        """Return clients that reach the emulator and nothing else."""
-        session = boto3.Session("test", "test", region_name=self.region)
-        return Clients(session, self.aws_endpoint_url)
+    @field_validator("aws_endpoint_url")
+    @classmethod
+    def _on_this_machine(cls, url: str) -> str:
+        if not re.fullmatch(r"http://(localhost|127\.0\.0\.1)(:\d+)?", url):
+            raise ValueError("not an address of this machine")
+        return url
+
+
+def mistake(target: Target, environment: Mapping[str, str]) -> str:
+    """Return what is wrong with the options, or "".
+
+    An empty name is the value of a variable that is not set, and never means the default stack.
+    """
+    for option, value in target._asdict().items():
+        if value == "":
+            return f"--{option.replace('name', 'stack-name')} is empty: is a variable not set?"
+    if environment.get(NAME_VARIABLE) == "" and target.name is None:
+        return f"{NAME_VARIABLE} is set, but empty: give it a name, or unset it"
+    if target.name is not None and not _NAME.fullmatch(target.name):
+        return f"{target.name!r} is not the name of a stack"
+    if target.local and any((target.name, target.region, target.profile)):
+        return (
+            "--local is the stack of make serve: it goes without --stack-name "
+            f"(or {NAME_VARIABLE}), --region and --profile"
+        )
+    return ""
 
 
 def find(target: Target) -> Stack:
     """Find the stack; raises Trouble if there is none."""
-    look = target.local or (target.local is None and target.name is None)
-    served = _served() if look else None
-    if target.local and not served:
-        raise Trouble("make serve is not running in this folder or above it", "make serve")
+    at_aws = target.local is False or any((target.name, target.region, target.profile))
+    served = None if at_aws else _served()
     if served:
-        return _described(served.stack_name, served.clients())
-    # boto3, unlike AWS's other tools, does not read AWS_REGION.
-    session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
-    return _described(target.name or _configured(), Clients(session))
+        return _served_stack(served)
+    if target.local:
+        raise Trouble("make serve is not running in this folder or above it", "make serve")
+    config = _samconfig()
+    session = boto3.Session(
+        profile_name=target.profile or config.get("profile"),
+        # boto3, unlike AWS's other tools, does not read AWS_REGION.
+        region_name=target.region or config.get("region") or os.environ.get("AWS_REGION") or None,
+    )
+    return _described(target.name or config.get("stack_name", DEFAULT_NAME), Clients(session))
+
+
+def _served_stack(served: Served) -> Stack:
+    session = boto3.Session("test", "test", region_name=served.region)
+    try:
+        return _described(served.stack_name, Clients(session, served.aws_endpoint_url))
+    except EndpointConnectionError:
+        raise Trouble(
+            f"the stack of make serve no longer answers at {served.aws_endpoint_url}",
+            "make serve; for the stack at AWS: --aws",
+        ) from None
 
 
 def _described(name: str, clients: Clients) -> Stack:
@@ -68,7 +110,7 @@ def _described(name: str, clients: Clients) -> Stack:
             raise
         raise Trouble(
             f"there is no stack {name} in {client.meta.region_name}",
-            "sam deploy --guided, or say --stack-name, AWS_REGION, AWS_PROFILE; local: make serve",
+            "sam deploy --guided, or say --stack-name, --region, --profile; local: make serve",
         ) from None
     outputs = {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}
     if lacking := NEEDED - outputs.keys():
@@ -97,16 +139,19 @@ def _served() -> Served | None:
     return None
 
 
-def _configured() -> str:
-    """Return the stack's name as `sam deploy` of this checkout would take it."""
+def _samconfig() -> dict[str, str]:
+    """Return the options with which `sam deploy` of this checkout would run."""
     for folder in _folders():
         try:
             config = tomllib.loads((folder / SAMCONFIG).read_text())
-        except (OSError, ValueError):
-            continue
-        parameters = _parameters(config, "global") | _parameters(config, "deploy")
-        return str(parameters.get("stack_name") or DEFAULT_NAME)
-    return DEFAULT_NAME
+        except (OSError, ValueError) as error:
+            if isinstance(error, FileNotFoundError) or not os.access(folder, os.X_OK):
+                continue
+            raise Trouble(f"{folder / SAMCONFIG} cannot be read: {error}", "correct it") from None
+        found = _parameters(config, "global") | _parameters(config, "deploy")
+        names = ("stack_name", "region", "profile")
+        return {name: str(found[name]) for name in names if found.get(name)}
+    return {}
 
 
 def _parameters(config: object, command: str) -> dict[str, Any]:

@@ -1,24 +1,29 @@
-"""`provisioner`: sees, understands and repairs a deployed stack, at AWS or of `make serve`."""
+"""`provisioner`: inspects and repairs a deployed stack, at AWS or of `make serve`."""
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from importlib import metadata
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from handler.telemetry import logger
+from provisioner import locate
 from provisioner import reading_commands as reading
 from provisioner import repair_commands as repair
 from provisioner import webhook_commands as webhook
 from provisioner.context import Context
+from provisioner.dead_letter_commands import dead_letters
 from provisioner.doctor.command import doctor
-from provisioner.errors import EXPECTED, explained
-from provisioner.locate import Target
+from provisioner.errors import TRACEBACK, Trouble, explained
+from provisioner.import_command import import_
 from provisioner.output import Screen
 
-COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
+type Command = Callable[..., None] | typer.Typer
+
+COMMANDS: dict[str, tuple[Command, tuple[str, ...]]] = {
     "doctor": (
         doctor,
         ("doctor", "doctor --json | jq '.[] | select(.level == \"error\")'"),
@@ -30,10 +35,13 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     ),
     "watch": (reading.watch, ("watch --interval 10", "watch --times 1 --json")),
     "retry": (repair.retry, ("retry user_1", "retry --all-failed")),
-    "redrive": (repair.redrive, ("redrive --dry-run", "redrive")),
     "backfill": (repair.backfill, ("backfill srv_demo", "backfill srv_demo --dry-run")),
-    "import": (repair.import_, ("import events.jsonl --dry-run", "import events.jsonl")),
     "forget": (repair.forget, ("forget user_1", "forget user_1 --yes")),
+    "import": (import_, ("import events.jsonl --dry-run", "import - < events.jsonl")),
+    "dead-letters": (
+        dead_letters,
+        ("dead-letters show", "dead-letters redrive", "dead-letters drop --kind 'not JSON'"),
+    ),
     "connect-webhook": (webhook.connect_webhook, ("connect-webhook",)),
     "rotate-webhook-secret": (
         webhook.rotate_webhook_secret,
@@ -43,35 +51,55 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
 }
 """Each command with examples."""
 
-_ANYWHERE = {"--json", "--local", "--aws"}
+_FLAGS = {"--json", "--local", "--aws"}
+_OPTIONS = {"--stack-name", "--region", "--profile"}
 
 
 class Group(TyperGroup):
-    """Ends in a message where it cannot go on, and takes the general flags anywhere."""
+    """Takes the general options anywhere, and ends every error in a message and an exit code."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own
-        """Put the general flags before the command."""
-        end = args.index("--") if "--" in args else len(args)
-        flags = [arg for arg in args[:end] if arg in _ANYWHERE]
-        rest = [arg for arg in args[:end] if arg not in _ANYWHERE]
-        return super().parse_args(ctx, [*flags, *rest, *args[end:]])
-
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own
-        """Run the command."""
-        level = logger.log_level
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **named: Any) -> NoReturn:
+        """Run the command line, and exit."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        screen = Screen(as_json="--json" in _before_dashes(arguments))
+        named["standalone_mode"] = False
         # What the handler's modules log is for CloudWatch.
+        code, level = 1, logger.log_level
         logger.setLevel("CRITICAL")
         try:
-            return super().invoke(ctx)
-        except EXPECTED as error:
-            trouble, screen = explained(error), Screen(as_json=False)
-            screen.say(f"provisioner: {trouble}", "red")
-            screen.say(f"→ {trouble.remedy}")
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
+            _check(arguments, screen)
+            code = super().main(arguments or ["--help"], *rest, **named) or 0
+            sys.stdout.flush()
+        except BrokenPipeError:
+            pass  # whoever reads the output has seen enough
+        except typer.TyperException as error:
+            code = error.exit_code
+            path = getattr(getattr(error, "ctx", None), "command_path", "provisioner")
+            screen.fail(Trouble(error.format_message(), f"{path} --help"))
+        except Exception as error:
+            if os.environ.get(TRACEBACK):
+                raise
+            screen.fail(explained(error))
         finally:
             logger.setLevel(level)
+            screen.close()
+        sys.exit(code)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own
+        """Put the general options before the command."""
+        general, others, rest = list[str](), list[str](), _before_dashes(args)
+        after = args[len(rest) :]
+        while rest:
+            argument = rest.pop(0)
+            if argument in _OPTIONS and not rest:
+                ctx.fail(f"Option '{argument}' requires an argument.")
+            if argument in _OPTIONS:
+                general += [argument, rest.pop(0)]
+            elif argument in _FLAGS or argument.partition("=")[0] in _OPTIONS:
+                general.append(argument)
+            else:
+                others.append(argument)
+        return super().parse_args(ctx, [*general, *others, *after])
 
 
 def version() -> str:
@@ -93,8 +121,10 @@ def options(
     *,
     stack_name: Annotated[
         str | None,
-        typer.Option(envvar="PROVISIONER_STACK", help="At AWS; else what samconfig.toml says."),
+        typer.Option(envvar=locate.NAME_VARIABLE, help="At AWS; else what samconfig.toml says."),
     ] = None,
+    region: Annotated[str | None, typer.Option(help="Of AWS; else as sam deploy has it.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Of AWS; else as sam deploy has it.")] = None,
     local: Annotated[
         bool | None,
         typer.Option("--local/--aws", help="The stack of make serve, or the one at AWS."),
@@ -107,35 +137,45 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """See, understand and repair the MCP instance provisioner.
+    """Inspect and repair the MCP instance provisioner.
 
-    The stack is found by its name; without one, that of a running make serve comes first.
-    Region and credentials are the usual ones of AWS (AWS_REGION, AWS_PROFILE, …).
+    The stack is the one that is named; without a name, that of a running make serve, or else the
+    one that sam deploy would deploy here. These options may stand before or after a command.
     """
-    ctx.obj = context = Context(Screen(as_json=as_json), Target(stack_name, local))
+    target = locate.Target(stack_name, region, profile, local)
+    if wrong := locate.mistake(target, os.environ):
+        ctx.fail(wrong)
+    ctx.obj = context = Context(Screen(as_json=as_json), target)
     ctx.call_on_close(context.close)
+
+
+def _before_dashes(arguments: list[str]) -> list[str]:
+    return arguments[: arguments.index("--")] if "--" in arguments else list(arguments)
+
+
+def _check(arguments: Sequence[str], screen: Screen) -> None:
+    if screen.closed:
+        raise Trouble("the standard output is closed", "end the command with > /dev/null instead")
+    for argument in arguments:
+        if not argument.isascii():
+            try:
+                argument.encode()
+            except UnicodeEncodeError:
+                raise typer.BadParameter(f"{argument} is not UTF-8") from None
 
 
 app = typer.Typer(
     name="provisioner",
     cls=Group,
-    no_args_is_help=True,
     rich_markup_mode="rich",
-    pretty_exceptions_show_locals=False,  # they may hold a secret
     context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
 )
 app.callback()(options)
 for _name, (_command, _examples) in COMMANDS.items():
     _shown = "\n\n".join(f"[dim]$[/] provisioner {one}" for one in _examples)
-    app.command(_name, epilog=f"Examples:\n\n{_shown}")(_command)
-
-
-def main() -> None:
-    """Run the command line."""
-    # A second way out for the handler's metrics is not wanted here.
-    os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
-    app()
-
-
-if __name__ == "__main__":
-    main()
+    _epilog = f"Examples:\n\n{_shown}"
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, name=_name, epilog=_epilog)
+    else:
+        app.command(_name, epilog=_epilog)(_command)

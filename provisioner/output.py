@@ -1,10 +1,19 @@
-"""What a command shows: tables for people, JSON for scripts, progress beside both."""
+"""What a command prints: tables for people, JSON for scripts, progress beside both.
 
+Whatever comes from elsewhere is escaped: an id or a message can hold control characters, and
+characters that change the direction of the text.
+"""
+
+import codecs
+import io
 import json
+import os
+import shutil
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO, cast
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -12,45 +21,95 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from handler.values import Status
+from provisioner.errors import Trouble
 
 STYLES: dict[str, str] = {
     "ready": "green",
     "creating": "cyan",
     "waiting": "yellow",
     "retrying": "yellow",
-    Status.FAILED: "red",
+    "failed": "red",
 }
+_NARROWEST, _UNLIMITED = 20, 100_000
+"""Widths; a row of a table is one line in what is not a terminal, unless COLUMNS is set."""
+_PLAIN = str.maketrans({"✓": "+", "✗": "x", "→": "->", "…": "...", "─": "-"})
 
 
 class Screen:
-    """Results go to standard output; whatever else is said, to standard error."""
+    """Results go to standard output; everything else goes to standard error.
+
+    With `as_json` both are JSON, one value on each line.
+    """
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.out = Console(highlight=False, markup=False, emoji=False)
-        self.err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self.closed = sys.stdout is None
+        """A shell closes a stream with `>&-`."""
+        sys.stdout, sys.stderr = _opened(sys.stdout), _opened(sys.stderr)
+        self.out = _console(stderr=False)
+        self.err = _console(stderr=True)
+
+    @property
+    def redraws(self) -> bool:
+        """Whether results are shown on a terminal, which can show the next one in their place."""
+        return _moving(self.out) and not self.as_json
 
     def show(self, value: object, *shown: RenderableType) -> None:
-        """Show a result: as one line of JSON, or as these."""
+        """Print a result: as one line of JSON, or as these."""
         if self.as_json:
-            # Not through rich, which would fold it.
-            self.out.file.write(json.dumps(value, default=plain) + "\n")
+            _write_json(self.out, value)
             return
         for each in shown:
-            # A line that is cut into two cannot be searched, nor a command pasted.
-            self.out.print(each, soft_wrap=isinstance(each, str))
+            # A line that is broken cannot be searched, nor a command in it be pasted.
+            line = isinstance(each, str)
+            self.out.print(text(each) if isinstance(each, str) else each, soft_wrap=line)
 
-    def say(self, text: str, style: str = "") -> None:
-        """Say something beside the result."""
-        self.err.print(Text(text, style), soft_wrap=True)
+    def say(self, message: str, style: str = "") -> None:
+        """Print something that is not the result."""
+        if self.as_json:
+            _write_json(self.err, {"message": message})
+        else:
+            self.err.print(text(message, style), soft_wrap=True)
+
+    def fail(self, trouble: Trouble) -> None:
+        """Print why the command cannot go on, and what to do about it."""
+        if self.as_json:
+            _write_json(self.err, {"error": str(trouble), "remedy": trouble.remedy})
+            return
+        self.say(f"provisioner: {trouble}", "red")
+        if trouble.remedy:
+            self.say(f"→ {trouble.remedy}")
+
+    def confirmed(self, question: str) -> bool:
+        """Ask, and return whether the answer is yes; raises Trouble if nobody answers."""
+        while True:
+            self.err.print(text(f"{question} [y/N]: "), end="", soft_wrap=True)
+            try:
+                answer = sys.stdin.readline() if sys.stdin else ""
+            except (OSError, ValueError):
+                answer = ""
+            if not answer:
+                raise Trouble("nobody answers the question", "--yes answers it beforehand")
+            if answer.strip().lower() in {"y", "yes"}:
+                return True
+            if answer.strip().lower() in {"n", "no", ""}:
+                return False
+
+    def close(self) -> None:
+        """Write out what is left; Python would try again at its end, and complain."""
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                with suppress(OSError):
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
     @contextmanager
     def progress(self, doing: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Show how far it is, as a bar, or as lines where there is no terminal.
+        """Show the progress as a bar, or as lines if there is no terminal.
 
         Yields:
-            What to call with the number of pieces that have just been done.
+            A function to call with the number of pieces that have just been done.
         """
         done, told = 0, 0
         bar = Progress(
@@ -59,33 +118,68 @@ class Screen:
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             console=self.err,
-            disable=not self.err.is_terminal,
+            disable=self.as_json or not _moving(self.err),
         )
 
         def advance(pieces: int) -> None:
             nonlocal done, told
             done += pieces
             bar.advance(task, pieces)
-            if not self.err.is_terminal and (done - told) * 10 >= total:
+            if bar.disable and (done - told) * 10 >= total:
                 told = done
-                self.say(f"{doing}: {done} of {total}")
+                self._tell(doing, done, total)
 
         with bar:
-            task = bar.add_task(doing, total=total)
+            task = bar.add_task(escaped(doing), total=total)
             yield advance
+
+    def _tell(self, doing: str, done: int, total: int) -> None:
+        if self.as_json:
+            _write_json(self.err, {"progress": doing, "done": done, "total": total})
+        else:
+            self.say(f"{doing}: {done} of {total}")
+
+
+class _Nowhere(io.TextIOBase):
+    """Takes the place of a stream that is closed."""
+
+    def write(self, content: str, /) -> int:
+        return len(content)
+
+
+class _EscapedTable(Table):
+    def add_row(self, *cells: RenderableType | None, **more: Any) -> None:
+        super().add_row(*(text(c) if isinstance(c, str) else c for c in cells), **more)
+
+
+def escaped(content: str) -> str:
+    """Return the text with everything that is not printable written as in a Python string."""
+    if content.isprintable():
+        return content
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in content)
+
+
+def text(content: str, style: str = "") -> Text:
+    """Return the text, escaped, in a style."""
+    return Text(escaped(content), style, overflow="fold")
 
 
 def table(*columns: str) -> Table:
-    """Return an empty table that fits 80 columns: what is too long is folded, never cut."""
-    made = Table(box=SIMPLE_HEAD, pad_edge=False)
+    """Return an empty table; a cell that is too long for a terminal is folded, never cut."""
+    made = _EscapedTable(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")
     return made
 
 
-def status(text: str) -> Text:
+def grid() -> Table:
+    """Return an empty table without lines and titles."""
+    return _EscapedTable.grid(padding=(0, 1))
+
+
+def status(name: str) -> Text:
     """Return a status in its colour."""
-    return Text(text, STYLES.get(text, ""))
+    return text(name, STYLES.get(name, ""))
 
 
 def when(seconds: int | None) -> str:
@@ -100,3 +194,40 @@ def plain(value: object) -> list[Any]:
     if isinstance(value, frozenset):
         return sorted(value)
     raise TypeError(f"{type(value).__name__} is not shown")
+
+
+def _console(*, stderr: bool) -> Console:
+    columns = shutil.get_terminal_size((0, 0)).columns
+    width = max(columns, _NARROWEST) if columns else _UNLIMITED
+    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+
+
+def _moving(console: Console) -> bool:
+    # Not `is_terminal`, which FORCE_COLOR makes true of a pipe.
+    return console.file.isatty() and not console.is_dumb_terminal
+
+
+def _opened(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        return cast("TextIO", _Nowhere())
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="provisioner")
+    return stream
+
+
+def _write_json(console: Console, value: object) -> None:
+    # Not through rich, which would fold it. Of ASCII, json leaves only DEL as it is.
+    line = json.dumps(value, default=plain).replace("\x7f", "\\u007f")
+    console.file.write(line + "\n")
+    console.file.flush()
+
+
+def _substitute(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for characters that the encoding of a stream does not have."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end].translate(_PLAIN)
+    return lacking.encode("ascii", "backslashreplace").decode(), error.end
+
+
+codecs.register_error("provisioner", _substitute)

@@ -11,24 +11,31 @@ import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from handler import users
 from handler.values import Server, Status
 from provisioner import activity, scan
 from provisioner.context import Context
 from provisioner.errors import Trouble
-from provisioner.output import status, table, when
+from provisioner.options import ServerOnly, UserId
+from provisioner.output import grid, status, table, text, when
 from provisioner.stack import Stack
 
 _NOT_READY = (Status.FAILED, Status.RETRYING, Status.CREATING, Status.WAITING)
 """The worst first."""
 _MOST_WATCHED = 10
+_LONGEST_INTERVAL = 86_400
+
+
+def _finite(seconds: float) -> float:
+    if not seconds <= _LONGEST_INTERVAL:
+        raise typer.BadParameter(f"at most {_LONGEST_INTERVAL} seconds")
+    return seconds
 
 
 def user(
     ctx: typer.Context,
-    user_id: Annotated[str, typer.Argument(help="Exactly as the application names the user.")],
+    user_id: UserId,
 ) -> None:
     """Show everything that is known of a user: accounts, instances, what is missing, errors."""
     context = Context.of(ctx)
@@ -56,7 +63,7 @@ def list_(
     wanted: Annotated[
         list[Status] | None, typer.Option("--status", help="Only these; may be repeated.")
     ] = None,
-    server: Annotated[str | None, typer.Option(help="Only of this MCP server.")] = None,
+    server: ServerOnly = None,
     limit: Annotated[int, typer.Option(min=0, help="Show at most so many; 0 for all.")] = 50,
 ) -> None:
     """List users with their instances; without --status, all that are not ready."""
@@ -80,7 +87,9 @@ def list_(
 def watch(
     ctx: typer.Context,
     *,
-    interval: Annotated[float, typer.Option(min=1, help="Seconds between two readings.")] = 5,
+    interval: Annotated[
+        float, typer.Option(min=1, callback=_finite, help="Seconds between two readings.")
+    ] = 5,
     times: Annotated[int | None, typer.Option(min=1, help="End after so many readings.")] = None,
 ) -> None:
     """Show how many are in each status, the queues, and who is not ready, until Ctrl-C.
@@ -89,12 +98,11 @@ def watch(
     """
     context = Context.of(ctx)
     screen = context.screen
-    redraw = screen.out.is_terminal and not screen.as_json
     with Live(console=screen.out, auto_refresh=False, transient=False) as live:
         for number in itertools.count(1):
             now, entries = _now(context.stack), scan.entries(context.stack, Status)
             picture = _picture(now, entries)
-            if redraw:
+            if screen.redraws:
                 live.update(picture, refresh=True)
             else:
                 screen.show({**now, "statuses": _counts(entries)}, picture)
@@ -144,7 +152,7 @@ def _picture(now: dict[str, Any], entries: list[scan.Entry]) -> RenderableType:
     counts.add_row(*held.values())
     not_ready = [entry for entry in entries if entry.status in _NOT_READY]
     worst = sorted(not_ready, key=lambda entry: _NOT_READY.index(entry.status))[:_MOST_WATCHED]
-    return Group(Text(line), counts if held else "", _entries(worst) if worst else "")
+    return Group(text(line), counts if held else "", _entries(worst) if worst else "")
 
 
 def _accounts(accounts: Iterable[dict[str, Any]]) -> Table:
@@ -182,8 +190,8 @@ def _instance(instance: dict[str, Any]) -> RenderableType:
         "Composio says": error.get("suggested_fix") or "",
         "request id": error.get("request_id") or "",
     }
-    lines = Table.grid(padding=(0, 1))
+    lines = grid()
     for name, value in values.items():
         if value:
             lines.add_row(f"  {name}", value)
-    return Group(Text(f"MCP server {instance['server_id']}", "bold"), lines)
+    return Group(text(f"MCP server {instance['server_id']}", "bold"), lines)

@@ -1,8 +1,7 @@
-"""The commands that repair: `retry`, `redrive`, `backfill`, `import`, `forget`."""
+"""The commands that repair: `retry`, `backfill`, `forget`."""
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,68 +10,42 @@ from handler.fact_table import accounts_key
 from handler.transport import Unavailable
 from handler.user_table import INSTANCE
 from handler.values import Server, Status
-from provisioner import repairs, replay, scan
-from provisioner.activity import waiting_messages
+from provisioner import repairs, scan
 from provisioner.context import Context
 from provisioner.errors import Trouble, explained
-from provisioner.output import table
+from provisioner.options import DryRun, MaybeUserId, ServerOnly, UserId, Yes
 from provisioner.stack import Stack
 
 POLL_SECONDS = 0.5
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
-
 
 def retry(
     ctx: typer.Context,
-    user_id: Annotated[
-        str | None, typer.Argument(help="The user whose failed ones to try.")
-    ] = None,
+    user_id: MaybeUserId = None,
     *,
     all_failed: Annotated[bool, typer.Option("--all-failed", help="Those of all users.")] = False,
-    server: Annotated[str | None, typer.Option(help="Only of this MCP server.")] = None,
+    server: ServerOnly = None,
 ) -> None:
-    """Have failed instances tried again; only those in `failed` are touched.
+    """Have failed instances tried again now; only those in `failed` are touched.
 
-    The worker does it. Ended midway, run it again: it goes on with those that are left.
+    The worker does it. Ended midway, run it again: it continues with those that are left.
     """
     context = Context.of(ctx)
     if all_failed == (user_id is not None):
-        raise Trouble("say whose", "provisioner retry USER, or provisioner retry --all-failed")
-    keys = [
-        (one.user_id, one.server_id)
-        for one in _theirs(context.stack, user_id)
-        if server in {None, one.server_id} and (all_failed or one.status is Status.FAILED)
+        ctx.fail("Say whose: a user, or --all-failed.")
+    entries = [
+        entry for entry in _theirs(context.stack, user_id) if server in {None, entry.server_id}
     ]
+    keys = [(one.user_id, one.server_id) for one in entries if one.status is Status.FAILED]
     if user_id and not keys:
-        statuses = {one.server_id: one.status.value for one in _theirs(context.stack, user_id)}
+        statuses = [f"{entry.server_id} is {entry.status}" for entry in entries]
         raise Trouble(
-            f"no instance of {user_id} is failed: {statuses or 'there is none'}",
+            f"no instance of {user_id} is failed: {', '.join(statuses) or 'there is none'}",
             "waiting: the user connects what is missing; retrying: it is tried by itself",
         )
     with context.screen.progress("retrying", len(keys)) as advance:
         number = repairs.retry(context.stack, keys, advance)
     context.screen.show({"retried": number}, f"{number} made due, and sent to the worker")
-
-
-def redrive(ctx: typer.Context, *, dry_run: DryRun = False) -> None:
-    """Send the messages of the dead-letter queue to the queue again."""
-    context = Context.of(ctx)
-    total = waiting_messages(context.stack, "DeadLetterQueueUrl")
-    if dry_run:
-        with context.screen.progress("looking", total) as advance:
-            kinds = repairs.look(context.stack, advance)
-        if kinds.total() < total:
-            context.screen.say(f"looked at {kinds.total()} only, of about {total}")
-        counts = table("number", "what it is")
-        for name, number in kinds.most_common():
-            counts.add_row(str(number), name)
-        context.screen.show({"dead_letter_queue": dict(kinds)}, counts if kinds else "it is empty")
-        return
-    with context.screen.progress("redriving", total) as advance:
-        number = repairs.redrive(context.stack, advance)
-    context.screen.show({"redriven": number}, f"{number} sent to the queue again")
 
 
 def backfill(
@@ -81,54 +54,30 @@ def backfill(
     *,
     dry_run: DryRun = False,
 ) -> None:
-    """Take the accounts of all users that matter to an MCP server, from Composio.
+    """Read the accounts of all users that matter to an MCP server, from Composio.
 
-    The worker does it, also when this command is ended; where the MCP server has just changed,
-    or a back-fill is under way, it begins within two minutes.
+    The worker does it, also after this command has ended. If the MCP server has just changed, or
+    a back-fill is under way, it begins within two minutes.
     """
     context = Context.of(ctx)
     server = _enrolled(context.stack, server_id)
     accounts: int | None
     if dry_run or not server.required:
         _, accounts = repairs.pages(context.stack, server)
-        said = f"{accounts} active accounts to take" if server.required else "it requires nothing"
+        said = f"{accounts} active accounts to read" if server.required else "it requires nothing"
     else:
         repairs.begin_backfill(context.stack, server_id)
         accounts = _backfilled(context, server)
-        said = "done" if accounts is None else f"{accounts} active accounts taken"
+        said = "done" if accounts is None else f"{accounts} active accounts read"
     context.screen.show(
         {"server_id": server_id, "accounts": accounts, "done": not dry_run},
         f"{server_id}: {said}",
     )
 
 
-def import_(
-    ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="EVENTS.JSONL", help="One envelope a line.")],
-    *,
-    dry_run: DryRun = False,
-) -> None:
-    """Take a file of events like the bus does; ended midway, it goes on where it was.
-
-    Order and repetition do not matter: an older fact never replaces a newer one.
-    """
-    context = Context.of(ctx)
-    total = replay.check(file)
-    start = min(replay.started(file), total)
-    if not dry_run:
-        with context.screen.progress("importing", total) as advance:
-            advance(start)
-            replay.send(context.stack, file, start, advance)
-        replay.place_of(file).unlink(missing_ok=True)
-    context.screen.show(
-        {"lines": total, "sent": 0 if dry_run else total - start, "skipped": start},
-        f"events: {total}, sent before: {start}, sent now: {0 if dry_run else total - start}",
-    )
-
-
 def forget(
     ctx: typer.Context,
-    user_id: Annotated[str, typer.Argument(help="Exactly as the application names the user.")],
+    user_id: UserId,
     *,
     yes: Yes = False,
 ) -> None:

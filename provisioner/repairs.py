@@ -3,10 +3,8 @@
 Nothing here calls create-instance: it makes work due, and the worker does it.
 """
 
-import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
 from typing import Any
@@ -24,9 +22,6 @@ from provisioner.stack import THREADS, Stack
 type Key = tuple[str, str]
 """A user id and the id of an MCP server."""
 
-LOOK_SECONDS = 600
-"""For so long, at most, messages are hidden while they are counted."""
-_MOVE_SECONDS = 20
 _DELETE_BATCH = 25
 
 
@@ -59,83 +54,6 @@ def retry(stack: Stack, keys: Sequence[Key], advance: Callable[[int], None]) -> 
             number += len(taken)
             advance(len(batch))
     return number
-
-
-def _received(stack: Stack, seconds: int) -> Iterator[list[Any]]:
-    """Yield the messages of the dead-letter queue in batches, each hidden for so many seconds."""
-    url = stack.outputs["DeadLetterQueueUrl"]
-    while found := stack.sqs.receive_message(
-        QueueUrl=url,
-        MaxNumberOfMessages=BATCH,
-        VisibilityTimeout=seconds,
-        # Long polling asks every server of SQS: nothing found is then nothing there.
-        WaitTimeSeconds=1,
-    ).get("Messages"):
-        yield found
-
-
-def look(stack: Stack, advance: Callable[[int], None]) -> Counter[str]:
-    """Count the messages of the dead-letter queue by what they are, and leave them there.
-
-    It ends before those that are counted come back: of very many, it counts only the first.
-    """
-    url, end = stack.outputs["DeadLetterQueueUrl"], time.monotonic() + LOOK_SECONDS
-    seen: dict[str, str] = {}
-    receipts: list[str] = []
-    try:
-        for batch in _received(stack, LOOK_SECONDS):
-            receipts += [one["ReceiptHandle"] for one in batch]
-            before = len(seen)
-            seen |= {one["MessageId"]: kind(one["Body"]) for one in batch}
-            advance(len(seen) - before)
-            if time.monotonic() >= end:
-                break
-    finally:
-        for some in batched(receipts, BATCH, strict=False):
-            entries: Any = [
-                {"Id": str(n), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
-                for n, receipt in enumerate(some)
-            ]
-            stack.sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
-    return Counter(seen.values())
-
-
-def redrive(stack: Stack, advance: Callable[[int], None]) -> int:
-    """Send the messages of the dead-letter queue to the queue again, and return how many.
-
-    Each is deleted after it is sent: ended in between, it is worked on twice, which is harmless.
-    """
-    number = 0
-    for batch in _received(stack, _MOVE_SECONDS):
-        again: Any = [{"Id": str(n), "MessageBody": one["Body"]} for n, one in enumerate(batch)]
-        answer = stack.sqs.send_message_batch(QueueUrl=stack.outputs["QueueUrl"], Entries=again)
-        sent: Any = [
-            {"Id": one["Id"], "ReceiptHandle": batch[int(one["Id"])]["ReceiptHandle"]}
-            for one in answer.get("Successful", [])
-        ]
-        if sent:
-            url = stack.outputs["DeadLetterQueueUrl"]
-            stack.sqs.delete_message_batch(QueueUrl=url, Entries=sent)
-        number += len(sent)
-        advance(len(sent))
-        if len(sent) < len(batch):
-            break
-    return number
-
-
-def kind(body: str) -> str:
-    """Say what a message is, and nothing of what it says about anybody."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        return "not JSON"
-    match content:
-        case {"task": str(task)}:
-            return f"task {task}"
-        case {"detail": {"type": str(name)}}:
-            return f"event {name}"
-        case _:
-            return "neither a task nor an event"
 
 
 def forget(stack: Stack, user_id: str) -> int:

@@ -1,5 +1,6 @@
 """The deployed stack: its outputs and parameters, and clients of the services behind them."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
+import httpx
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 from handler.catalog import Catalog
 from handler.catalog_table import CatalogTable
@@ -17,9 +20,11 @@ from handler.dynamodb import Table
 from handler.queue import Queue
 from handler.services import Services, Sources, wire
 from handler.settings import EVERY_SERVER, Settings
-from handler.transport import Transport, connect
+from handler.transport import Transport
 from handler.urls import LOOPBACK
 from handler.user_table import UserTable
+from provisioner import environment
+from provisioner.errors import Trouble
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,6 +45,27 @@ _CONFIG = Config(
 )
 
 
+_EMULATED = Config(retries={"mode": "standard", "total_max_attempts": 1}, proxies={})
+"""An emulator on this machine answers at once, or never."""
+
+
+def connect(base_url: str) -> httpx.Client:
+    """Return a client of Composio that uses the proxies of the environment.
+
+    Raises:
+        Trouble: The environment does not allow one.
+    """
+    try:
+        return httpx.Client(base_url=base_url, follow_redirects=False)
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        names = (*environment.PROXIES, "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
+        given = ", ".join(name for name in names if os.environ.get(name))
+        raise Trouble(
+            f"no HTTP client can be made: {type(error).__name__}",
+            f"correct or unset {given or 'what is wrong with this machine'}",
+        ) from None
+
+
 def soon() -> float:
     """Return the deadline (Unix seconds) of one call to Composio."""
     return time.time() + CALL_SECONDS
@@ -57,7 +83,14 @@ class Clients:
         """Return the client of a service, by boto3's name for it."""
         if service not in self._made:
             create: Any = self._session.client
-            client = create(service, config=_CONFIG, endpoint_url=self._endpoint_url)
+            config = _CONFIG.merge(_EMULATED) if self._endpoint_url else _CONFIG
+            try:
+                client = create(service, config=config, endpoint_url=self._endpoint_url)
+            except ValueError as error:
+                if isinstance(error, BotoCoreError):
+                    raise
+                message = f"no client of {service} can be made: {error}"
+                raise Trouble(message, "correct the AWS configuration or environment") from None
             self._made[service] = client
         return self._made[service]
 

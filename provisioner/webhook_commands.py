@@ -16,7 +16,7 @@ from handler.transport import Unavailable, segment
 from provisioner import secret, subscription
 from provisioner.context import Context
 from provisioner.errors import Trouble
-from provisioner.repair_commands import Yes
+from provisioner.options import Yes
 from provisioner.stack import CALL_SECONDS, Stack, soon
 
 DOCTOR = "provisioner doctor"

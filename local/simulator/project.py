@@ -37,10 +37,15 @@ class Project:
         self._begin()
 
     def destination(self, event_type: str) -> Destination | None:
-        """Find where an event goes now: the control target, else the subscription."""
+        """Find where an event goes now: the control target, else the subscription.
+
+        If both go to one place, both sign: it may accept the secret of only one of them.
+        """
         found = self.subscriptions.current
         secrets = self.webhook_secrets or ((found.secret,) if found else ())
         if self.webhook_target is not None:
+            if found and found.webhook_url == self.webhook_target:
+                secrets = tuple(dict.fromkeys((*secrets, found.secret)))
             return Destination(self.webhook_target, secrets)
         if found is None or event_type not in found.enabled_events:
             return None

@@ -3,13 +3,13 @@
 from dataclasses import asdict
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from provisioner.context import Context
 from provisioner.doctor.collect import collect
 from provisioner.doctor.facts import Finding
 from provisioner.doctor.judge import judge
+from provisioner.output import grid, text
 
 _MARKS = {"ok": ("✓", "green"), "note": ("i", "yellow"), "error": ("✗", "red")}
 
@@ -25,13 +25,14 @@ def doctor(ctx: typer.Context) -> None:
         Finding("stack", "ok", f"{stack.name} in {stack.where}"),
         *judge(collect(stack)),
     ]
-    table = Table.grid(padding=(0, 1))
+    table = grid()
     for finding in findings:
         mark, style = _MARKS[finding.level]
-        message = Text(finding.message, overflow="fold")
+        message = text(finding.message)
         if finding.remedy:
-            message.append(f"\n→ {finding.remedy}", "bold" if finding.level == "error" else "")
-        table.add_row(Text(mark, style), Text(finding.check, no_wrap=True), message)
+            message.append("\n→ ")
+            message.append(text(finding.remedy, "bold" if finding.level == "error" else ""))
+        table.add_row(text(mark, style), Text(finding.check, no_wrap=True), message)
     context.screen.show([asdict(finding) for finding in findings], table)
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(1)

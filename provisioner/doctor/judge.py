@@ -157,7 +157,7 @@ def _dead_letter_queue(facts: Facts) -> Finding:
     if isinstance(facts.dead, Trouble):
         return _unread(name, facts.dead)
     if facts.dead:
-        remedy = "read the worker's log, fix the cause, then provisioner redrive"
+        remedy = "provisioner dead-letters show; the worker's log says why they failed"
         return Finding(name, "error", f"it holds {facts.dead} messages", remedy)
     return Finding(name, "ok", "it is empty")
 

@@ -49,9 +49,9 @@ def people(operator: Operator) -> None:
 
 def dead_letters(operator: Operator) -> None:
     task = {"task": "due", "user_id": "user_1", "server_id": SERVER}
-    for _ in range(3):
+    for body in (json.dumps(task), json.dumps(task), "no json"):
         operator.at.sqs.send_message(
-            QueueUrl=operator.at.stack.dead_letter_queue_url, MessageBody=json.dumps(task)
+            QueueUrl=operator.at.stack.dead_letter_queue_url, MessageBody=body
         )
 
 
@@ -62,7 +62,7 @@ def events(operator: Operator) -> None:
 BEFORE: dict[str, Callable[[Operator], None]] = {
     "doctor": lambda operator: operator.schedule(runs=True),
     "user user_3": lambda operator: operator.schedule(runs=False),
-    "redrive --dry-run": dead_letters,
+    "dead-letters show": dead_letters,
     "import events.jsonl": events,
 }
 """What has to happen before an example; people are there before the first."""

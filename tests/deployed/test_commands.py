@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from handler.values import Status
+from local.environment import send_events
 from provisioner import subscription
 from tests.deployed.application import BOTH, GMAIL, SERVER, SLACK, missing, until
 from tests.deployed.operator_commands import ACCOUNT_EVENT, Operator
@@ -82,6 +83,21 @@ def test_rotation_overlaps_until_it_is_ended(operator: Operator) -> None:
     assert not any(one in shown for one in operator.secret()["webhook_secrets"])
 
 
+def test_what_make_serve_sends_is_accepted_after_all_of_this(operator: Operator) -> None:
+    """The simulator signs its own events with the secret that `make serve` has given it."""
+    stack, composio = operator.at.stack, operator.at.composio
+    send_events(composio, stack)
+    operator.run("connect-webhook")
+    operator.run("rotate-webhook-secret", "--yes")
+    operator.run("rotate-webhook-secret", "--end", "--yes")
+    assert stack.webhook_secret not in operator.secret()["webhook_secrets"]
+
+    for auth_config in BOTH:
+        composio.add_account("user_1", auth_config, webhook=True)
+
+    until(lambda: status(operator, "user_1") == "ready", "its events are accepted")
+
+
 def test_rotation_of_a_subscription_that_goes_elsewhere_is_refused(operator: Operator) -> None:
     said = operator.run("rotate-webhook-secret", "--yes", code=1).output
 
@@ -130,7 +146,6 @@ def test_user_and_list_tell_who_is_where_and_why(operator: Operator) -> None:
 
 
 def test_retry_has_the_worker_make_what_had_failed_by_one_more_call(operator: Operator) -> None:
-    # Users of this test alone: for a minute a worker remembers whom it has seen ready.
     operator.fail("user_11")
     assert operator.at.connect("user_12", *BOTH).instance == ("ready", [])
 
@@ -139,7 +154,7 @@ def test_retry_has_the_worker_make_what_had_failed_by_one_more_call(operator: Op
     posts = operator.at.posts("user_11")
     assert (posts["posts"], posts["created"]) == (2, 1)
     said = operator.run("retry", "user_12", code=1).output
-    assert "no instance of user_12 is failed" in said
+    assert "no instance of user_12 is failed: srv_demo is ready" in said
     assert operator.at.posts("user_12")["posts"] == 1
 
 
@@ -150,7 +165,7 @@ def test_retry_of_all_that_is_killed_midway_goes_on_and_does_nothing_twice(
     for user in users:
         row = {"pk": f"USER#{user}", "sk": f"INSTANCE#{SERVER}", "status": "failed"}
         operator.put({**row, "attempts": 8, "claim_token": "t"})
-    command = [sys.executable, "-m", "provisioner.main", "retry", "--all-failed"]
+    command = [sys.executable, "-m", "provisioner", "retry", "--all-failed"]
     environment = {**os.environ, **operator.environment, "PYTHONPATH": f"src{os.pathsep}."}
     with operator.at.worker_paused():
         with subprocess.Popen(  # noqa: S603 - our own
@@ -164,7 +179,7 @@ def test_retry_of_all_that_is_killed_midway_goes_on_and_does_nothing_twice(
         assert 0 < left < MANY
         again = operator.run("retry", "--all-failed", "--json")
         assert json.loads(again.stdout)["retried"] == left
-        assert f"retrying: {left} of {left}" in again.stderr
+        assert f'{{"progress": "retrying", "done": {left}, "total": {left}}}' in again.stderr
         assert set(operator.at.statuses(users).values()) == {"retrying"}
         # What was made due just before it was killed is the sweep's.
         assert MANY - 10 <= operator.at.count(operator.at.stack.queue_url) <= MANY
@@ -172,17 +187,26 @@ def test_retry_of_all_that_is_killed_midway_goes_on_and_does_nothing_twice(
         operator.at.sqs.purge_queue(QueueUrl=operator.at.stack.queue_url)
 
 
-def test_redrive_looks_first_and_then_moves_all(operator: Operator) -> None:
+def test_dead_letters_are_seen_moved_and_dropped(operator: Operator) -> None:
     assert operator.at.connect("user_1", *BOTH).instance == ("ready", [])
     task = {"task": "due", "user_id": "user_1", "server_id": SERVER}
     url = operator.at.stack.dead_letter_queue_url
     for _ in range(13):
         operator.at.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(task))
 
-    assert operator.json("redrive", "--dry-run")["dead_letter_queue"] == {"task due": 13}
-    done = operator.run("redrive", "--json")
+    for poison in ("no json", '{"neither": 1}'):
+        operator.at.sqs.send_message(QueueUrl=url, MessageBody=poison)
+
+    shown = operator.json("dead-letters", "show", "--body")
+    kinds = {"task due": 13, "not JSON": 1, "neither a task nor an event": 1}
+    assert (shown["total"], shown["kinds"]) == (15, kinds)
+    done = operator.run("dead-letters", "redrive", "--json")
     assert json.loads(done.stdout)["redriven"] == 13
-    assert "redriving: 13 of 13" in done.stderr
+    assert '{"progress": "redriving", "done": 15, "total": 15}' in done.stderr
+    (poison,) = (one["id"] for one in shown["messages"] if one["body"] == "no json")
+    assert operator.json("dead-letters", "drop", "--id", poison, "--yes")["dropped"] == 1
+    assert list(operator.json("dead-letters", "show")["kinds"]) == ["neither a task nor an event"]
+    assert operator.json("dead-letters", "drop", "--all", "--yes")["dropped"] == 1
     assert operator.at.dead() == 0
     until(operator.at.idle, "the worker has taken them")
     assert operator.at.posts("user_1")["posts"] == 1
@@ -209,8 +233,7 @@ def test_import_takes_a_file_of_events(operator: Operator, tmp_path: Path) -> No
     assert operator.json("import", str(file), "--dry-run")["sent"] == 0
     assert operator.json("import", str(file))["sent"] == 4
     until(lambda: operator.at.all_ready(["user_1", "user_2"]), "both are ready")
-    file.with_name("events.jsonl.place").write_text("4\n")
-    assert operator.json("import", str(file)) == {"lines": 4, "sent": 0, "skipped": 4}
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_forget_erases_here_and_nothing_at_composio(operator: Operator) -> None:

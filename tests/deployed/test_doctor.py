@@ -74,7 +74,7 @@ FAULTS: dict[str, tuple[Callable[[Operator], object], str, str]] = {
         "signing",
         CONNECT,
     ),
-    "dead letter": (dead_letter, "dead-letter queue", "provisioner redrive"),
+    "dead letter": (dead_letter, "dead-letter queue", "provisioner dead-letters show"),
     "schedule stopped": (lambda at: at.schedule(runs=False), "sweep", "enable-rule"),
     "Composio down": (fault(path="*", status=503), "Composio", "status.composio.dev"),
     "deprecated": (

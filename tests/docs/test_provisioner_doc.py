@@ -19,8 +19,10 @@ SECTIONS = {
 GROUP: Any = typer.main.get_command(app)
 
 
-def options(command: Any) -> set[str]:
-    found = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+def options(command: Any, *below: Any) -> set[str]:
+    """Return the options of a command, and of those that stand below it."""
+    parameters = [one for each in (command, *below) for one in each.params]
+    found = {name for one in parameters for name in (*one.opts, *one.secondary_opts)}
     shown = {name for name in found if name.startswith("--")}
     return shown - {"--help", "--show-completion"}
 
@@ -33,10 +35,14 @@ def test_the_page_has_the_commands_that_exist() -> None:
 def test_the_page_has_the_options_that_exist_and_an_example(name: str) -> None:
     prose, *examples = SECTIONS[name].split("```console")
     named = set(re.findall(r"`(--[a-z-]+)`", prose))
+    below = getattr(GROUP.commands[name], "commands", {})
 
-    assert named == options(GROUP.commands[name])
+    assert named == options(GROUP.commands[name], *below.values())
     assert all(f"$ provisioner {name}" in example for example in examples)
     assert examples
+    for one in below:
+        assert f"`{one}`" in prose
+        assert f"$ provisioner {name} {one}" in "".join(examples)
 
 
 def test_the_page_has_the_general_options() -> None:

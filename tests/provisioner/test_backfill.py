@@ -66,7 +66,7 @@ def test_it_takes_the_users_of_whom_nobody_told(
 
     assert ended.exit_code == 0
     assert "pages: 1 of 1" in ended.stderr
-    assert ended.stdout == f"{SERVER}: 6 active accounts taken\n"
+    assert ended.stdout == f"{SERVER}: 6 active accounts read\n"
     assert {world.row(f"user_{one}")["status"] for one in range(USERS)} == {"ready"}
 
 

@@ -5,39 +5,12 @@ from typing import Any
 
 import pytest
 
-from handler.values import Server
 from provisioner.activity import Swept
-from provisioner.doctor.facts import Facts, Finding
+from provisioner.doctor.facts import Finding
 from provisioner.doctor.judge import judge
 from provisioner.errors import Trouble
-from provisioner.subscription import Subscription, lacking
-
-URL = "https://api.invalid/live/webhooks/composio"
-EXPIRED, ACTIVE = "composio.connected_account.expired", "composio.connected_account.active"
-SERVER = Server("srv_demo", frozenset({"ac_gmail", "ac_slack"}))
-COMES_HERE = Subscription(
-    id="ws_1", webhook_url=URL, version="V3", enabled_events=[EXPIRED, ACTIVE], secret="whsec_1"
-)
-SOUND = Facts(
-    webhook_url=URL,
-    has_api_key=True,
-    webhook_secrets=("whsec_1",),
-    secret_flaws=(),
-    composio="",
-    key_rejected=False,
-    servers={"srv_demo": SERVER},
-    accounts=True,
-    auth_configs=frozenset({"ac_gmail", "ac_slack"}),
-    subscription=COMES_HERE,
-    offered=(EXPIRED, ACTIVE),
-    queued=3,
-    worker_takes=True,
-    dead=0,
-    schedule=True,
-    swept=Swept(began=59, active=20),
-    clocks={"AWS": 1.0, "Composio": -1.0},
-    deprecated={},
-)
+from provisioner.subscription import lacking
+from tests.provisioner.sound_facts import ACTIVE, COMES_HERE, EXPIRED, SERVER, SOUND, URL
 
 
 def told(**changes: Any) -> list[Finding]:
@@ -82,7 +55,7 @@ def test_nothing_is_said_against_what_is_sound() -> None:
         ),
         ({"worker_takes": False}, "queue", "error", "update-event-source-mapping"),
         ({"queued": 1000}, "queue", "note", "WorkerConcurrency"),
-        ({"dead": 1}, "dead-letter queue", "error", "provisioner redrive"),
+        ({"dead": 1}, "dead-letter queue", "error", "provisioner dead-letters show"),
         ({"schedule": False}, "sweep", "error", "enable-rule"),
         ({"swept": Swept(began=301, active=301)}, "sweep", "error", "fix what is wrong above"),
         ({"swept": Swept(began=900, active=-30)}, "sweep", "note", "with very many users"),

@@ -1,18 +1,16 @@
 """Which stack is found: the one that is named, that is served here, or that samconfig.toml says."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import NoCredentialsError
 
 from local.emulated_stack import Stack
 from provisioner import locate
 from provisioner.errors import Trouble
 from provisioner.locate import Target
-
-CHECKOUT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -25,51 +23,107 @@ def below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("text", "name"),
+    ("text", "found"),
     [
-        ('[default.deploy.parameters]\nstack_name = "deployed"', "deployed"),
-        ('[default.global.parameters]\nstack_name = "all"', "all"),
-        ('[default]\nglobal.parameters.stack_name = "all"\ndeploy = {}', "all"),
+        ('[default.deploy.parameters]\nstack_name = "deployed"', {"stack_name": "deployed"}),
+        ('[default.global.parameters]\nstack_name = "all"', {"stack_name": "all"}),
         (
-            '[default]\nglobal.parameters.stack_name = "all"\n'  # noqa: ISC004
-            'deploy.parameters.stack_name = "deployed"',
-            "deployed",
+            'default.global.parameters.stack_name = "all"\ndefault.deploy = {}',
+            {"stack_name": "all"},
         ),
-        ("[default]", locate.DEFAULT_NAME),
-        ("default = 1", locate.DEFAULT_NAME),
-        ("[default]\ndeploy = []", locate.DEFAULT_NAME),
-        ("no toml", locate.DEFAULT_NAME),
+        (
+            'default.global.parameters = {stack_name = "all", region = "r"}\n'  # noqa: ISC004
+            'default.deploy.parameters = {stack_name = "deployed", profile = "p", other = 1}',
+            {"stack_name": "deployed", "region": "r", "profile": "p"},
+        ),
+        ('default.deploy.parameters = {stack_name = "", region = 1}', {"region": "1"}),
+        ("[default]", {}),
+        ("default = 1", {}),
+        ("[default]\ndeploy = []", {}),
     ],
 )
-def test_the_stack_is_the_one_that_sam_deploys(text: str, name: str, below: Path) -> None:
+def test_name_region_and_profile_are_those_of_sam_deploy(
+    text: str, found: dict[str, str], below: Path
+) -> None:
     (below / "samconfig.toml").write_text(text)
 
-    assert locate._configured() == name
+    assert locate._samconfig() == found
 
 
 def test_of_this_checkout_that_is_the_name_in_samconfig() -> None:
-    assert locate._configured() == locate.DEFAULT_NAME
+    assert locate._samconfig() == {"stack_name": locate.DEFAULT_NAME}
 
 
-def served() -> dict[str, str]:
+@pytest.mark.parametrize("text", [b"no toml", b"\xff", b""])
+def test_a_samconfig_that_is_not_readable_is_not_passed_over(text: bytes, below: Path) -> None:
+    file = below / "samconfig.toml"
+    if text:
+        file.write_bytes(text)
+    else:
+        file.mkdir()
+
+    with pytest.raises(Trouble, match="cannot be read"):
+        locate.find(Target())
+
+
+class Asked(Exception):
+    """A session was asked for."""
+
+
+@pytest.mark.parametrize(
+    ("target", "variable", "given"),
+    [
+        (Target(local=False), "", ("p", "r")),
+        (Target(local=False), "v", ("p", "r")),
+        (Target("mine", region="x"), "v", ("p", "x")),
+        (Target(profile="y"), "", ("y", "r")),
+    ],
+)
+def test_what_is_said_comes_before_samconfig_and_that_before_the_environment(
+    target: Target,
+    variable: str,
+    given: tuple[str, str],
+    below: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+
+    def session(*, profile_name: str | None, region_name: str | None) -> None:
+        asked.append((profile_name, region_name))
+        raise Asked
+
+    (below / "samconfig.toml").write_text('default.deploy.parameters = {region="r", profile="p"}')
+    serve(below)
+    monkeypatch.setenv("AWS_REGION", variable)
+    monkeypatch.setattr("provisioner.locate.boto3.Session", session)
+
+    with pytest.raises(Asked):
+        locate.find(target)
+    assert asked == [given]
+    (below / "samconfig.toml").unlink()
+    with pytest.raises(Asked):
+        locate.find(Target(local=False))
+    assert asked[1] == (None, variable or None)
+
+
+def served(**changes: str) -> dict[str, str]:
     fields = dict.fromkeys(Stack.__annotations__, "x")
-    return fields | {"aws_endpoint_url": "http://127.0.0.1:1", "region": "us-east-1"}
+    return fields | {"aws_endpoint_url": "http://127.0.0.1:1", "region": "us-east-1"} | changes
+
+
+def serve(folder: Path, text: str | None = None) -> None:
+    (folder / ".local").mkdir()
+    written = text if text is not None else json.dumps(served())
+    (folder / ".local" / "stack.json").write_bytes(written.encode("latin-1"))
 
 
 def test_what_make_serve_writes_is_found_from_any_folder_below(below: Path) -> None:
-    (below / ".local").mkdir()
-    (below / ".local" / "stack.json").write_text(json.dumps(served()))
+    serve(below)
 
     found = locate._served()
 
     assert found
     assert (found.stack_name, found.aws_endpoint_url) == ("x", "http://127.0.0.1:1")
-    client = found.clients()("sqs")
-    assert (client.meta.endpoint_url, client.meta.region_name) == (
-        "http://127.0.0.1:1",
-        "us-east-1",
-    )
-    client.close()
 
 
 @pytest.mark.usefixtures("below")
@@ -79,35 +133,39 @@ def test_without_a_served_stack_local_says_how_to_have_one() -> None:
     assert trouble.value.remedy == "make serve"
 
 
-@pytest.mark.parametrize("text", ['{"stack_name": "x"}', "{", "[]", "\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"stack_name": "x"}',
+        "{",
+        "[]",
+        "\xff",
+        "",
+        json.dumps(served(aws_endpoint_url="http://elsewhere.invalid")),
+        json.dumps(served(aws_endpoint_url="http://127.0.0.1@elsewhere.invalid")),
+    ],
+)
 def test_a_served_stack_of_another_release_is_trouble_with_a_remedy(text: str, below: Path) -> None:
-    (below / ".local").mkdir()
-    (below / ".local" / "stack.json").write_bytes(text.encode("latin-1"))
+    serve(below, text)
 
     with pytest.raises(Trouble, match="another release") as trouble:
         locate.find(Target())
     assert "make serve" in trouble.value.remedy
 
 
-def test_a_folder_that_has_been_removed_is_above_nothing(below: Path) -> None:
+def test_a_served_stack_that_is_gone_is_not_replaced_by_another(below: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    serve(below, json.dumps(served(aws_endpoint_url=url)))
+
+    with pytest.raises(Trouble, match=f"no longer answers at {url}") as trouble:
+        locate.find(Target())
+    assert "--aws" in trouble.value.remedy
+
+
+def test_a_folder_that_has_been_removed_is_below_nothing(below: Path) -> None:
+    serve(below)
     (below / "src" / "handler").rmdir()
 
-    assert locate._configured() == locate.DEFAULT_NAME
-
-
-@pytest.mark.parametrize(("region", "given"), [("eu-west-1", "eu-west-1"), ("", None)])
-def test_the_region_is_that_of_the_usual_environment(
-    region: str, given: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Any] = []
-
-    def session(*, region_name: str | None) -> None:
-        asked.append(region_name)
-        raise NoCredentialsError
-
-    monkeypatch.setenv("AWS_REGION", region)
-    monkeypatch.setattr("provisioner.locate.boto3.Session", session)
-
-    with pytest.raises(NoCredentialsError):
-        locate.find(Target("mine", local=False))
-    assert asked == [given]
+    assert (locate._samconfig(), locate._served()) == ({}, None)

@@ -1,9 +1,10 @@
-"""The command line itself: errors are messages, flags stand anywhere, no secret is shown."""
+"""The command line itself: every error is a message with a remedy, options stand anywhere."""
 
 import importlib
+import json
+import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.exceptions import (
@@ -21,7 +22,7 @@ from handler.values import Problem
 from provisioner import context
 from provisioner.errors import explained
 from provisioner.locate import Target
-from provisioner.main import COMMANDS, app, main
+from provisioner.main import COMMANDS, app
 from provisioner.stack import Stack
 from tests.provisioner.found_stack import stack_of
 from tests.world import World
@@ -36,11 +37,11 @@ def aws(code: str, message: str = "") -> ClientError:
     [
         (NoCredentialsError(), "no usable AWS credentials", "aws sso login"),
         (aws("ExpiredToken"), "have expired", "aws sso login"),
-        (aws("InvalidClientTokenId"), "does not know these credentials", "AWS_PROFILE"),
+        (aws("InvalidClientTokenId"), "does not know these credentials", "--profile"),
         (aws("AccessDeniedException", "not allowed"), "no permission for DescribeStacks", "ask"),
         (aws("Throttling", "slow down"), "DescribeStacks: slow down", "Throttling"),
         (NoRegionError(), "no AWS region", "AWS_REGION"),
-        (ProfileNotFound(profile="x"), "(x)", "AWS_PROFILE"),
+        (ProfileNotFound(profile="x"), "(x)", "--profile"),
         (EndpointConnectionError(endpoint_url="http://x"), "AWS does not answer", "make serve"),
         (Unavailable(Problem("no", 401)), "rejects the API key", "into the secret"),
         (Unavailable(Problem("no", 403)), "Composio: no", "webhooks"),
@@ -52,7 +53,7 @@ def aws(code: str, message: str = "") -> ClientError:
 def test_whatever_goes_wrong_is_told_with_a_remedy_and_no_traceback(
     error: Exception, said: str, remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(*_: Any, **__: Any) -> Stack:
+    def fails(_: Target) -> Stack:
         raise error
 
     monkeypatch.setattr(context, "find", fails)
@@ -66,14 +67,116 @@ def test_whatever_goes_wrong_is_told_with_a_remedy_and_no_traceback(
     assert "Traceback" not in ended.output
 
 
-def test_a_mistake_of_this_program_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(context, "find", lambda *_, **__: 1 / 0)
+def test_with_json_an_error_is_json_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "find", lambda _: stack_of(World()))
 
-    assert isinstance(CliRunner().invoke(app, ["list"]).exception, ZeroDivisionError)
+    ended = CliRunner().invoke(app, ["user", "nobody", "--json"])
+    assert ended.exit_code == 1
+    told = json.loads(ended.stderr)
+    assert told["error"] == "nothing is known of nobody"
+    assert "backfill" in told["remedy"]
+    ended = CliRunner().invoke(app, ["list", "--json", "--status", "none"])
+    assert ended.exit_code == 2
+    assert "'none' is not one of" in json.loads(ended.stderr)["error"]
 
 
-@pytest.mark.parametrize("flags", [["--json", "user", "user_1"], ["user", "user_1", "--json"]])
-def test_general_flags_stand_before_or_after_the_command(
+def test_a_fault_of_this_program_is_a_message_and_with_a_variable_its_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(context, "find", lambda _: int("a secret"))
+
+    ended = CliRunner().invoke(app, ["list"])
+    assert ended.exit_code == 1
+    assert "ValueError, which is a fault of this program" in ended.stderr
+    assert "a secret" not in ended.stderr
+    ended = CliRunner().invoke(app, ["list"], env={"PROVISIONER_TRACEBACK": "1"})
+    assert isinstance(ended.exception, ValueError)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["retry"],
+        ["retry", "user_1", "--all-failed"],
+        ["user"],
+        ["user", "user_1", "--nonsense"],
+        ["user", "x" * 1025],
+        ["user", ""],
+        ["list", "--status", "none"],
+        ["list", "--limit", "-1"],
+        ["watch", "--interval", "nan"],
+        ["watch", "--interval", "inf"],
+        ["watch", "--times", "0"],
+        ["dead-letters"],
+        ["dead-letters", "drop"],
+        ["list", "--stack-name"],
+        ["forget", "user_1", "--yes", "--stack-name", ""],
+        ["--stack-name=", "list"],
+        ["--region", "", "list"],
+        ["list", "--profile", ""],
+        ["list", "--stack-name", "--yes"],
+        ["list", "--stack-name", "no name"],
+        ["list", "--local", "--stack-name", "mine"],
+        ["list", "--local", "--region", "eu-west-1"],
+        ["list", "--local", "--profile", "mine"],
+        ["user", "\udcff"],
+        ["user", "\x1b[31m", "more"],
+    ],
+    ids=repr,
+)
+def test_a_command_line_that_is_not_understood_does_nothing(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Target] = []
+    monkeypatch.setattr(context, "find", looked.append)
+
+    ended = CliRunner().invoke(app, arguments)
+
+    assert (ended.exit_code, ended.stdout, looked) == (2, "", [])
+    message, remedy = ended.stderr.splitlines()
+    assert message.startswith("provisioner: ")
+    assert re.fullmatch(r"→ provisioner( [a-z-]+)* --help", remedy)
+    assert "\x1b" not in ended.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "arguments"),
+    [("", ["list"]), ("no name", ["list"]), ("mine", ["list", "--local"])],
+)
+def test_the_variable_that_names_the_stack_is_held_to_the_same(
+    variable: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Target] = []
+    monkeypatch.setattr(context, "find", looked.append)
+
+    ended = CliRunner().invoke(app, arguments, env={"PROVISIONER_STACK": variable})
+
+    assert (ended.exit_code, looked) == (2, [])
+
+
+def test_without_arguments_it_helps() -> None:
+    ended = CliRunner().invoke(app, [])
+
+    assert ended.exit_code == 0
+    assert all(command in ended.stdout for command in COMMANDS)
+
+
+def test_it_says_its_version() -> None:
+    ended = CliRunner().invoke(app, ["--version"])
+
+    assert (ended.exit_code, ended.stdout.split()[0]) == (0, "provisioner")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--json", "user", "user_1", "--aws"],
+        ["--stack-name", "mine", "--region", "r", "--profile", "p", "user", "user_1", "--aws"],
+        ["user", "--stack-name", "mine", "user_1", "--region=r", "--profile", "p", "--aws"],
+    ],
+)
+def test_general_options_stand_before_or_after_the_command(
     flags: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Target] = []
@@ -85,14 +188,15 @@ def test_general_flags_stand_before_or_after_the_command(
         return stack_of(world)
 
     monkeypatch.setattr(context, "find", found)
-    ended = CliRunner().invoke(app, ["--stack-name", "mine", *flags, "--aws"])
+    ended = CliRunner().invoke(app, flags)
 
-    assert asked == [Target("mine", local=False)]
+    named = Target("mine", "r", "p", local=False)
+    assert asked == [named if "mine" in flags else Target(local=False)]
     assert "nothing is known of user_1" in ended.stderr
 
 
 def test_after_two_dashes_everything_is_an_argument(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(context, "find", lambda *_, **__: stack_of(World()))
+    monkeypatch.setattr(context, "find", lambda _: stack_of(World()))
 
     assert "nothing is known of --json" in CliRunner().invoke(app, ["user", "--", "--json"]).stderr
 
@@ -111,7 +215,7 @@ def test_the_entry_point_is_there() -> None:
     script = tomllib.loads(Path("pyproject.toml").read_text())["project"]["scripts"]["provisioner"]
     module, name = script.split(":")
 
-    assert getattr(importlib.import_module(module), name) is main
+    assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_the_shell_completes_statuses() -> None:

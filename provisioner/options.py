@@ -1,0 +1,26 @@
+"""The options and arguments that several commands have."""
+
+from typing import Annotated
+
+import typer
+
+from handler.events import MAX_USER_ID_BYTES, usable
+
+
+def _user_id(text: str | None) -> str | None:
+    if text is not None and not usable(text):
+        raise typer.BadParameter(f"a user id is 1 to {MAX_USER_ID_BYTES} bytes")
+    return text
+
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+ServerOnly = Annotated[str | None, typer.Option("--server", help="Only of this MCP server.")]
+UserId = Annotated[
+    str,
+    typer.Argument(callback=_user_id, help="Exactly as the application names the user."),
+]
+MaybeUserId = Annotated[
+    str | None,
+    typer.Argument(callback=_user_id, help="Exactly as the application names the user."),
+]

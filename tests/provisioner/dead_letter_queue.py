@@ -1,0 +1,73 @@
+"""SQS as `provisioner dead-letters` meets it, with a clock to turn."""
+
+from itertools import islice
+from typing import Any
+
+DUE = '{"task": "due", "user_id": "user_1", "server_id": "srv_demo"}'
+
+
+class DeadLetters:
+    """SQS with a queue and a dead-letter queue; each request takes so many seconds."""
+
+    def __init__(self, *bodies: str, seconds: float = 0.1) -> None:
+        self.now = 0.0
+        self.seconds = seconds
+        self.bodies = {f"m{number}": body for number, body in enumerate(bodies)}
+        self.visible_at = dict.fromkeys(self.bodies, 0.0)
+        self.sent: list[str] = []
+        self.refused: set[str] = set()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+        return {"Attributes": {"ApproximateNumberOfMessages": str(len(self.bodies))}}
+
+    def receive_message(
+        self,
+        *,
+        QueueUrl: str,  # noqa: N803
+        VisibilityTimeout: int,  # noqa: N803
+        **_: Any,
+    ) -> dict[str, Any]:
+        assert QueueUrl == "dead"
+        self.now += self.seconds
+        there = (one for one in self.bodies if self.visible_at[one] <= self.now)
+        found = list(islice(there, 10))
+        for one in found:
+            self.visible_at[one] = self.now + VisibilityTimeout
+        messages = [
+            {
+                "MessageId": one,
+                "ReceiptHandle": f"receipt of {one}",
+                "Body": self.bodies[one],
+                "Attributes": {"SentTimestamp": "1767225600000"},
+            }
+            for one in found
+        ]
+        return {"Messages": messages} if messages else {}
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: list[Any]) -> None:  # noqa: N803
+        assert QueueUrl == "dead"
+        for entry in Entries:
+            self.visible_at[self._id(entry)] = self.now + entry["VisibilityTimeout"]
+
+    def delete_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> dict[str, Any]:  # noqa: N803
+        assert QueueUrl == "dead"
+        for entry in Entries:
+            self.bodies.pop(self._id(entry), None)
+        return {"Successful": Entries}
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> dict[str, Any]:  # noqa: N803
+        assert QueueUrl == "queue"
+        accepted = [entry for entry in Entries if entry["MessageBody"] not in self.refused]
+        self.sent += [entry["MessageBody"] for entry in accepted]
+        return {"Successful": accepted}
+
+    @property
+    def all_given_back(self) -> bool:
+        return all(self.visible_at[one] <= self.now for one in self.bodies)
+
+    @staticmethod
+    def _id(entry: Any) -> str:
+        return str(entry["ReceiptHandle"]).removeprefix("receipt of ")
