@@ -151,7 +151,7 @@ class Catalog:
                 known |= self.composio.toolkits(deadline=deadline)
                 self._nameless = required - known.keys()
             except Unavailable as nothing:
-                logger.warning("toolkits cannot be read", problem=nothing.problem._asdict())
+                logger.warning("toolkits cannot be read", problem=nothing.problem.loggable())
         return {
             server.id: server._replace(
                 toolkits={one: known[one] for one in sorted(server.required) if one in known}
@@ -170,6 +170,6 @@ class Catalog:
             for server_id in sorted(self.enrolled):
                 found[server_id] = self.composio.get_server(server_id, deadline=deadline)
         except Unavailable as nothing:
-            logger.warning("the catalog cannot be read", problem=nothing.problem._asdict())
+            logger.warning("the catalog cannot be read", problem=nothing.problem.loggable())
             return found, False
         return found, True

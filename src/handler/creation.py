@@ -185,5 +185,5 @@ def _tell(claimed: Instance, settlement: Settlement) -> None:
         missing=sorted(settlement.missing),
         attempts=claimed.attempts,
         due_in=settlement.due_in,
-        problem=settlement.problem and settlement.problem._asdict(),
+        problem=settlement.problem and settlement.problem.loggable(),
     )

@@ -39,7 +39,7 @@ class Unavailable(Exception):
     """A call got no usable answer; `problem` says why."""
 
     def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
+        super().__init__(str(problem.loggable()))  # a traceback is logged, too
         self.problem = problem
 
 

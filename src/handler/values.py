@@ -1,5 +1,6 @@
 """The values that the modules share: servers, instances, answers of Composio, settlements."""
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -33,6 +34,10 @@ class Server(NamedTuple):
     """The toolkit of each auth config that it requires, where that is known."""
 
 
+_TOKEN = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_TOKENS = ("slug", "request_id")
+
+
 class Problem(NamedTuple):
     """Why a call failed, in Composio's words where it said any."""
 
@@ -45,6 +50,16 @@ class Problem(NamedTuple):
     """Seconds that Composio asks to wait."""
     enveloped: bool = False
     """The answer was an error of Composio's own, and not, say, the page of a proxy."""
+
+    def loggable(self) -> dict[str, Any]:
+        """Return what a log may hold: words only where they are ours.
+
+        Composio's message and suggested fix may name the user, so they are kept in the table, for
+        the operator and the application, and never logged.
+        """
+        told = {name: one for name in _TOKENS if _TOKEN.fullmatch(one := getattr(self, name) or "")}
+        words = {"message": self.message} if self.status is None else {"status": self.status}
+        return words | told
 
 
 class Answer(NamedTuple):

@@ -264,8 +264,8 @@ def test_what_composio_cannot_say_stays_as_it_was(world: World, log: Log, counte
 
     assert world.catalog(MAIL.id, BOTH.id).known() == View((changed, MAIL), up_to_date=False)
     assert counted() == {"CatalogUnavailable": 1}
-    assert [(line["level"], line["problem"]["message"]) for line in log.lines] == [
-        ("WARNING", "HTTP 503")
+    assert [(line["level"], line["problem"]) for line in log.lines] == [
+        ("WARNING", {"status": 503})
     ]
 
 

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from handler.decisions import LEASE_SECONDS
 from handler.events import AccountEvent
 from handler.values import Server, Status
-from tests.doubles import Counted, Figured, Killed, die
+from tests.doubles import Counted, Figured, Killed, Log, die
 from tests.world import (
     GMAIL,
     NOW,
@@ -590,3 +590,20 @@ def test_what_an_event_has_no_time_for_is_left_to_the_queue() -> None:
         world.now += 120
         world.tick()
     assert {world.row(server_id=one)["status"] for one in servers} == {"ready"}
+
+
+def test_log_does_not_name_the_user_in_composios_words(world: World, log: Log) -> None:
+    user = "ada@example.invalid"
+    said = refusal(422, f"no account of {user}")
+    world.upstream.script.append(said)
+    world.see(account(GMAIL, user=user))
+    world.see(account(SLACK, user=user))
+    world.upstream.gets.append(refusal(422, f"nothing of {user}"))
+    world.sqs.put(
+        {"detail": {"type": "composio.connected_account.expired", "data": {"id": "ca_1"}}}
+    )
+    world.work()
+
+    assert {"instance settled", "message failed"} <= {one["message"] for one in log.lines}
+    assert "ada" not in log.text
+    assert world.row(user)["last_error"]["message"] == f"no account of {user}"

@@ -1,0 +1,30 @@
+"""What a log may hold of a problem, and what it must not."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.values import Problem
+
+NAMING = Problem(
+    "No account of ada@example.invalid",
+    status=403,
+    slug="Mcp_Forbidden",
+    suggested_fix="Ask ada@example.invalid",
+    request_id="req_1",
+    enveloped=True,
+)
+
+
+def test_words_of_composio_are_not_logged() -> None:
+    assert NAMING.loggable() == {"status": 403, "slug": "Mcp_Forbidden", "request_id": "req_1"}
+
+
+def test_words_of_ours_are_logged() -> None:
+    assert Problem("no answer: ReadTimeout").loggable() == {"message": "no answer: ReadTimeout"}
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_what_is_no_token_is_not_logged(slug: str, request_id: str) -> None:
+    loggable = NAMING._replace(slug=f"a {slug}", request_id=f"\n{request_id}").loggable()
+
+    assert loggable == {"status": 403}
