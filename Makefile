@@ -2,7 +2,12 @@
 # rest (uv, sam, the emulator, the test tools) is put into .tools/ from hash-locked lists.
 
 PYTHON := python3
-UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
+# The machine's own, unless it is older than what is asked of it here.
+UV := $(or $(shell uv venv --clear --help >/dev/null 2>&1 && command -v uv),.tools/uv/bin/uv)
+
+ifeq ($(OS),Windows_NT)
+$(error this project is not made for Windows itself: work in WSL)
+endif
 
 # Not the caller's: an environment that is active elsewhere is not where ours go.
 unexport VIRTUAL_ENV
@@ -22,7 +27,7 @@ LIST_provisioner := provisioner/requirements.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve provisioner test test-fast prove bench model pictures check format build lock clean
+.PHONY: help demo serve provisioner test test-fast prove bench model pictures check format build package lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -69,6 +74,11 @@ format: tools-dev ## Format the code and mend what ruff can mend
 
 build: tools-sam ## Build the Lambda package (sam build)
 	@.tools/sam/bin/sam build
+
+# Into ARTIFACTS_DIR, which sam sets. uv finds, or fetches, the Python version that is named here.
+package: | $(UV)
+	@"$(UV)" run --quiet --no-project --python "$$(cat .python-version)" \
+		python src/bundle.py "$(ARTIFACTS_DIR)"
 
 clean: ## Remove what was built and installed
 	rm -rf .aws-sam .local .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
