@@ -1,4 +1,9 @@
-"""The table that the tests of rows and conditions run against: the fake's, and the emulator's."""
+"""The tables that the tests of rows and conditions run against: the fake's, and two others.
+
+Nobody here wrote the emulator's or moto's. moto differs from DynamoDB in two things that matter
+here: each read is consistent, so that the tests look at the request as well; and it has another
+idea of how large an item may be, which `test_dynamodb.py` states.
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -19,29 +24,47 @@ if TYPE_CHECKING:
 KEPT = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
 
 
+def _client(endpoint_url: str | None) -> "contextlib.closing[DynamoDBClient]":
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=endpoint_url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    return contextlib.closing(client)
+
+
 @pytest.fixture(scope="session")
 def emulated() -> Iterator["DynamoDBClient"]:
     """Return a client of an emulator of one's own."""
-    with emulator() as endpoint_url:
-        client = boto3.client(
-            "dynamodb",
-            endpoint_url=endpoint_url,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(retries={"total_max_attempts": 1}),
-        )
-        with contextlib.closing(client):
-            yield client
+    with emulator() as endpoint_url, _client(endpoint_url) as client:
+        yield client
 
 
-@pytest.fixture(params=["fake", pytest.param("emulator", marks=pytest.mark.slow)])
+@pytest.fixture
+def moto() -> Iterator["DynamoDBClient"]:
+    """Return a client of a moto of one's own."""
+    from moto import mock_aws  # noqa: PLC0415 -- it takes as long to import as many fast tests
+
+    with mock_aws(), _client(None) as client:
+        yield client
+
+
+@pytest.fixture(
+    params=[
+        "fake",
+        pytest.param("emulated", marks=pytest.mark.slow),
+        pytest.param("moto", marks=pytest.mark.slow),
+    ]
+)
 def empty_table(request: pytest.FixtureRequest) -> Iterator[Table]:
     """Return an empty table with the keys and the index of the template."""
     if request.param == "fake":
         yield Table(cast("DynamoDBClient", FakeDynamoDB("table")), "table")
         return
-    client: DynamoDBClient = request.getfixturevalue("emulated")
+    client: DynamoDBClient = request.getfixturevalue(request.param)
     described: Any = {name: RESOURCES["Table"]["Properties"][name] for name in KEPT}
     client.create_table(TableName="table", **described)
     yield Table(client, "table")

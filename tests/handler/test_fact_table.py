@@ -112,7 +112,9 @@ def test_full_item_makes_room_by_forgetting_what_is_long_dead(facts: FactTable) 
         dead = account(GMAIL, id=f"ca_{number}", status="EXPIRED", at=number)
         assert facts.record(dead._replace(auth_config_id="x" * 130_000)).recorded
 
-    assert facts.record(account(GMAIL)._replace(auth_config_id="x" * 130_000)).recorded
+    living = account(GMAIL)._replace(auth_config_id="x" * 130_000)
+
+    assert facts.record(living) == ((living,), True)
 
 
 def test_item_that_is_full_of_active_accounts_is_told(
