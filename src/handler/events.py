@@ -214,13 +214,36 @@ def problems(error: ValidationError) -> str:
     )
 
 
+class _Named(_Lenient):
+    """The part of an event that may name an account, and its user, without describing it."""
+
+    connected_account_id: Id | None = None
+    user_id: UserId | None = None
+
+
+class _Names(_Lenient):
+    data: _Named
+    metadata: _Named | None = None
+
+
 class _Envelope(_Lenient):
     data: ConnectedAccount
 
 
 def _account_event(content: dict[str, object]) -> AccountEvent:
+    """Read an event about an account: `…expired` describes it, `…activated` may only name it.
+
+    Where it is named is what consumers of `…activated` report; it is in no published schema.
+    """
     try:
+        names = _Names.model_validate(content)
+        metadata = names.metadata or _Named()
+        named = metadata.connected_account_id or names.data.connected_account_id
+        user_id = names.data.user_id or metadata.user_id
+        data = content["data"]
+        if named and not (isinstance(data, dict) and data.get("id") == named):
+            return AccountEvent(named, None, user_id)
         account = _Envelope.model_validate(content).data
     except ValidationError as error:
         raise NotAnEnvelope(problems(error)) from None
-    return AccountEvent(account.id, account.fact(), account.user_id)
+    return AccountEvent(account.id, account.fact(user_id), user_id)

@@ -131,8 +131,11 @@ def test_a_body_that_is_too_large_is_refused_signed_or_not(
     [
         *SHORT,
         b"[" * 100_000,
-        b'{"type":"composio.connected_account.active","data":' + b'{"a":' * 40_000,
-        b'{"type":"composio.connected_account.active","data":' + b"[" * 9000 + b"]" * 9000 + b"}",
+        b'{"type":"composio.connected_account.activated","data":' + b'{"a":' * 40_000,
+        b'{"type":"composio.connected_account.activated","data":'
+        + b"[" * 9000
+        + b"]" * 9000
+        + b"}",
         *(event(ACCOUNT, **{name: wrong}) for name in WRONG for wrong in WRONG[name]),
     ],
     ids=lambda body: ascii(body[:30]),
@@ -152,7 +155,7 @@ def test_a_signed_body_that_is_not_the_envelope_is_a_bad_request(
         {"type": "COMPOSIO.CONNECTED_ACCOUNT.ACTIVE", "data": ACCOUNT},
         {"type": "github_commit_event", "data": {}, "timestamp": 5},
         {"trigger_name": "github_commit_event", "payload": ACCOUNT, "metadata": {}},
-        {"type": "composio.connected_account.active", "data": {"id": "ca_nobodys"}},
+        {"type": "composio.connected_account.activated", "data": {"id": "ca_nobodys"}},
     ],
 )
 def test_a_signed_event_that_does_not_concern_us_is_ignored(

@@ -16,6 +16,7 @@ from handler.events import (
     Ignored,
     NotAnEnvelope,
     parse,
+    read,
     timestamp,
 )
 
@@ -390,3 +391,35 @@ def test_user_known_from_elsewhere_completes_a_fact() -> None:
     assert account.fact() is None
     assert account.fact("user-123") == FACT
     assert account.created_at == datetime(2026, 1, 15, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("data", "metadata"),
+    [
+        ({"connected_account_id": "ca_1", "user_id": "user_1"}, {}),
+        ({"connected_account_id": "ca_1", "id": "evt_7"}, {"user_id": "user_1"}),
+        ({"user_id": "user_1"}, {"connected_account_id": "ca_1"}),
+        ({"id": "evt_7"}, {"connected_account_id": "ca_1", "user_id": "user_1"}),
+        ({"id": "ca_1", "user_id": "user_1"}, {"project_id": "pr_1"}),
+        ({"id": "ca_1", "user_id": "user_1"}, None),
+    ],
+)
+def test_event_may_name_its_account_and_user_in_several_places(
+    data: dict[str, str], metadata: dict[str, str] | None
+) -> None:
+    event = {"type": "composio.connected_account.activated", "data": data, "metadata": metadata}
+
+    assert read(event) == AccountEvent("ca_1", None, "user_1")
+
+
+def test_account_that_is_described_and_named_alike_is_a_fact() -> None:
+    event = json.loads(envelope(kind="composio.connected_account.activated"))
+    event["metadata"] = {"connected_account_id": "ca_mail1"}
+
+    assert read(event) == AccountEvent("ca_mail1", FACT, "user-123")
+
+
+@pytest.mark.parametrize("data", [{}, {"id": 7}, {"connected_account_id": "a b"}, [], None, "ca_1"])
+def test_event_that_names_no_account_is_not_understood(data: object) -> None:
+    with pytest.raises(NotAnEnvelope, match="data"):
+        read({"type": "composio.connected_account.activated", "data": data})

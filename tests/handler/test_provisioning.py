@@ -607,3 +607,37 @@ def test_log_does_not_name_the_user_in_composios_words(world: World, log: Log) -
     assert {"instance settled", "message failed"} <= {one["message"] for one in log.lines}
     assert "ada" not in log.text
     assert world.row(user)["last_error"]["message"] == f"no account of {user}"
+
+
+def test_user_whom_only_the_event_names_is_proved_by_the_filtered_list(world: World) -> None:
+    """Composio has announced that it will stop naming users in its answers."""
+    listed = world.upstream._accounts
+
+    def nameless(params: httpx.QueryParams) -> httpx.Response:
+        items = [one | {"user_id": None} for one in listed(params).json()["items"]]
+        return httpx.Response(200, json={"items": items, "next_cursor": None})
+
+    world.see(account(SLACK))
+    shown = as_composio_has_it(account(GMAIL))
+    world.upstream.accounts["ca_gmail"] = shown
+    world.upstream._accounts = nameless  # type: ignore[method-assign]
+    world.upstream.gets.append(httpx.Response(200, json=shown | {"user_id": None}))
+
+    named = AccountEvent("ca_gmail", None, "user_1")
+    seen = world.provisioning.handle_event(named, deadline=world.now + 20)
+
+    assert [one.status for one in seen.outcomes] == ["ready"]
+
+
+def test_user_whom_only_the_event_names_and_composio_does_not_confirm_is_ignored(
+    world: World,
+) -> None:
+    shown = as_composio_has_it(account(GMAIL, user="another"))
+    world.upstream.accounts["ca_gmail"] = shown
+    world.upstream.gets.append(httpx.Response(200, json=shown | {"user_id": None}))
+
+    named = AccountEvent("ca_gmail", None, "user_1")
+    seen = world.provisioning.handle_event(named, deadline=world.now + 20)
+
+    assert seen.ignored
+    assert world.user_table.user("user_1")[0].accounts == ()

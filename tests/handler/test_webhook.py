@@ -35,7 +35,7 @@ def body_of(**data: Any) -> str:
         "updated_at": "2026-01-01T00:00:00Z",
     }
     return json.dumps(
-        {"id": "m", "type": "composio.connected_account.active", "data": fields | data}
+        {"id": "m", "type": "composio.connected_account.activated", "data": fields | data}
     )
 
 
@@ -213,8 +213,8 @@ def test_size_is_counted_in_bytes(world: World) -> None:
         "{}",
         "[" * 100_000,
         '{"type":' * 10_000,
-        '{"type": "composio.connected_account.active"}',
-        '{"type": "composio.connected_account.active", "data": []}',
+        '{"type": "composio.connected_account.activated"}',
+        '{"type": "composio.connected_account.activated", "data": []}',
         body_of(id=""),
         body_of(id="ca/../x"),
         body_of(id="x" * 129),

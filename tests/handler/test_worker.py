@@ -44,7 +44,7 @@ def test_event_of_the_bus_is_taken_like_any_other(world: World) -> None:
         '{"task": "due", "user_id": 7, "server_id": "srv"}',
         '{"task": "recent", "cursor": "", "floor": "x", "until": 1}',
         '{"detail": {}}',
-        '{"detail": {"type": "composio.connected_account.active", "data": {}}}',
+        '{"detail": {"type": "composio.connected_account.activated", "data": {}}}',
     ],
 )
 def test_message_that_is_not_understood_fails_and_does_not_block_the_others(

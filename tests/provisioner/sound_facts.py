@@ -6,7 +6,7 @@ from provisioner.doctor.facts import Facts
 from provisioner.subscription import Subscription
 
 URL = "https://api.invalid/live/webhooks/composio"
-EXPIRED, ACTIVE = "composio.connected_account.expired", "composio.connected_account.active"
+EXPIRED, ACTIVE = "composio.connected_account.expired", "composio.connected_account.activated"
 SERVER = Server("srv_demo", frozenset({"ac_gmail", "ac_slack"}))
 COMES_HERE = Subscription(
     id="ws_1", webhook_url=URL, version="V3", enabled_events=[EXPIRED, ACTIVE], secret="whsec_1"

@@ -121,7 +121,7 @@ def _complete(world: World, user: str) -> None:
 def _event(fact: Account) -> dict[str, Any]:
     return {
         "id": "m",
-        "type": "composio.connected_account.active",
+        "type": "composio.connected_account.activated",
         "data": as_composio_has_it(fact),
     }
 
