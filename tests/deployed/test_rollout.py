@@ -62,4 +62,10 @@ def test_parameter_takes_effect_with_a_new_release_and_not_without(second: Deplo
 
     update(Release="3")
     assert return_url(second) == ""
+
+    # Lambda publishes no version of a function that has not changed: the release changes it.
+    former = live(second)
+    update(Release="4")
+    assert live(second) != former
+    assert second.send(event(second.account(someone("released"), GMAIL))).status == 200
     client.close()
