@@ -4,23 +4,29 @@ Reading never waits for Composio: `known` says whether what it returns is up to 
 records its fact before `sync` asks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from handler.catalog_table import CatalogTable, StoredCatalog
+from handler.catalog_table import CatalogTable
 from handler.composio import Composio
 from handler.decisions import needs_backfill
+from handler.readings import AGAIN_SECONDS, Known, StoredCatalog, concerns_all
 from handler.telemetry import Metric, count, logger
-from handler.transport import Unavailable
+from handler.transport import LEAST_SECONDS, Unavailable
 from handler.urls import mcp_url
 from handler.values import Problem, Server
 
 NEVER = float("-inf")
 MEMORY_SECONDS = 60
-REFRESH_SECONDS = 300
 FRESH_SECONDS = 900
 """For when the sweep does not run: then an event has the catalog read again."""
+
+SYNC_SECONDS = 4
+"""What an event, or a message about one instance, waits for the catalog."""
+
+type Readings = Mapping[str, Server | None]
+"""What Composio said of MCP servers by their ids; None where it could not be read."""
 
 
 class View(NamedTuple):
@@ -46,7 +52,7 @@ class Catalog:
     clock: Callable[[], float]
     _stored: StoredCatalog = field(default=StoredCatalog({}, 0, frozenset()), init=False)
     _read_at: float = field(default=NEVER, init=False)
-    _tried_at: float = field(default=NEVER, init=False)
+    _listed_at: float = field(default=NEVER, init=False)
     _nameless: frozenset[str] = field(default=frozenset(), init=False)
 
     def known(self) -> View:
@@ -67,12 +73,12 @@ class Catalog:
             Unavailable: It is not known, and Composio cannot be asked.
         """
         view = self.known()
-        if not view.up_to_date:
-            view = self.sync(deadline=deadline)
+        if not self._fresh(server_id):
+            view = self.sync(deadline=deadline, server_id=server_id)
         for server in view.servers:
             if server.id == server_id:
                 return server
-        if not view.up_to_date:
+        if not self._fresh(server_id):
             raise Unavailable(Problem("the catalog cannot be read"))
         return Server(server_id, frozenset(), gone=True)
 
@@ -83,69 +89,141 @@ class Catalog:
     def toolkits(self) -> dict[str, str]:
         """Return the toolkit of each auth config, as far as memory has it."""
         known: dict[str, str] = {}
-        for server in self._stored.servers.values():
-            known |= server.toolkits
+        for one in self._stored.servers.values():
+            known |= one.server.toolkits if one.server else {}
         return known
 
     def refresh(self, *, deadline: float) -> None:
-        """Read the enrolled servers at Composio every five minutes."""
-        self.known()
-        if self.clock() - self._stored.synced_at >= REFRESH_SECONDS:
-            self.sync(deadline=deadline)
+        """Read at Composio what was not read for five minutes, and note which servers have left.
 
-    def sync(self, *, deadline: float) -> View:
-        """Read the enrolled servers at Composio, store what changed, and return all of them.
-
-        What cannot be read stays as it was, and is not asked for again within a minute.
+        What was due first is read first: what there is no time for comes first the next time.
         """
-        self.known()
-        if self.clock() - self._tried_at < MEMORY_SECONDS:
-            return self._view()
-        self._tried_at = self.clock()
-        found, complete = self._fetch(deadline)
-        found = self._with_toolkits(found, deadline)
-        servers, backfills = {**self._stored.servers, **found}, set(self._stored.backfills)
-        for server in found.values():
-            before = self._stored.servers.get(server.id)
-            if server == before:
-                continue
-            backfill = needs_backfill(before, server)
-            # Until then others remember the server as it was, and ignore accounts by it.
-            at = int(self.clock()) + MEMORY_SECONDS if backfill else None
-            self.catalog_table.store_server(server, backfill_at=at)
-            backfills |= {server.id} if backfill else set()
-            if server.gone:
-                logger.error("an enrolled MCP server does not exist", server_id=server.id)
-        synced_at = self._stored.synced_at
-        if complete:
-            synced_at = int(self._tried_at)
-            self.catalog_table.store_synced(synced_at)
-        else:
-            count(Metric.CATALOG_UNAVAILABLE)
-        self._stored = StoredCatalog(servers, synced_at, frozenset(backfills))
+        self._read(deadline)
+        for server_id, known in self._stored.servers.items():
+            if self.enrolled is not None and server_id not in self.enrolled and not known.left:
+                left = known._replace(left=True)
+                self.catalog_table.mark(server_id, left)
+                self._stored = self._stored.with_known(server_id, left)
+
+    def sync(self, *, deadline: float, server_id: str | None = None) -> View:
+        """Read at Composio what is due, or this server if it is, and return all that is known.
+
+        It takes a few seconds at most. What cannot be read stays as it was, and is not asked for
+        again within a minute.
+        """
+        self._read(min(deadline, self.clock() + SYNC_SECONDS), server_id)
         return self._view()
 
     def _view(self) -> View:
-        known = self._stored.servers
+        every = self.enrolled is None
+        # Of those that have left, a list says whether they are there.
+        known = {
+            one: it.server
+            for one, it in self._stored.servers.items()
+            if it.server and not (every and it.left)
+        }
         enrolled = known.keys() if self.enrolled is None else self.enrolled
         servers = [self._located(known[one]) for one in sorted(enrolled) if one in known]
-        recent = self.clock() - self._stored.synced_at < FRESH_SECONDS
         return View(
             tuple(server for server in servers if not server.gone),
-            up_to_date=recent and len(servers) == len(enrolled),
+            up_to_date=all(map(self._fresh, self.enrolled or [""])),
         )
+
+    def _fresh(self, server_id: str) -> bool:
+        """Whether it is known from not long ago what the server is, or that it is not enrolled."""
+        if self.enrolled is None:
+            read_at = self._stored.synced_at
+        elif server_id in self.enrolled:
+            read_at = self._stored.known(server_id).read_at
+        else:
+            return True
+        return self.clock() - read_at < FRESH_SECONDS
 
     def _located(self, server: Server) -> Server:
         return server if server.url else server._replace(url=mcp_url(self.base_url, server.id))
 
-    def _with_toolkits(self, found: dict[str, Server], deadline: float) -> dict[str, Server]:
+    def _read(self, deadline: float, only: str | None = None) -> None:
+        self.known()
+        now = int(self.clock())
+        if self.enrolled is not None:
+            due = self._stored.due(self.enrolled if only is None else {only}, now)
+            self._store(self._each(due, deadline), now, deadline)
+        elif now >= max(self._listed_at + AGAIN_SECONDS, self._stored.list_due_at):
+            self._listed_at = now
+            try:
+                listed = self.composio.list_servers(deadline=deadline)
+            except Unavailable as nothing:
+                _tell(nothing.problem)
+                return
+            self._store(listed | self._absent(listed, deadline), now, deadline)
+            self.catalog_table.store_synced(now)
+            self._stored = self._stored._replace(synced_at=now)
+
+    def _each(self, server_ids: Iterable[str], deadline: float) -> dict[str, Server | None]:
+        readings: dict[str, Server | None] = {}
+        for server_id in server_ids:
+            if deadline - self.clock() < LEAST_SECONDS:
+                break
+            try:
+                readings[server_id] = self.composio.get_server(server_id, deadline=deadline)
+            except Unavailable as nothing:
+                readings[server_id] = None
+                _tell(nothing.problem, server_id)
+                if concerns_all(nothing.problem):
+                    break
+        return readings
+
+    def _absent(self, listed: Readings, deadline: float) -> dict[str, Server | None]:
+        """Return what is known of those that a list lacks: the second time they are asked for."""
+        lacking = self._stored.lacking(listed)
+        again = [one for one, known in lacking.items() if known.absent_since is not None]
+        gone = {one: Server(one, frozenset(), gone=True) for one in lacking if one not in again}
+        return {**gone, **self._each(again, deadline)}
+
+    def _store(self, readings: Readings, now: int, deadline: float) -> None:
+        """Store what has changed.
+
+        Raises:
+            Exception: The first that DynamoDB did not take, after all the others.
+        """
+        errors = list[Exception]()
+        for server_id, reading in self._with_toolkits(readings, deadline).items():
+            before = self._stored.known(server_id)
+            after = before.after(reading, now)
+            try:
+                self._write(server_id, before, after)
+            except Exception as error:  # noqa: BLE001 - one never stops the others
+                errors.append(error)
+            else:
+                self._stored = self._stored.with_known(server_id, after)
+        if errors:
+            raise errors[0]
+
+    def _write(self, server_id: str, before: Known, after: Known) -> None:
+        server = after.server
+        if server is None or (server == before.server and before.left == after.left):
+            # A list says when all of its servers were read: that is written once.
+            if self.enrolled is not None or after._replace(read_at=before.read_at) != before:
+                self.catalog_table.mark(server_id, after)
+            return
+        backfill_at = None
+        if needs_backfill(None if before.left else before.server, server):
+            # Until then others remember the server as it was, and ignore accounts by it.
+            backfill_at = int(self.clock()) + MEMORY_SECONDS
+            backfills = self._stored.backfills | {server_id}
+            self._stored = self._stored._replace(backfills=backfills)
+        self.catalog_table.store_server(server, read_at=after.read_at, backfill_at=backfill_at)
+        if server.gone:
+            logger.error("an enrolled MCP server does not exist", server_id=server_id)
+
+    def _with_toolkits(self, readings: Readings, deadline: float) -> Readings:
         """Add the toolkits of the auth configs; Composio is asked for those not known yet.
 
         An auth config never changes its toolkit. One that Composio does not list is asked for
         once by each execution environment.
         """
         known = self.toolkits()
-        required = frozenset[str]().union(*(one.required for one in found.values()))
+        required = frozenset[str]().union(*(one.required for one in readings.values() if one))
         if required - known.keys() - self._nameless:
             try:
                 known |= self.composio.toolkits(deadline=deadline)
@@ -153,23 +231,14 @@ class Catalog:
             except Unavailable as nothing:
                 logger.warning("toolkits cannot be read", problem=nothing.problem.loggable())
         return {
-            server.id: server._replace(
+            server_id: server
+            and server._replace(
                 toolkits={one: known[one] for one in sorted(server.required) if one in known}
             )
-            for server in found.values()
+            for server_id, server in readings.items()
         }
 
-    def _fetch(self, deadline: float) -> tuple[dict[str, Server], bool]:
-        """Return the servers that could be read, and whether these are all."""
-        found: dict[str, Server] = {}
-        try:
-            if self.enrolled is None:
-                found = self.composio.list_servers(deadline=deadline)
-                lost = self._stored.servers.keys() - found.keys()
-                return found | {one: Server(one, frozenset(), gone=True) for one in lost}, True
-            for server_id in sorted(self.enrolled):
-                found[server_id] = self.composio.get_server(server_id, deadline=deadline)
-        except Unavailable as nothing:
-            logger.warning("the catalog cannot be read", problem=nothing.problem.loggable())
-            return found, False
-        return found, True
+
+def _tell(problem: Problem, server_id: str | None = None) -> None:
+    count(Metric.CATALOG_UNAVAILABLE)
+    logger.warning("the catalog cannot be read", server_id=server_id, problem=problem.loggable())

@@ -2,29 +2,22 @@
 
 | pk | sk | holds |
 |---|---|---|
-| `CATALOG` | `SERVER#<server_id>` | the auth configs that an MCP server requires |
-| `CATALOG` | `SYNCED` | when the catalog was last read at Composio |
+| `CATALOG` | `SERVER#<server_id>` | what an MCP server requires, and when it was read |
+| `CATALOG` | `SYNCED` | when all MCP servers of the project were last listed |
 | `SWEEP` | `WATERMARK` | how far recent accounts have been read |
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from handler.dynamodb import Table, assign
+from handler.readings import Known, StoredCatalog
 from handler.values import Server
 
-CATALOG = "CATALOG"
+CATALOG, SERVER = "CATALOG", "SERVER#"
 SYNCED_KEY = {"pk": CATALOG, "sk": "SYNCED"}
 WATERMARK_KEY = {"pk": "SWEEP", "sk": "WATERMARK"}
-
-
-class StoredCatalog(NamedTuple):
-    """The catalog: the servers by id, when they were last read, whose users to back-fill."""
-
-    servers: Mapping[str, Server]
-    synced_at: int
-    backfills: frozenset[str]
 
 
 @dataclass(eq=False)
@@ -38,24 +31,31 @@ class CatalogTable:
         known = {row["sk"]: row for row in self.table.partition(CATALOG)}
         synced = known.pop(SYNCED_KEY["sk"], {"synced_at": 0})
         return StoredCatalog(
-            {row["server_id"]: server_from_row(row) for row in known.values()},
+            {sk.removeprefix(SERVER): known_from_row(row) for sk, row in known.items()},
             synced["synced_at"],
             frozenset(row["server_id"] for row in known.values() if "backfill" in row),
         )
 
-    def store_server(self, server: Server, *, backfill_at: int | None = None) -> None:
+    def store_server(
+        self, server: Server, *, read_at: int = 0, backfill_at: int | None = None
+    ) -> None:
         """Store what an MCP server requires, and from when on its users are to be back-filled.
 
-        It is one write: a server that is new is never known without its back-fill. The time is
-        in Unix seconds; whoever is at an older back-fill loses it.
+        It is one write: a server that is new is never known without its back-fill. Times are
+        Unix seconds; whoever is at an older back-fill loses it.
         """
-        row = server_to_row(server)
+        row = server_to_row(server) | marks(Known(server, read_at))
         if backfill_at is not None:
             row |= {"backfill": "", "backfill_until": backfill_at, "backfill_token": ""}
         self.table.update(server_key(server.id), assign(row), **row)
 
+    def mark(self, server_id: str, known: Known) -> None:
+        """Store when Composio was asked about an MCP server that is otherwise as it was."""
+        row = marks(known)
+        self.table.update(server_key(server_id), assign(row), **row)
+
     def store_synced(self, now: int) -> None:
-        """Store that the catalog was read at Composio at this time (Unix seconds)."""
+        """Store that all MCP servers were listed at this time (Unix seconds)."""
         self.table.update(SYNCED_KEY, "SET #synced_at = :now", now=now)
 
     def begin_backfill(self, server_id: str, *, token: str, now: int, lease: int) -> str | None:
@@ -112,7 +112,25 @@ class CatalogTable:
 
 def server_key(server_id: str) -> dict[str, str]:
     """Return the key of the row of the catalog that holds the server."""
-    return {"pk": CATALOG, "sk": f"SERVER#{server_id}"}
+    return {"pk": CATALOG, "sk": SERVER + server_id}
+
+
+def known_from_row(row: Mapping[str, Any]) -> Known:
+    """Return what is known of the server in the row."""
+    return Known(
+        server=server_from_row(row) if "required" in row else None,
+        read_at=row.get("read_at", 0),
+        tried_at=row.get("tried_at"),
+        absent_since=row.get("absent_since"),
+        left=row.get("left", False),
+    )
+
+
+def marks(known: Known) -> dict[str, Any]:
+    """Return the attributes that say when Composio was asked, and, as None, those that do not."""
+    row = known._asdict() | {"left": known.left or None}
+    del row["server"]
+    return row
 
 
 def server_to_row(server: Server) -> dict[str, Any]:

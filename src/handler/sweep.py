@@ -48,10 +48,12 @@ class Sweep:
     token: Callable[[], str]
 
     def run(self, *, deadline: float) -> None:
-        """Run the three parts, each whatever became of the others."""
-        for part in (self._due, self._catalog_part, self._recent):
+        """Run the three parts, each whatever became of the others, and in its share of the time."""
+        parts = (self._due, self._catalog_part, self._recent)
+        for done, part in enumerate(parts):
+            share = (deadline - self.clock()) / (len(parts) - done)
             try:
-                part(deadline)
+                part(self.clock() + share)
             except Exception:  # noqa: BLE001 - it runs again in a minute
                 logger.exception("a part of the sweep failed", part=part.__name__.strip("_"))
                 count(Metric.SWEEP_FAILED)

@@ -265,7 +265,7 @@ MUTANTS = (
     Mutant(
         "back-fill before the others have forgotten",
         Promise.FINISHES,
-        "catalog:Catalog.sync",
+        "catalog:Catalog._write",
         "+ MEMORY_SECONDS",
         "",
         "the server needs more, and an old account is back",

@@ -1,17 +1,17 @@
 """What the servers require comes from memory, then the table, then Composio."""
 
-from typing import cast
+from typing import Any, cast
 
 import httpx
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
-from handler.catalog import Catalog, View
+from handler.catalog import SYNC_SECONDS, Catalog, View
 from handler.catalog_table import CatalogTable
 from handler.composio import Composio
 from handler.credentials import Credentials
-from handler.dynamodb import Table
+from handler.dynamodb import Table, TooLarge
 from handler.transport import Transport
 from handler.values import Server
 from tests.doubles import Clock, Counted, FakeSecretsManager, Log
@@ -31,6 +31,9 @@ class World:
         self.clock = clock
         self.servers = {one.id: one for one in (MAIL, BOTH)}
         self.broken: set[str] = set()
+        self.hanging: set[str] = set()
+        self.odd: dict[str, httpx.Response] = {}
+        self.seconds = 0.0
         self.asked: list[str] = []
         self.toolkits: dict[str, str] = {}
         self.asked_for_toolkits = 0
@@ -67,8 +70,14 @@ class World:
             return self._auth_configs()
         name = request.url.path.removeprefix("/api/v3/mcp/")
         self.asked.append(name)
+        self.clock.forward(self.seconds)
+        if name in self.odd:
+            return self.odd[name]
         if name in self.broken:
             return httpx.Response(503)
+        if name in self.hanging:
+            self.clock.forward(request.extensions["timeout"]["read"])
+            raise httpx.ReadTimeout("slow")
         if name == "servers":
             return httpx.Response(200, json={"items": [*map(_body, self.servers.values())]})
         if name in self.servers:
@@ -155,7 +164,7 @@ def test_servers_are_known_where_their_toolkits_cannot_be_read(world: World) -> 
 
     assert catalog.sync(deadline=world.deadline) == View((MAIL,), up_to_date=True)
     world.broken = set()
-    world.clock.forward(60)
+    world.clock.forward(300)
     (mail,) = catalog.sync(deadline=world.deadline).servers
     assert mail.toolkits == {"ac_mail": "gmail"}
 
@@ -225,31 +234,31 @@ def test_catalog_that_lacks_an_enrolled_server_is_not_fresh(world: World) -> Non
     assert world.catalog(MAIL.id, BOTH.id).known() == View((MAIL,), up_to_date=False)
 
 
-def test_composio_is_asked_once_a_minute(world: World) -> None:
+def test_server_is_read_every_five_minutes(world: World) -> None:
     catalog = world.catalog(MAIL.id)
     catalog.sync(deadline=world.deadline)
     changed = MAIL._replace(required=frozenset({"ac_chat"}))
     world.servers[MAIL.id] = changed
 
-    world.clock.forward(59)
+    world.clock.forward(299)
     assert catalog.sync(deadline=world.deadline).servers == (MAIL,)
     world.clock.forward(1)
     assert catalog.sync(deadline=world.deadline).servers == (changed,)
     assert world.asked == [MAIL.id, MAIL.id]
 
 
-def test_only_what_has_changed_is_written(world: World) -> None:
-    catalog = world.catalog(MAIL.id, BOTH.id)
+def test_of_a_list_only_what_has_changed_is_written(world: World) -> None:
+    catalog = world.catalog()
     catalog.sync(deadline=world.deadline)
     assert world.trips() == ["Query", "UpdateItem", "UpdateItem", "UpdateItem"]
 
     changed = BOTH._replace(required=frozenset({"ac_chat"}))
     world.servers[BOTH.id] = changed
-    world.clock.forward(60)
+    world.clock.forward(300)
     assert catalog.sync(deadline=world.deadline) == View((changed, MAIL), up_to_date=True)
 
     assert world.trips() == ["Query", "UpdateItem", "UpdateItem"]
-    assert world.catalog(BOTH.id).known() == View((changed,), up_to_date=True)
+    assert world.catalog().known() == View((changed, MAIL), up_to_date=True)
 
 
 def test_what_composio_cannot_say_stays_as_it_was(world: World, log: Log, counted: Counted) -> None:
@@ -292,8 +301,12 @@ def test_enrolled_server_that_does_not_exist_is_told_and_requires_nothing(
 ) -> None:
     catalog = world.catalog("srv_typo", MAIL.id)
 
+    assert catalog.sync(deadline=world.deadline) == View((MAIL,), up_to_date=False)
+    assert log.lines == []
+    world.clock.forward(60)
     assert catalog.sync(deadline=world.deadline) == View((MAIL,), up_to_date=True)
 
+    assert world.asked == [MAIL.id, "srv_typo", "srv_typo"]
     assert world.catalog("srv_typo", MAIL.id).known() == View((MAIL,), up_to_date=True)
     assert [(line["level"], line["server_id"]) for line in log.lines] == [("ERROR", "srv_typo")]
     assert counted() == {}
@@ -304,11 +317,13 @@ def test_deleted_server_is_gone_until_it_is_back(world: World) -> None:
     catalog.sync(deadline=world.deadline)
 
     del world.servers[BOTH.id]
+    world.clock.forward(300)
+    assert catalog.sync(deadline=world.deadline) == View((BOTH, MAIL), up_to_date=True)
     world.clock.forward(60)
     assert catalog.sync(deadline=world.deadline) == View((MAIL,), up_to_date=True)
     assert world.catalog().known() == View((MAIL,), up_to_date=True)
     world.servers[BOTH.id] = BOTH
-    world.clock.forward(60)
+    world.clock.forward(300)
     assert catalog.sync(deadline=world.deadline) == View((BOTH, MAIL), up_to_date=True)
     assert world.catalog().known() == View((BOTH, MAIL), up_to_date=True)
 
@@ -324,3 +339,201 @@ def test_memory_outlives_the_minute_only_through_the_table(world: World) -> None
         BOTH,
         MAIL._replace(required=frozenset({"ac_chat"})),
     )
+
+
+@pytest.mark.parametrize("ids", [(), (MAIL.id, BOTH.id)])
+def test_one_odd_server_does_not_stop_the_others_and_is_told(
+    world: World, ids: tuple[str, ...], log: Log, counted: Counted
+) -> None:
+    odd = _body(BOTH) | {"auth_config_ids": None}
+    world.odd = {
+        BOTH.id: httpx.Response(200, json=odd),
+        "servers": httpx.Response(200, json={"items": [{"name": "of no id"}, odd, _body(MAIL)]}),
+    }
+    catalog = world.catalog(*ids)
+
+    assert catalog.sync(deadline=world.deadline).servers == (MAIL,)
+    assert counted()["ItemUnreadable"] == (1 if ids else 2)
+    assert {line["level"] for line in log.lines} == {"WARNING"}
+    world.odd.clear()
+    world.clock.forward(300)
+    assert catalog.sync(deadline=world.deadline) == View((BOTH, MAIL), up_to_date=True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(404, content=b"<html>"),
+        httpx.Response(200, json={}),
+        httpx.Response(200, json={"items": None}),
+        httpx.Response(200, json={"items": []}),
+        httpx.Response(404, json={"error": {"message": "not found"}}),
+        httpx.Response(200, json=_body(BOTH) | {"deleted": True}),
+    ],
+)
+@pytest.mark.parametrize("ids", [(), (MAIL.id, BOTH.id)])
+def test_one_odd_answer_makes_no_server_gone(
+    world: World, ids: tuple[str, ...], answer: httpx.Response
+) -> None:
+    catalog = world.catalog(*ids)
+    catalog.sync(deadline=world.deadline)
+    world.odd = {MAIL.id: answer, BOTH.id: answer, "servers": answer}
+
+    world.clock.forward(300)
+    assert catalog.sync(deadline=world.deadline).servers == (BOTH, MAIL)
+    world.odd.clear()
+    world.clock.forward(60)
+    catalog.sync(deadline=world.deadline)
+    world.clock.forward(300)
+
+    assert catalog.sync(deadline=world.deadline) == View((BOTH, MAIL), up_to_date=True)
+    assert catalog.server(BOTH.id, deadline=world.deadline) == BOTH
+
+
+def test_list_that_is_short_for_long_makes_no_server_gone_that_is_there(world: World) -> None:
+    catalog = world.catalog()
+    catalog.sync(deadline=world.deadline)
+    world.odd = {"servers": httpx.Response(200, json={"items": [_body(MAIL)]})}
+
+    for _ in range(10):
+        world.clock.forward(300)
+        assert catalog.sync(deadline=world.deadline).servers == (BOTH, MAIL)
+
+
+def test_server_that_a_list_lacks_and_nobody_can_say_is_there_stays(world: World) -> None:
+    catalog = world.catalog()
+    catalog.sync(deadline=world.deadline)
+    world.odd = {"servers": httpx.Response(200, json={"items": [_body(MAIL)]})}
+    world.broken = {BOTH.id}
+
+    for _ in range(10):
+        world.clock.forward(300)
+        assert catalog.sync(deadline=world.deadline).servers == (BOTH, MAIL)
+
+
+def test_very_many_slow_servers_are_all_read_in_turns(world: World) -> None:
+    many = {f"srv_{number:03}": MAIL._replace(id=f"srv_{number:03}") for number in range(110)}
+    world.servers, world.seconds = many, 0.25
+    catalog = world.catalog(*many)
+
+    for _ in range(5):
+        began = world.clock()
+        catalog.refresh(deadline=began + 9)
+        assert world.clock() - began <= 10
+        world.clock.forward(60 - (world.clock() - began))
+
+    assert sorted(world.asked) == sorted(many)
+    assert catalog.known().up_to_date
+    for _ in range(15):
+        catalog.refresh(deadline=world.clock() + 9)
+        assert catalog.known().up_to_date
+        world.clock.forward(50)
+
+
+def test_servers_that_hang_do_not_keep_the_others_from_being_read(world: World) -> None:
+    hanging = {f"srv_{number}" for number in range(5)}
+    names = {*hanging, *(f"srv_{number}" for number in range(5, 40))}
+    world.servers = {one: MAIL._replace(id=one) for one in names}
+    catalog = world.catalog(*names)
+    catalog.refresh(deadline=world.deadline)
+    world.hanging, world.seconds = hanging, 0.25
+
+    for _ in range(30):
+        began = world.clock()
+        catalog.refresh(deadline=began + 9)
+        world.clock.forward(60 - (world.clock() - began))
+
+    known = world.catalog_table.catalog().servers
+    assert all(world.clock() - known[one].read_at < 900 for one in names - hanging)
+    assert all(world.clock() - known[one].read_at > 900 for one in hanging)
+
+
+def test_outage_is_met_with_one_call_a_minute(world: World, counted: Counted) -> None:
+    world.broken = {MAIL.id, BOTH.id}
+    catalog = world.catalog(MAIL.id, BOTH.id)
+
+    for _ in range(4):
+        catalog.sync(deadline=world.deadline)
+        world.clock.forward(60)
+
+    assert world.asked == [BOTH.id, MAIL.id] * 2
+    assert counted()["CatalogUnavailable"] == 4
+
+
+def test_message_about_one_instance_waits_for_its_server_only(world: World) -> None:
+    world.seconds = 3
+    catalog = world.catalog(MAIL.id, BOTH.id)
+
+    assert catalog.server(MAIL.id, deadline=world.deadline) == MAIL
+    assert world.asked == [MAIL.id]
+    assert catalog.server("srv_of_others", deadline=world.deadline).gone
+    assert world.asked == [MAIL.id]
+
+
+def test_event_waits_for_a_slow_catalog_for_a_few_seconds(world: World) -> None:
+    world.hanging = {MAIL.id, BOTH.id}
+    began = world.clock()
+
+    world.catalog(MAIL.id, BOTH.id).sync(deadline=world.clock() + 22)
+
+    assert world.clock() - began <= SYNC_SECONDS
+
+
+def test_server_that_was_taken_out_and_is_enrolled_again_is_back_filled(world: World) -> None:
+    world.catalog(MAIL.id, BOTH.id).refresh(deadline=world.deadline)
+    world.catalog_table.begin_backfill(BOTH.id, token="t", now=int(world.clock()) + 60, lease=9)
+    world.catalog_table.leave_backfill(BOTH.id, None, token="t")
+    without = world.catalog(MAIL.id)
+    world.clock.forward(120)
+    without.refresh(deadline=world.deadline)
+    assert BOTH.id not in world.catalog_table.catalog().backfills
+
+    again = world.catalog(MAIL.id, BOTH.id)
+    again.refresh(deadline=world.deadline)
+
+    assert BOTH.id in again.backfills()
+    assert BOTH.id in world.catalog_table.catalog().backfills
+    assert not world.catalog_table.catalog().servers[BOTH.id].left
+
+
+def test_server_that_left_is_marked_once(world: World) -> None:
+    world.catalog(MAIL.id, BOTH.id).refresh(deadline=world.deadline)
+    without = world.catalog(MAIL.id)
+    without.refresh(deadline=world.deadline)
+    world.trips()
+
+    for _ in range(3):
+        world.clock.forward(60)
+        without.refresh(deadline=world.deadline)
+
+    assert world.trips() == ["Query"] * 3
+
+
+def test_server_that_left_is_back_with_the_list_of_all(world: World) -> None:
+    world.catalog(MAIL.id, BOTH.id).refresh(deadline=world.deadline)
+    world.catalog(MAIL.id).refresh(deadline=world.deadline)
+    every = world.catalog()
+    assert every.known().servers == (MAIL,)
+
+    every.refresh(deadline=world.deadline)
+
+    assert every.known() == View((BOTH, MAIL), up_to_date=True)
+    assert BOTH.id in every.backfills()
+
+
+def test_server_that_cannot_be_stored_does_not_stop_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = world.catalog_table.store_server
+
+    def full(server: Server, **given: Any) -> None:
+        if server == BOTH:
+            raise TooLarge
+        store(server, **given)
+
+    monkeypatch.setattr(world.catalog_table, "store_server", full)
+    catalog = world.catalog(MAIL.id, BOTH.id)
+
+    with pytest.raises(TooLarge):
+        catalog.refresh(deadline=world.deadline)
+    assert catalog.known().servers == (MAIL,)

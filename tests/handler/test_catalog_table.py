@@ -2,8 +2,9 @@
 
 import pytest
 
-from handler.catalog_table import CatalogTable, StoredCatalog
+from handler.catalog_table import CatalogTable
 from handler.dynamodb import Table
+from handler.readings import Known, StoredCatalog
 from handler.values import Server
 from tests.fakes.dynamodb import FakeDynamoDB
 
@@ -22,11 +23,25 @@ def test_catalog_is_read_whole_and_as_it_is_now(
     for server in servers.values():
         catalog_table.store_server(server, backfill_at=0 if server is SERVER else None)
     catalog_table.store_synced(7)
+    asked = Known(servers["gone"], read_at=5, tried_at=8, absent_since=6, left=True)
+    catalog_table.mark("gone", asked)
+    catalog_table.mark("never read", Known(tried_at=9))
 
-    assert catalog_table.catalog() == StoredCatalog(servers, 7, frozenset({"srv"}))
+    known = {"srv": Known(SERVER), "gone": asked, "never read": Known(tried_at=9)}
+    assert catalog_table.catalog() == StoredCatalog(known, 7, frozenset({"srv"}))
     client: object = catalog_table.table.client
     if isinstance(client, FakeDynamoDB):
         assert client.calls[-1][1]["ConsistentRead"]
+
+
+def test_reading_that_says_something_for_certain_ends_every_doubt(
+    catalog_table: CatalogTable,
+) -> None:
+    catalog_table.mark("srv", Known(SERVER, read_at=5, tried_at=8, absent_since=6, left=True))
+
+    catalog_table.store_server(SERVER, read_at=9)
+
+    assert catalog_table.catalog().servers == {"srv": Known(SERVER, read_at=9)}
 
 
 def test_catalog_spans_pages(catalog_table: CatalogTable) -> None:

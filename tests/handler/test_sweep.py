@@ -1,5 +1,7 @@
 """What was missed is caught up: instances that are due, accounts of no event, new servers."""
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -379,6 +381,26 @@ def test_each_part_survives_the_failure_of_another(
     world.sweep.run(deadline=world.now + 20)
 
     assert len(ran) == 2
+
+
+def test_very_many_slow_servers_leave_the_other_parts_their_time() -> None:
+    names = [f"srv_{number:03}" for number in range(110)]
+    world = World(enrolled=names)
+    world.upstream.servers = {one: [GMAIL, SLACK] for one in names}
+    server = world.upstream._server
+
+    def take_a_while(server_id: str) -> dict[str, Any]:
+        world.now += 0.25
+        return server(server_id)
+
+    world.upstream._server = take_a_while  # type: ignore[method-assign]
+
+    began = world.now
+    world.sweep.run(deadline=began + 27)
+
+    listed = [one for one in world.upstream.requests if "connected_accounts" in one.url.path]
+    assert len(listed) == 1
+    assert world.now <= began + 27
 
 
 def test_event_that_an_old_memory_ignored_is_found_by_the_back_fill(world: World) -> None:
