@@ -19,7 +19,7 @@ from handler.composio import Composio
 from handler.dynamodb import Table
 from handler.queue import Queue
 from handler.services import Services, Sources, wire
-from handler.settings import EVERY_SERVER, Settings
+from handler.settings import Settings, enrolled_servers
 from handler.transport import Transport
 from handler.urls import LOOPBACK
 from handler.user_table import UserTable
@@ -129,8 +129,7 @@ class Stack:
     @property
     def enrolled(self) -> frozenset[str] | None:
         """The ids of the enrolled MCP servers; None for all."""
-        ids = self.parameters["McpServerIds"]
-        return None if ids == EVERY_SERVER else frozenset(ids.split(","))
+        return enrolled_servers(self.parameters["McpServerIds"])
 
     @property
     def dynamodb(self) -> "DynamoDBClient":

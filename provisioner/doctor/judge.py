@@ -79,9 +79,12 @@ def _servers(facts: Facts) -> Finding:
     if gone:
         remedy = "take it out of McpServerIds (sam deploy), or create it at Composio"
         return Finding(name, "error", f"Composio does not know {', '.join(gone)}", remedy)
+    if not servers:
+        remedy = "choose McpServerIds (docs/operations.md, Enrol an MCP server)"
+        return Finding(name, "note", "no MCP server is enrolled, so nothing is created", remedy)
     idle = sorted(server.id for server in servers if not server.required)
-    if idle or not servers:
-        message = f"no auth config: {', '.join(idle)}" if idle else "the project has no MCP server"
+    if idle:
+        message = f"no auth config: {', '.join(idle)}"
         return Finding(name, "note", message, "add auth configs to it at Composio")
     return Finding(
         name, "ok", ", ".join(f"{one.id} requires {_all(one.required)}" for one in servers)

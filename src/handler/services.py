@@ -18,7 +18,7 @@ from handler.dynamodb import Table
 from handler.fact_table import FactTable
 from handler.provisioning import Provisioning
 from handler.queue import Queue
-from handler.settings import Settings
+from handler.settings import Settings, enrolled_servers
 from handler.telemetry import hashed
 from handler.transport import Transport, connect
 from handler.user_table import UserTable
@@ -66,7 +66,8 @@ def wire(settings: Settings, sources: Sources) -> Services:
     http = partial(sources.http, settings.composio_base_url)
     composio = Composio(Transport(http, credentials, clock))
     base_url = settings.composio_base_url
-    catalog = Catalog(catalog_table, composio, settings.enrolled, base_url, clock)
+    enrolled = enrolled_servers(settings.mcp_server_ids)
+    catalog = Catalog(catalog_table, composio, enrolled, base_url, clock)
     creation = Creation(fact_table, user_table, composio, clock, sources.jitter, sources.token)
     queue = Queue(sources.client("sqs"), settings.queue_url)
     name = str if settings.log_user_ids == "plain" else hashed

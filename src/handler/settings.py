@@ -10,8 +10,19 @@ from handler.urls import BASE_URL, web_address
 
 EVERY_SERVER = "*"
 _ID = r"[A-Za-z0-9_-]{1,128}"
-SERVER_IDS = rf"\*|{_ID}(,{_ID})*"
+SERVER_IDS = rf"\*|({_ID}(,{_ID})*)?"
 """As a pattern, which the template has, too."""
+
+
+def enrolled_servers(server_ids: str) -> frozenset[str] | None:
+    """Return the ids of the enrolled MCP servers, or None for every server of the project.
+
+    Args:
+        server_ids: Ids separated by commas, `*`, or nothing, which enrolls none.
+    """
+    if server_ids == EVERY_SERVER:
+        return None
+    return frozenset(server_ids.split(",")) - {""}
 
 
 class SettingsError(Exception):
@@ -28,7 +39,7 @@ def _url_or_empty(url: str) -> str:
 
 def _server_ids(text: str) -> str:
     if not re.fullmatch(SERVER_IDS, text):
-        raise ValueError("must be * or ids separated by commas, without spaces")
+        raise ValueError("must be empty, * or ids separated by commas, without spaces")
     return text
 
 
@@ -46,13 +57,6 @@ class Settings(BaseModel):
 
     return_url: Annotated[str, AfterValidator(_url_or_empty)] = ""
     log_user_ids: Literal["hashed", "plain"] = "hashed"
-
-    @property
-    def enrolled(self) -> frozenset[str] | None:
-        """The ids of the enrolled MCP servers, or None for every server of the project."""
-        if self.mcp_server_ids == EVERY_SERVER:
-            return None
-        return frozenset(self.mcp_server_ids.split(","))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

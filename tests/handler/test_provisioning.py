@@ -138,6 +138,13 @@ def test_one_account_can_complete_several_servers() -> None:
     assert world.upstream.instances == {("srv_a", "user_1"), ("srv_b", "user_1")}
 
 
+def test_nothing_is_created_while_no_server_is_enrolled() -> None:
+    world = World(enrolled=())
+
+    assert complete(world) == {}
+    assert world.upstream.instances == set()
+
+
 def test_conflict_is_success_and_adopts_the_record(world: World) -> None:
     world.upstream.instances = {(SERVER, "user_1"), (SERVER, "user_10")}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handler.settings import Settings, SettingsError
+from handler.settings import Settings, SettingsError, enrolled_servers
 
 ENVIRONMENT = {
     "TABLE_NAME": "provisioner",
@@ -92,9 +92,10 @@ def test_api_key_never_travels_in_the_clear() -> None:
     ("given", "enrolled"),
     [
         ("*", None),
+        ("", set()),
         ("srv_1", {"srv_1"}),
         ("srv_1,srv_2,srv_1", {"srv_1", "srv_2"}),
     ],
 )
 def test_servers_are_enrolled_by_id_or_all_of_them(given: str, enrolled: set[str] | None) -> None:
-    assert read(MCP_SERVER_IDS=given).enrolled == enrolled
+    assert enrolled_servers(read(MCP_SERVER_IDS=given).mcp_server_ids) == enrolled

@@ -82,7 +82,7 @@ HOSTILE_URLS = (
     "data:text/html,x",
 )
 WITH_QUERY = ("https://app.example/done?tab=mcp", "https://app.example?a=b&c=d", "http://[::1]?a")
-IDS = ("*", "srv_1", "srv_1,srv-2", "a" * 128)
+IDS = ("", "*", "srv_1", "srv_1,srv-2", "a" * 128)
 NO_IDS = (
     " ",
     ",",
@@ -104,7 +104,7 @@ CASES = [
     *[("ReturnUrl", url, True) for url in ("", *GOOD_URLS, *WITH_QUERY)],
     *[("ReturnUrl", url, False) for url in HOSTILE_URLS],
     *[("McpServerIds", ids, True) for ids in IDS],
-    *[("McpServerIds", ids, False) for ids in ("", *NO_IDS)],
+    *[("McpServerIds", ids, False) for ids in NO_IDS],
 ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from handler.announcer import BATCH
 from handler.decisions import LEASE_SECONDS
 from handler.events import ACCOUNT_EVENTS
-from handler.settings import EVERY_SERVER, Settings
+from handler.settings import Settings, enrolled_servers
 from handler.telemetry import SERVICE
 from handler.user_table import instance_key
 from handler.values import OUTCOMES
@@ -195,8 +195,8 @@ def test_defaults_of_the_parameters_are_usable_settings() -> None:
         }
     )
 
-    assert parameters["McpServerIds"]["Default"] == EVERY_SERVER
-    assert settings.enrolled is None
+    # Nobody is provisioned before somebody has chosen for whom.
+    assert enrolled_servers(settings.mcp_server_ids) == frozenset()
     assert all(parameter["Description"] for parameter in parameters.values())
     assert all(output["Description"] for output in TEMPLATE["Outputs"].values())
 
