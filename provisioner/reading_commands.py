@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from handler import users
-from handler.values import Server, Status
+from handler.values import Status, Target
 from provisioner import activity, scan
 from provisioner.context import Context
 from provisioner.errors import Trouble
@@ -52,7 +52,7 @@ def user(
     listed = {server["server_id"] for server in shown["servers"]}
     for server_id, instance in instances.items():
         if server_id not in listed:
-            server = servers.get(server_id) or Server(server_id, frozenset())
+            server = servers.get(server_id) or Target(server_id, frozenset())
             shown["servers"].append(users.server_status(server, facts, instance))
     context.screen.show(shown, _accounts(shown["accounts"]), *map(_instance, shown["servers"]))
 

@@ -9,7 +9,7 @@ import typer
 from handler.fact_table import accounts_key
 from handler.transport import Unavailable
 from handler.user_table import INSTANCE
-from handler.values import Server, Status
+from handler.values import Status, Target
 from provisioner import repairs, scan
 from provisioner.context import Context
 from provisioner.errors import Trouble, explained
@@ -104,7 +104,7 @@ def _theirs(stack: Stack, user_id: str | None) -> list[scan.Entry]:
     ]
 
 
-def _enrolled(stack: Stack, server_id: str) -> Server:
+def _enrolled(stack: Stack, server_id: str) -> Target:
     servers = {one.id: one for one in stack.catalog.known().servers}
     if server_id not in servers:
         known = ", ".join(sorted(servers)) or "none is known yet"
@@ -112,7 +112,7 @@ def _enrolled(stack: Stack, server_id: str) -> Server:
     return servers[server_id]
 
 
-def _backfilled(context: Context, server: Server) -> int | None:
+def _backfilled(context: Context, server: Target) -> int | None:
     """Show how far it is until it is done, and return the accounts, where they can be counted.
 
     Pages are counted where the worker pauses.

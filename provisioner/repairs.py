@@ -15,7 +15,7 @@ from handler.fact_table import accounts_key
 from handler.paging import Place
 from handler.queue import BATCH
 from handler.user_table import instance_key
-from handler.values import Server, Status
+from handler.values import Status, Target
 from provisioner.errors import Trouble
 from provisioner.stack import THREADS, Stack
 
@@ -79,7 +79,7 @@ def forget(stack: Stack, user_id: str) -> int:
     return number
 
 
-def pages(stack: Stack, server: Server) -> tuple[list[str], int]:
+def pages(stack: Stack, server: Target) -> tuple[list[str], int]:
     """Return the cursors of the pages that a back-fill reads, and the accounts on them.
 
     Raises:

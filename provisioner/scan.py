@@ -17,7 +17,7 @@ from handler.decisions import missing
 from handler.dynamodb import DUE, from_item
 from handler.fact_table import ACCOUNTS, Facts, accounts_from_row
 from handler.user_table import INSTANCE, instance_from_row
-from handler.values import Server, Status
+from handler.values import Status, Target
 from provisioner.stack import THREADS, Stack
 
 INDEXED = frozenset({Status.CREATING, Status.RETRYING})
@@ -79,7 +79,7 @@ def of_row(row: Mapping[str, Any]) -> Entry:
 
 
 def waiting_of(
-    accounts: Iterable[Mapping[str, Any]], instances: Iterable[Entry], servers: Iterable[Server]
+    accounts: Iterable[Mapping[str, Any]], instances: Iterable[Entry], servers: Iterable[Target]
 ) -> list[Entry]:
     """Return who waits, by the facts; what is missing is what the facts lack now."""
     stored = {(one.user_id, one.server_id): one for one in instances}

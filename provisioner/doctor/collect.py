@@ -10,7 +10,7 @@ import httpx
 
 from handler.paging import Place
 from handler.transport import Unavailable, segment
-from handler.values import Server
+from handler.values import Target
 from provisioner import activity, secret, subscription
 from provisioner.doctor.facts import Facts
 from provisioner.errors import EXPECTED, Trouble, explained
@@ -85,7 +85,7 @@ def _reach(stack: Stack) -> tuple[str, bool, httpx.Response | None]:
     return "", False, response
 
 
-def _servers(stack: Stack) -> Mapping[str, Server]:
+def _servers(stack: Stack) -> Mapping[str, Target]:
     if stack.enrolled is None:
         return stack.composio.list_servers(deadline=soon())
     return {one: stack.composio.get_server(one, deadline=soon()) for one in sorted(stack.enrolled)}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from handler.values import Server
+from handler.values import Target
 from provisioner.activity import Swept
 from provisioner.errors import Trouble
 from provisioner.subscription import Subscription
@@ -38,7 +38,7 @@ class Facts:
     composio: str
     """Why Composio cannot be asked anything; "" if it can."""
     key_rejected: bool
-    servers: Mapping[str, Server] | Trouble
+    servers: Mapping[str, Target] | Trouble
     accounts: bool | Trouble
     """Whether any connected account is active: the sweep reads them."""
     auth_configs: frozenset[str] | Trouble

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from handler.values import Server
+from handler.values import Target
 from provisioner.doctor.facts import Facts, Finding, Level
 from provisioner.errors import Trouble
 from provisioner.subscription import Subscription, lacking
@@ -91,7 +91,7 @@ def _servers(facts: Facts) -> Finding:
     )
 
 
-def _auth_configs(facts: Facts, servers: Mapping[str, Server]) -> Finding:
+def _auth_configs(facts: Facts, servers: Mapping[str, Target]) -> Finding:
     name = "auth configs"
     if isinstance(facts.auth_configs, Trouble):
         return _unread(name, facts.auth_configs, level="note")

@@ -12,7 +12,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from handler.urls import web_address_or_empty
-from handler.values import Answer, Problem, Server
+from handler.values import Answer, Problem, Target
 
 LONGEST_TEXT = 500
 LONGEST_RETRY_AFTER_SECONDS = 3600
@@ -40,11 +40,11 @@ class McpServer(BaseModel):
     mcp_url: object = None
     """Deprecated by the vendor, so it may go, or change its type, one day."""
 
-    def value(self) -> Server:
+    def value(self) -> Target:
         """Return it as a value."""
         url = web_address_or_empty(self.mcp_url)
         required, name = self.auth_config_ids or frozenset(), self.name or ""
-        return Server(self.id, required, name=name, gone=self.deleted, url=url)
+        return Target(self.id, required, name=name, gone=self.deleted, url=url)
 
     @model_validator(mode="after")
     def _says_what_it_requires(self) -> Self:

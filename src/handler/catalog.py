@@ -15,7 +15,7 @@ from handler.readings import AGAIN_SECONDS, Known, StoredCatalog, concerns_all
 from handler.telemetry import Metric, count, logger
 from handler.transport import LEAST_SECONDS, Unavailable
 from handler.urls import mcp_url
-from handler.values import Problem, Server
+from handler.values import Problem, Target
 
 NEVER = float("-inf")
 MEMORY_SECONDS = 60
@@ -25,18 +25,18 @@ FRESH_SECONDS = 900
 SYNC_SECONDS = 4
 """What an event, or a message about one instance, waits for the catalog."""
 
-type Readings = Mapping[str, Server | None]
+type Readings = Mapping[str, Target | None]
 """What Composio said of MCP servers by their ids; None where it could not be read."""
 
 
 class View(NamedTuple):
     """The enrolled servers as they were known at one time."""
 
-    servers: tuple[Server, ...]
+    servers: tuple[Target, ...]
     up_to_date: bool
     """Every enrolled server is known, from not long ago."""
 
-    def requiring(self, auth_config_id: str) -> tuple[Server, ...]:
+    def requiring(self, auth_config_id: str) -> tuple[Target, ...]:
         """Return the servers that an account of this auth config matters to."""
         return tuple(one for one in self.servers if auth_config_id in one.required)
 
@@ -66,7 +66,7 @@ class Catalog:
         """Have the table read again: another environment may know better by now."""
         self._read_at = NEVER
 
-    def server(self, server_id: str, *, deadline: float) -> Server:
+    def server(self, server_id: str, *, deadline: float) -> Target:
         """Return an MCP server; `gone` where it is not enrolled (any more).
 
         Raises:
@@ -80,7 +80,7 @@ class Catalog:
                 return server
         if not self._fresh(server_id):
             raise Unavailable(Problem("the catalog cannot be read"))
-        return Server(server_id, frozenset(), gone=True)
+        return Target(server_id, frozenset(), gone=True)
 
     def backfills(self) -> frozenset[str]:
         """Return the enrolled MCP servers whose users are still to be back-filled."""
@@ -139,7 +139,7 @@ class Catalog:
             return True
         return self.clock() - read_at < FRESH_SECONDS
 
-    def _located(self, server: Server) -> Server:
+    def _located(self, server: Target) -> Target:
         return server if server.url else server._replace(url=mcp_url(self.base_url, server.id))
 
     def _read(self, deadline: float, only: str | None = None) -> None:
@@ -159,8 +159,8 @@ class Catalog:
             self.catalog_table.store_synced(now)
             self._stored = self._stored._replace(synced_at=now)
 
-    def _each(self, server_ids: Iterable[str], deadline: float) -> dict[str, Server | None]:
-        readings: dict[str, Server | None] = {}
+    def _each(self, server_ids: Iterable[str], deadline: float) -> dict[str, Target | None]:
+        readings: dict[str, Target | None] = {}
         for server_id in server_ids:
             if deadline - self.clock() < LEAST_SECONDS:
                 break
@@ -173,11 +173,11 @@ class Catalog:
                     break
         return readings
 
-    def _absent(self, listed: Readings, deadline: float) -> dict[str, Server | None]:
+    def _absent(self, listed: Readings, deadline: float) -> dict[str, Target | None]:
         """Return what is known of those that a list lacks: the second time they are asked for."""
         lacking = self._stored.lacking(listed)
         again = [one for one, known in lacking.items() if known.absent_since is not None]
-        gone = {one: Server(one, frozenset(), gone=True) for one in lacking if one not in again}
+        gone = {one: Target(one, frozenset(), gone=True) for one in lacking if one not in again}
         return {**gone, **self._each(again, deadline)}
 
     def _store(self, readings: Readings, now: int, deadline: float) -> None:

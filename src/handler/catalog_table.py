@@ -13,7 +13,7 @@ from typing import Any
 
 from handler.dynamodb import Table, assign
 from handler.readings import Known, StoredCatalog
-from handler.values import Server
+from handler.values import Target
 
 CATALOG, SERVER = "CATALOG", "SERVER#"
 SYNCED_KEY = {"pk": CATALOG, "sk": "SYNCED"}
@@ -37,7 +37,7 @@ class CatalogTable:
         )
 
     def store_server(
-        self, server: Server, *, read_at: int = 0, backfill_at: int | None = None
+        self, server: Target, *, read_at: int = 0, backfill_at: int | None = None
     ) -> None:
         """Store what an MCP server requires, and from when on its users are to be back-filled.
 
@@ -133,7 +133,7 @@ def marks(known: Known) -> dict[str, Any]:
     return row
 
 
-def server_to_row(server: Server) -> dict[str, Any]:
+def server_to_row(server: Target) -> dict[str, Any]:
     """Return the attributes that hold the server."""
     return {
         "server_id": server.id,
@@ -145,9 +145,9 @@ def server_to_row(server: Server) -> dict[str, Any]:
     }
 
 
-def server_from_row(row: Mapping[str, Any]) -> Server:
+def server_from_row(row: Mapping[str, Any]) -> Target:
     """Return the server in the row."""
-    return Server(
+    return Target(
         id=row["server_id"],
         required=frozenset(row["required"]),
         name=row["name"],

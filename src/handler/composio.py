@@ -14,7 +14,7 @@ from handler import answers
 from handler.events import ConnectedAccount
 from handler.paging import MOST_PAGES, Place
 from handler.transport import Transport, Unavailable, items, must_read, read, segment
-from handler.values import Answer, Problem, Server
+from handler.values import Answer, Problem, Target
 
 ACCOUNTS = "/api/v3/connected_accounts"
 PAGE = 100
@@ -62,15 +62,15 @@ class Composio:
                 return record.model_dump()
         return None
 
-    def get_server(self, server_id: str, *, deadline: float) -> Server:
+    def get_server(self, server_id: str, *, deadline: float) -> Target:
         """Return an MCP server; `gone` where Composio says that it does not know it."""
         found = self._get_or_none(f"/api/v3/mcp/{segment(server_id)}", deadline)
         if found is None:
-            return Server(server_id, frozenset(), gone=True)
+            return Target(server_id, frozenset(), gone=True)
         # By the id that was asked for: the vendor may spell its own otherwise.
         return must_read(answers.McpServer, found).value()._replace(id=server_id)
 
-    def list_servers(self, *, deadline: float) -> dict[str, Server]:
+    def list_servers(self, *, deadline: float) -> dict[str, Target]:
         """Return every MCP server of the project by id; what cannot be read is left out."""
         listed = self._numbered_pages("/api/v3/mcp/servers", deadline, "items")
         servers = [found.value() for item in listed if (found := read(answers.McpServer, item))]

@@ -23,7 +23,7 @@ from handler.fact_table import Facts, FactTable
 from handler.telemetry import Metric, count, logger, took
 from handler.transport import CALL_SECONDS, Unavailable
 from handler.user_table import UserTable
-from handler.values import Answer, Instance, Problem, Server, Settlement, Status
+from handler.values import Answer, Problem, Settlement, Status, Target, TargetRow
 
 NOT_ENROLLED = Problem("the MCP server does not exist, or is not enrolled")
 
@@ -48,7 +48,7 @@ class Creation:
     token: Callable[[], str]
 
     def claim_and_create(
-        self, user_id: str, server: Server, facts: Facts, *, deadline: float
+        self, user_id: str, server: Target, facts: Facts, *, deadline: float
     ) -> Outcome:
         """Create the instance, unless it is there or another's; return what it is then.
 
@@ -82,7 +82,7 @@ class Creation:
         return Outcome(server.id, settlement.status, settlement.missing)
 
     def _create(
-        self, claimed: Instance, server: Server, facts: Facts, deadline: float
+        self, claimed: TargetRow, server: Target, facts: Facts, deadline: float
     ) -> Settlement:
         jitter, now = self.jitter(), int(self.clock())
         if server.gone:
@@ -110,7 +110,7 @@ class Creation:
                 return retrying(claimed, problem, jitter=jitter)
         return failed(claimed, problem, now=now, jitter=jitter)
 
-    def _call(self, claimed: Instance, deadline: float) -> Answer:
+    def _call(self, claimed: TargetRow, deadline: float) -> Answer:
         create = partial(
             self.composio.create_instance, claimed.server_id, claimed.user_id, deadline=deadline
         )
@@ -120,7 +120,7 @@ class Creation:
         return answer
 
     def _find(
-        self, claimed: Instance, deadline: float, *, pages: int = MOST_SEARCHED_PAGES
+        self, claimed: TargetRow, deadline: float, *, pages: int = MOST_SEARCHED_PAGES
     ) -> tuple[Mapping[str, str] | None, Problem | None]:
         """Return the record of the instance, or why the list of instances cannot be read."""
         try:
@@ -132,7 +132,7 @@ class Creation:
         return found, None
 
     def _forbidden(
-        self, claimed: Instance, problem: Problem, correct: Callable[[], frozenset[str]]
+        self, claimed: TargetRow, problem: Problem, correct: Callable[[], frozenset[str]]
     ) -> Settlement:
         jitter = self.jitter()
         try:
@@ -148,7 +148,7 @@ class Creation:
         return failed(claimed, problem, now=int(self.clock()), jitter=jitter)
 
     def _correct(
-        self, user_id: str, server: Server, facts: Facts, deadline: float
+        self, user_id: str, server: Target, facts: Facts, deadline: float
     ) -> frozenset[str]:
         """Make the facts what Composio says now, and return what is missing by its word.
 
@@ -173,10 +173,10 @@ class Creation:
         return missing(server.required, {one.auth_config_id for one in now.values() if one.active})
 
 
-def _tell(claimed: Instance, settlement: Settlement) -> None:
+def _tell(claimed: TargetRow, settlement: Settlement) -> None:
     failed_anew = settlement.status is Status.FAILED and claimed.failed_at is None
     if failed_anew or settlement.status is not Status.FAILED:
-        count(Metric[f"INSTANCE_{settlement.status.name}"])
+        count(Metric[f"TARGET_{settlement.status.name}"])
     tell = logger.error if failed_anew else logger.info
     tell(
         "instance settled",

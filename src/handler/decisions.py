@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from enum import Enum, auto
 
 from handler.events import Account
-from handler.values import Answer, Instance, Problem, Server, Settlement, Status
+from handler.values import Answer, Problem, Settlement, Status, Target, TargetRow
 
 SETTLE_SECONDS = 3
 """Kept back from a function's time, to store what became of a call."""
@@ -63,14 +63,14 @@ def fingerprint(required: AbstractSet[str], accounts: Iterable[Account]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def settled_by(instance: Instance | None, tried: str) -> bool:
+def settled_by(instance: TargetRow | None, tried: str) -> bool:
     """Whether nothing is left to do for a complete user now: it is ready, due, or tried so."""
     if instance is None:
         return False
     return instance.status in _READY_OR_DUE or instance.tried == tried
 
 
-def needs_backfill(before: Server | None, after: Server) -> bool:
+def needs_backfill(before: Target | None, after: Target) -> bool:
     """Whether users may be complete without an event to come: the server is new, or has changed.
 
     Also where it needs more: accounts that no server required were not recorded.
@@ -130,7 +130,7 @@ def ready(record: Mapping[str, str] | None) -> Settlement:
 
 
 def retrying(
-    claimed: Instance, problem: Problem, *, jitter: float, forbidden: int = 0
+    claimed: TargetRow, problem: Problem, *, jitter: float, forbidden: int = 0
 ) -> Settlement:
     """Say that the call is made again: after the back-off, or later if Composio asks for it."""
     asked = math.ceil(problem.retry_after or 0)
@@ -139,7 +139,7 @@ def retrying(
 
 
 def waiting(
-    claimed: Instance, lacking: frozenset[str], *, jitter: float, problem: Problem | None = None
+    claimed: TargetRow, lacking: frozenset[str], *, jitter: float, problem: Problem | None = None
 ) -> Settlement:
     """Say that accounts are missing.
 
@@ -150,7 +150,7 @@ def waiting(
     return Settlement(Status.WAITING, due_in, missing=lacking, problem=problem)
 
 
-def failed(claimed: Instance, problem: Problem, *, now: int, jitter: float) -> Settlement:
+def failed(claimed: TargetRow, problem: Problem, *, now: int, jitter: float) -> Settlement:
     """Say that a person should look; it is tried again by itself, rarely, for thirty days."""
     whole = FIRST_FAILED_DELAY_SECONDS << min(claimed.failures, 16)
     due_in: int | None = round(min(whole, LONGEST_FAILED_DELAY_SECONDS) * (0.9 + jitter / 10))

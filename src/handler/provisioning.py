@@ -18,7 +18,7 @@ from handler.fact_table import Facts, FactTable
 from handler.queue import Queue
 from handler.telemetry import Metric, count, hashed, logger
 from handler.user_table import UserTable
-from handler.values import Server, Status
+from handler.values import Status, Target
 
 AT_ONCE_SECONDS = 3
 """How long the instances of one event are created before the others are left to the queue."""
@@ -142,7 +142,7 @@ class Provisioning:
     def _provision(
         self,
         user_id: str,
-        servers: tuple[Server, ...],
+        servers: tuple[Target, ...],
         facts: Facts,
         began: float,
         deadline: float,

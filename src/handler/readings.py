@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from handler.values import Problem, Server
+from handler.values import Problem, Target
 
 AGAIN_SECONDS = 60
 """After a reading that said nothing for certain."""
@@ -17,7 +17,7 @@ ABSENT_SECONDS = 60
 class Known(NamedTuple):
     """What is known of one MCP server; times are Unix seconds."""
 
-    server: Server | None = None
+    server: Target | None = None
     read_at: int = 0
     """When Composio last said for certain what it is."""
     tried_at: int | None = None
@@ -39,7 +39,7 @@ class Known(NamedTuple):
             return self.tried_at + AGAIN_SECONDS
         return 0 if self.left else self.read_at + REFRESH_SECONDS
 
-    def after(self, reading: Server | None, now: int) -> "Known":
+    def after(self, reading: Target | None, now: int) -> "Known":
         """Return what is known after a reading that began at this Unix time.
 
         That a server is gone is believed where Composio has said so before, a minute ago or longer.

@@ -105,7 +105,7 @@ class Sweep:
     def _due(self, _: float) -> None:
         pending = self.user_table.due(MOST_QUEUED)
         now = int(self.clock())
-        count(Metric.INSTANCES_PENDING, len(pending))
+        count(Metric.TARGETS_PENDING, len(pending))
         took(Metric.OLDEST_DUE_AGE, now - min((at for *_, at in pending), default=now))
         room = max(MOST_QUEUED - self.queue.depth(), 0)
         self.queue.send(

@@ -13,7 +13,7 @@ from typing import Any
 
 from handler.dynamodb import DUE, Table, assign
 from handler.fact_table import ACCOUNTS, Facts, accounts_from_row, accounts_key
-from handler.values import Instance, Server, Settlement, Status
+from handler.values import Settlement, Status, Target, TargetRow
 
 INSTANCE = "INSTANCE#"
 """Prefix of the sort keys of instances."""
@@ -29,7 +29,7 @@ class UserTable:
         """Return (user, MCP server, Unix time due) of at most so many, the earliest first."""
         return [(*instance_ids(row), row["due_at"]) for row in self.table.due(limit)]
 
-    def user(self, user_id: str) -> tuple[Facts, dict[str, Instance]]:
+    def user(self, user_id: str) -> tuple[Facts, dict[str, TargetRow]]:
         """Return all that is known of a user: the facts, and the instances by MCP server."""
         facts, instances = Facts(()), {}
         for row in self.table.partition(accounts_key(user_id)["pk"]):
@@ -41,8 +41,8 @@ class UserTable:
         return facts, instances
 
     def claim(
-        self, user_id: str, server: Server, *, tried: str, token: str, now: int, lease: int
-    ) -> Instance:
+        self, user_id: str, server: Target, *, tried: str, token: str, now: int, lease: int
+    ) -> TargetRow:
         """Claim the instance for one create call, and return the row as it then is.
 
         The claim is yours when the row says so: `instance.claimed_with(token)`. An instance
@@ -87,7 +87,7 @@ class UserTable:
             return instance
         return instance._replace(attempts=1, forbidden=0, failures=0, failed_at=None)
 
-    def settle(self, claimed: Instance, settlement: Settlement, *, now: int) -> bool:
+    def settle(self, claimed: TargetRow, settlement: Settlement, *, now: int) -> bool:
         """End one's own claim; False when somebody else holds the instance by now."""
         changes = settlement_to_row(claimed, settlement, now=now)
         row, settled = self.table.update(
@@ -104,7 +104,7 @@ class UserTable:
             and row.get("status") == settlement.status.value
         )
 
-    def rest(self, instance: Instance) -> None:
+    def rest(self, instance: TargetRow) -> None:
         """Let a waiting instance be due no more: only an account can change anything now."""
         self.table.update(
             instance_key(instance.user_id, instance.server_id),
@@ -125,10 +125,10 @@ def instance_ids(row: Mapping[str, Any]) -> tuple[str, str]:
     return row["pk"].removeprefix("USER#"), row["sk"].removeprefix(INSTANCE)
 
 
-def instance_from_row(row: Mapping[str, Any]) -> Instance:
+def instance_from_row(row: Mapping[str, Any]) -> TargetRow:
     """Return the instance in the row."""
     user_id, server_id = instance_ids(row)
-    return Instance(
+    return TargetRow(
         user_id=user_id,
         server_id=server_id,
         status=Status(row["status"]),
@@ -146,7 +146,7 @@ def instance_from_row(row: Mapping[str, Any]) -> Instance:
     )
 
 
-def settlement_to_row(claimed: Instance, settlement: Settlement, *, now: int) -> dict[str, Any]:
+def settlement_to_row(claimed: TargetRow, settlement: Settlement, *, now: int) -> dict[str, Any]:
     """Return the attributes that a settlement sets, and, as None, those that it removes."""
     error = settlement.problem and settlement.problem._asdict() | {"at": now}
     if error:

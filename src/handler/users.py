@@ -20,7 +20,7 @@ from handler.requests import Refused, Request, Response, Routes
 from handler.transport import Unavailable
 from handler.urls import endpoint
 from handler.user_table import UserTable
-from handler.values import Instance, Server, Status
+from handler.values import Status, Target, TargetRow
 
 TOLD_OF_ACCOUNTS = ("id", "auth_config_id", "status", "is_disabled", "updated_at")
 
@@ -85,7 +85,7 @@ class Users:
 
 
 def status(
-    user_id: str, facts: Facts, instances: Mapping[str, Instance], servers: Iterable[Server]
+    user_id: str, facts: Facts, instances: Mapping[str, TargetRow], servers: Iterable[Target]
 ) -> dict[str, Any]:
     """Return what is told of a user: the accounts, and the instance of each of the servers."""
     return {
@@ -110,7 +110,7 @@ def named(
     ]
 
 
-def server_status(server: Server, facts: Facts, instance: Instance | None) -> dict[str, Any]:
+def server_status(server: Target, facts: Facts, instance: TargetRow | None) -> dict[str, Any]:
     """Return what is told of a user's instance of one MCP server."""
     return {
         "server_id": server.id,
@@ -124,7 +124,7 @@ def server_status(server: Server, facts: Facts, instance: Instance | None) -> di
     }
 
 
-def _endpoint(server: Server, instance: Instance) -> dict[str, str] | None:
+def _endpoint(server: Target, instance: TargetRow) -> dict[str, str] | None:
     url = server.url or instance.url
     return endpoint(url, instance.user_id) if url and instance.status is Status.READY else None
 

@@ -20,8 +20,8 @@ OUTCOMES = (Status.READY, Status.FAILED)
 """The statuses that are told on the event bus."""
 
 
-class Server(NamedTuple):
-    """An MCP server and the auth configs that it requires of a user."""
+class Target(NamedTuple):
+    """What is provisioned for each user, and the auth configs that it requires of one."""
 
     id: str
     required: frozenset[str]
@@ -70,8 +70,8 @@ class Answer(NamedTuple):
     problem: Problem = Problem("no reason given")
 
 
-class Instance(NamedTuple):
-    """The row of one (user, server)."""
+class TargetRow(NamedTuple):
+    """The row of one (user, target)."""
 
     user_id: str
     server_id: str
@@ -110,4 +110,4 @@ class Settlement(NamedTuple):
     missing: frozenset[str] = frozenset()
     problem: Problem | None = None
     forbidden: int = 0
-    """As in `Instance`, this answer included."""
+    """As in `TargetRow`, this answer included."""

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from handler.catalog_table import WATERMARK_KEY, server_key, server_to_row
 from handler.dynamodb import to_item
-from handler.values import Server
+from handler.values import Target
 from local.emulator import aws_environment
 from local.simulator.project import DEFAULT_API_KEY
 from provisioner.main import app
@@ -99,5 +99,5 @@ class Operator:
         self.at.composio.reset()
         self.at.api_key, self.at.secrets = DEFAULT_API_KEY, [self.at.stack.webhook_secret]
         self.at.put_secret()
-        self.put(server_key(SERVER) | server_to_row(Server(SERVER, frozenset(BOTH))))
+        self.put(server_key(SERVER) | server_to_row(Target(SERVER, frozenset(BOTH))))
         self.swept(0)

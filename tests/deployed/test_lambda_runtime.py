@@ -137,7 +137,7 @@ def test_webhook_answers_the_first_event_the_completing_one_and_a_forged_one(
     (refused,) = forged_logged.lines
     assert (refused["level"], refused["message"]) == ("WARNING", "delivery not authentic")
     told = [one.sums.keys() for one in (first_logged, completing_logged, forged_logged)]
-    for name, where in {"ColdStart": 0, "InstanceReady": 1, "AuthenticationFailed": 2}.items():
+    for name, where in {"ColdStart": 0, "TargetReady": 1, "AuthenticationFailed": 2}.items():
         assert [number for number, names in enumerate(told) if name in names] == [where]
 
 
@@ -173,7 +173,7 @@ def test_worker_fails_the_poison_of_a_batch_and_nothing_else(
     assert [
         (line["message"], line["correlation_id"]) for line in lines if line["level"] == "ERROR"
     ] == [("message not understood", one) for one in poison]
-    assert (sums["ColdStart"], sums["EventMalformed"], sums["InstanceReady"]) == (1, 2, 1)
+    assert (sums["ColdStart"], sums["EventMalformed"], sums["TargetReady"]) == (1, 2, 1)
     # What failed was put off by a second, while the queue's own time is three minutes.
     assert until(received, "the poison comes back")[0]["MessageId"] in poison
 

@@ -85,7 +85,7 @@ MUTANTS = (
     Mutant(
         "take another's claim for one's own",
         Promise.ONE_CALL,
-        "values:Instance.claimed_with",
+        "values:TargetRow.claimed_with",
         "self.status is Status.CREATING and self.claim_token == token",
         "self.status is Status.CREATING",
         "the last account, twice",

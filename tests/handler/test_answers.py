@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.answers import McpServer, answer, problem, read_object
-from handler.values import Answer, Problem, Server
+from handler.values import Answer, Problem, Target
 
 RECORD = {
     "id": "6c2bd2bd-0000-4000-8000-000000000001",
@@ -193,12 +193,12 @@ def test_server_is_read_from_what_decides() -> None:
         "deleted": False,
     }
 
-    assert McpServer.model_validate(content).value() == Server(
+    assert McpServer.model_validate(content).value() == Target(
         "srv_1", frozenset({"ac_mail", "ac_chat"}), name="support"
     )
 
 
 def test_deleted_server_is_gone() -> None:
-    assert McpServer.model_validate({"id": "srv_1", "deleted": True}).value() == Server(
+    assert McpServer.model_validate({"id": "srv_1", "deleted": True}).value() == Target(
         "srv_1", frozenset(), gone=True
     )

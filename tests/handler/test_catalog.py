@@ -13,13 +13,13 @@ from handler.composio import Composio
 from handler.credentials import Credentials
 from handler.dynamodb import Table, TooLarge
 from handler.transport import Transport
-from handler.values import Server
+from handler.values import Target
 from tests.doubles import Clock, Counted, FakeSecretsManager, Log
 from tests.fakes.dynamodb import FakeDynamoDB
 
 TABLE = "provisioner"
-MAIL = Server("srv_mail", frozenset({"ac_mail"}), name="mail", url="https://c.example/mail")
-BOTH = Server(
+MAIL = Target("srv_mail", frozenset({"ac_mail"}), name="mail", url="https://c.example/mail")
+BOTH = Target(
     "srv_both", frozenset({"ac_mail", "ac_chat"}), name="both", url="https://c.example/both"
 )
 
@@ -93,7 +93,7 @@ class World:
         return httpx.Response(200, json={"items": items})
 
 
-def _body(server: Server) -> dict[str, object]:
+def _body(server: Target) -> dict[str, object]:
     return {
         "id": server.id,
         "name": server.name,
@@ -526,7 +526,7 @@ def test_server_that_cannot_be_stored_does_not_stop_the_others(
 ) -> None:
     store = world.catalog_table.store_server
 
-    def full(server: Server, **given: Any) -> None:
+    def full(server: Target, **given: Any) -> None:
         if server == BOTH:
             raise TooLarge
         store(server, **given)

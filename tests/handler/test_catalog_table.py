@@ -5,10 +5,10 @@ import pytest
 from handler.catalog_table import CatalogTable
 from handler.dynamodb import Table
 from handler.readings import Known, StoredCatalog
-from handler.values import Server
+from handler.values import Target
 from tests.fakes.dynamodb import FakeDynamoDB
 
-SERVER = Server("srv", frozenset({"ac_a", "ac_b"}))
+SERVER = Target("srv", frozenset({"ac_a", "ac_b"}))
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def catalog_table(empty_table: Table) -> CatalogTable:
 def test_catalog_is_read_whole_and_as_it_is_now(
     catalog_table: CatalogTable,
 ) -> None:
-    servers = {one.id: one for one in (SERVER, Server("gone", frozenset(), gone=True))}
+    servers = {one.id: one for one in (SERVER, Target("gone", frozenset(), gone=True))}
     for server in servers.values():
         catalog_table.store_server(server, backfill_at=0 if server is SERVER else None)
     catalog_table.store_synced(7)
@@ -47,7 +47,7 @@ def test_reading_that_says_something_for_certain_ends_every_doubt(
 def test_catalog_spans_pages(catalog_table: CatalogTable) -> None:
     for number in range(40):
         configs = frozenset(f"ac_{number}_{one}_{'x' * 90}" for one in range(300))
-        catalog_table.store_server(Server(f"srv_{number}", configs, name="n"))
+        catalog_table.store_server(Target(f"srv_{number}", configs, name="n"))
 
     shelf = catalog_table.catalog()
 
@@ -79,9 +79,9 @@ def test_backfill_goes_on_where_it_was_left(catalog_table: CatalogTable) -> None
 def test_back_fill_that_began_before_a_change_does_not_end_the_one_that_follows_from_it(
     catalog_table: CatalogTable,
 ) -> None:
-    catalog_table.store_server(Server("srv", frozenset({"ac", "ad"})), backfill_at=0)
+    catalog_table.store_server(Target("srv", frozenset({"ac", "ad"})), backfill_at=0)
     catalog_table.begin_backfill("srv", token="before", now=100, lease=40)
-    catalog_table.store_server(Server("srv", frozenset({"ac"})), backfill_at=0)
+    catalog_table.store_server(Target("srv", frozenset({"ac"})), backfill_at=0)
 
     catalog_table.leave_backfill("srv", None, token="before")
 
@@ -92,7 +92,7 @@ def test_change_that_needs_no_backfill_leaves_the_one_that_is_due(
     catalog_table: CatalogTable,
 ) -> None:
     catalog_table.store_server(SERVER, backfill_at=0)
-    catalog_table.store_server(Server("srv", frozenset({"ac_a", "ac_b", "ac_c"})))
+    catalog_table.store_server(Target("srv", frozenset({"ac_a", "ac_b", "ac_c"})))
 
     assert catalog_table.catalog().backfills == {"srv"}
 

@@ -15,7 +15,7 @@ from handler.composio import MOST_SEARCHED_PAGES, Composio
 from handler.credentials import Credentials
 from handler.paging import Place
 from handler.transport import Transport, Unavailable, connect
-from handler.values import Answer, Problem, Server
+from handler.values import Answer, Problem, Target
 from tests.doubles import ANSWERS, Clock, Counted, FakeSecretsManager, Figured, Log
 
 BASE_URL = "https://composio.example/base"
@@ -724,7 +724,7 @@ def test_server_says_what_it_requires(
 ) -> None:
     network.will(ok(SERVER_BODY | {"deleted": False, "mcp_url": "https://x"}))
 
-    assert composio.get_server(SERVER, deadline=deadline) == Server(
+    assert composio.get_server(SERVER, deadline=deadline) == Target(
         SERVER, frozenset({"ac_mail"}), name="support", url="https://x"
     )
 
@@ -734,7 +734,7 @@ def test_unknown_and_deleted_servers_are_gone(
 ) -> None:
     network.will(refusal(404), ok(SERVER_BODY | {"deleted": True}))
 
-    assert composio.get_server(SERVER, deadline=deadline) == Server(SERVER, frozenset(), gone=True)
+    assert composio.get_server(SERVER, deadline=deadline) == Target(SERVER, frozenset(), gone=True)
     assert composio.get_server(SERVER, deadline=deadline).gone
 
 
@@ -788,7 +788,7 @@ def test_servers_of_all_pages_are_listed_by_id(
     servers = composio.list_servers(deadline=deadline)
 
     assert servers == {
-        one: Server(one, frozenset({"ac_mail"}), name="support") for one in ("srv_1", "srv_2")
+        one: Target(one, frozenset({"ac_mail"}), name="support") for one in ("srv_1", "srv_2")
     }
     assert [query["page_no"] for query in network.queries] == ["1", "2"]
 

@@ -20,12 +20,12 @@ from handler.decisions import (
     retrying,
     settled_by,
 )
-from handler.values import Answer, Instance, Problem, Status
+from handler.values import Answer, Problem, Status, TargetRow
 from tests.world import GMAIL, SLACK, account
 
 RECORD = {"id": "rec_1", "instance_id": "user_1"}
 REQUIRED = frozenset({GMAIL, SLACK})
-CLAIMED = Instance("user_1", "srv_1", Status.CREATING, attempts=1, claim_token="mine")
+CLAIMED = TargetRow("user_1", "srv_1", Status.CREATING, attempts=1, claim_token="mine")
 
 
 def answer(
@@ -183,6 +183,6 @@ def test_delay_grows_with_attempts_and_jitter_and_stays_in_bounds(
     ],
 )
 def test_claim_is_held_by_the_token_in_the_row(*, status: Status, token: str, mine: bool) -> None:
-    instance = Instance("user_1", "srv_1", status, attempts=1, claim_token=token)
+    instance = TargetRow("user_1", "srv_1", status, attempts=1, claim_token=token)
 
     assert instance.claimed_with("mine") is mine

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from handler.decisions import LEASE_SECONDS
 from handler.events import AccountEvent
-from handler.values import Server, Status
+from handler.values import Status, Target
 from tests.doubles import Counted, Figured, Killed, Log, die
 from tests.world import (
     GMAIL,
@@ -541,7 +541,7 @@ def test_failed_is_tried_again_by_itself_and_told_once(world: World, counted: Co
     world.tick()
 
     assert world.row()["status"] == "ready"
-    assert counted()["InstanceFailed"] == 1
+    assert counted()["TargetFailed"] == 1
 
 
 def test_news_whose_claim_was_lost_is_no_longer_needed_to_claim_again(
@@ -566,7 +566,7 @@ def test_one_server_whose_claim_is_lost_does_not_stop_the_others(
     world.upstream.servers = {one: [GMAIL] for one in servers}
     claim = world.user_table.claim
 
-    def second_lost(user_id: str, server: Server, **given: Any) -> Any:
+    def second_lost(user_id: str, server: Target, **given: Any) -> Any:
         return lost() if server.id == "srv_b" else claim(user_id, server, **given)
 
     monkeypatch.setattr(world.user_table, "claim", second_lost)

@@ -9,7 +9,7 @@ from handler.catalog import MEMORY_SECONDS
 from handler.decisions import LEASE_SECONDS
 from handler.sweep import MOST_QUEUED, OVERLAP_SECONDS
 from handler.telemetry import metrics
-from handler.values import Server
+from handler.values import Target
 from tests.doubles import Figured, Killed, die
 from tests.world import GMAIL, NOW, SERVER, SLACK, World, account, as_composio_has_it, refusal
 
@@ -99,7 +99,7 @@ def test_sweep_tells_how_many_are_pending_and_how_long_the_oldest_is_due(
     world.upstream.down = True
     world.tick()
 
-    assert figured("InstancesPending") == [2]
+    assert figured("TargetsPending") == [2]
     assert figured("OldestDueAge") == [20]
     assert [task["user_id"] for task in world.sqs.sent if task["task"] == "due"] == ["user_1"]
 
@@ -109,7 +109,7 @@ def test_sweep_tells_of_none_pending(world: World, figured: Figured) -> None:
 
     world.tick()
 
-    assert (figured("InstancesPending"), figured("OldestDueAge")) == ([0], [0])
+    assert (figured("TargetsPending"), figured("OldestDueAge")) == ([0], [0])
 
 
 def test_full_queue_gets_no_more_and_is_told_of_all_the_same(
@@ -428,7 +428,7 @@ def test_event_that_an_old_memory_ignored_is_found_by_the_back_fill(world: World
 def test_back_fill_that_an_operator_begins_goes_by_the_newest_catalog(world: World) -> None:
     connect(world, "ac_notion", created=NOW - 9000)
     world.catalog.known()
-    new = Server(SERVER, frozenset({"ac_notion"}))
+    new = Target(SERVER, frozenset({"ac_notion"}))
     world.upstream.servers[SERVER] = ["ac_notion"]
     world.catalog_table.store_server(new, backfill_at=0)
 

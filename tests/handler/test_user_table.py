@@ -8,11 +8,11 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from handler.dynamodb import Table
 from handler.user_table import UserTable
-from handler.values import Instance, Problem, Server, Settlement, Status
+from handler.values import Problem, Settlement, Status, Target, TargetRow
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.world import GMAIL, SLACK
 
-SERVER = Server("srv", frozenset({GMAIL, SLACK}))
+SERVER = Target("srv", frozenset({GMAIL, SLACK}))
 READY = Settlement(Status.READY, record={"id": "rec"})
 
 
@@ -30,7 +30,7 @@ def table(empty_table: Table) -> UserTable:
     return UserTable(empty_table)
 
 
-def claim(table: UserTable, token: str, *, now: int = 100, tried: str = "this") -> Instance | None:
+def claim(table: UserTable, token: str, *, now: int = 100, tried: str = "this") -> TargetRow | None:
     """Return the claim, or None where it is not had."""
     instance = table.claim("u", SERVER, tried=tried, token=token, now=now, lease=40)
     return instance if instance.claimed_with(token) else None
@@ -41,9 +41,9 @@ def settle(
     token: str,
     settlement: Settlement = READY,
     now: int = 101,
-    claimed: Instance | None = None,
+    claimed: TargetRow | None = None,
 ) -> bool:
-    mine = claimed or Instance("u", "srv", Status.CREATING, attempts=1, claim_token=token)
+    mine = claimed or TargetRow("u", "srv", Status.CREATING, attempts=1, claim_token=token)
     return table.settle(mine, settlement, now=now)
 
 

@@ -1,13 +1,13 @@
 """The facts about a stack with which nothing is wrong."""
 
-from handler.values import Server
+from handler.values import Target
 from provisioner.activity import Swept
 from provisioner.doctor.facts import Facts
 from provisioner.subscription import Subscription
 
 URL = "https://api.invalid/live/webhooks/composio"
 EXPIRED, ACTIVE = "composio.connected_account.expired", "composio.connected_account.activated"
-SERVER = Server("srv_demo", frozenset({"ac_gmail", "ac_slack"}))
+SERVER = Target("srv_demo", frozenset({"ac_gmail", "ac_slack"}))
 COMES_HERE = Subscription(
     id="ws_1", webhook_url=URL, version="V3", enabled_events=[EXPIRED, ACTIVE], secret="whsec_1"
 )

@@ -7,7 +7,7 @@ import pytest
 from handler.dynamodb import to_item
 from handler.fact_table import account_to_row, accounts_key
 from handler.user_table import instance_key
-from handler.values import Server, Status
+from handler.values import Status, Target
 from provisioner import repairs
 from provisioner.scan import of_row, waiting_of
 from tests.provisioner.found_stack import stack_of
@@ -120,7 +120,7 @@ def test_waiting_follows_from_the_facts() -> None:
         key = instance_key(user, SERVER)
         return {**key, "status": status.value, "attempts": 2, "claim_token": "t"}
 
-    servers = [Server(SERVER, frozenset({GMAIL, SLACK}))]
+    servers = [Target(SERVER, frozenset({GMAIL, SLACK}))]
     accounts = [
         facts("lacks slack", GMAIL),
         facts("complete", GMAIL, SLACK),

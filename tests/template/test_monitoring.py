@@ -159,7 +159,7 @@ def test_dashboard_draws_metrics_that_there_are(emitted: Emitted) -> None:
 
 def test_dashboard_answers_the_questions_of_a_day() -> None:
     drawn = {name for _, name, _ in graphs()}
-    answers = {name for name in Metric if name.startswith(("Composio", "Instance", "Sweep"))}
+    answers = {name for name in Metric if name.startswith(("Composio", "Target", "Sweep"))}
 
     assert drawn >= answers | {"EventReceived", "TimeToReady", "OldestDueAge", "ColdStart"}
     assert {"ApproximateNumberOfMessagesVisible", "Throttles", "4XXError", "5XXError"} <= drawn
