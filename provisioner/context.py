@@ -4,7 +4,7 @@ from functools import cached_property
 
 import typer
 
-from provisioner.locate import Target, find
+from provisioner.locate import Choice, find
 from provisioner.output import Screen
 from provisioner.stack import Stack
 
@@ -12,9 +12,9 @@ from provisioner.stack import Stack
 class Context:
     """The output of one command, and the stack that it works on."""
 
-    def __init__(self, screen: Screen, target: Target) -> None:
+    def __init__(self, screen: Screen, choice: Choice) -> None:
         self.screen = screen
-        self._target = target
+        self._choice = choice
 
     @classmethod
     def of(cls, ctx: typer.Context) -> "Context":
@@ -26,7 +26,7 @@ class Context:
     @cached_property
     def stack(self) -> Stack:
         """The stack; raises Trouble if there is none."""
-        return find(self._target)
+        return find(self._choice)
 
     def close(self) -> None:
         """Close the connections that were made."""

@@ -45,13 +45,13 @@ def show(
         return len(some)
 
     _each(context, "reading", _chosen(ids, kinds), note)
-    shown = sorted(found, key=lambda one: (one.sent_at, one.kind, one.id))[: limit or None]
+    shown = sorted(found, key=lambda one: (one.sent_at, one.id))[: limit or None]
     counts = Counter(letter.kind for letter in found)
     value = {
         "total": len(found),
         "kinds": dict(counts.most_common()),
         "messages": [
-            {"id": one.id, "kind": one.kind, "sent_at": one.sent_at}
+            {"id": one.id, "kind": one.kind, "sent_at": one.sent_at // 1000}
             | ({"body": one.body} if body else {})
             for one in shown
         ],
@@ -135,5 +135,5 @@ def _each(
 def _listed(shown: Sequence[DeadLetter], *, body: bool) -> Table:
     listed = table("id", "what it is", "sent, UTC", *(["body"] if body else []))
     for one in shown:
-        listed.add_row(one.id, one.kind, when(one.sent_at), *([one.body] if body else []))
+        listed.add_row(one.id, one.kind, when(one.sent_at // 1000), *([one.body] if body else []))
     return listed

@@ -20,7 +20,7 @@ HIDDEN_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One message; `sent_at` is Unix seconds, `receipt` is needed to delete it."""
+    """One message; `sent_at` is Unix milliseconds, `receipt` is needed to delete it."""
 
     id: str
     kind: str
@@ -116,7 +116,7 @@ def _letter(message: Any) -> DeadLetter:  # noqa: ANN401 - boto3's own
         id=message["MessageId"],
         kind=what,
         understood=understood,
-        sent_at=int(message["Attributes"]["SentTimestamp"]) // 1000,
+        sent_at=int(message["Attributes"]["SentTimestamp"]),
         body=message["Body"],
         receipt=message["ReceiptHandle"],
     )

@@ -22,8 +22,6 @@ def prepare(environment: MutableMapping[str, str]) -> None:
     """
     for name in [name for name in environment if name.startswith(_LAMBDA)]:
         del environment[name]
-    # The metrics of the handler's modules are CloudWatch's, and not to be printed here.
-    environment["POWERTOOLS_METRICS_DISABLED"] = "true"
     for name in ("NO_PROXY", "no_proxy"):
         if name in environment:
             environment[name] = ",".join(_understood(environment[name]))

@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,13 +20,14 @@ NAME_VARIABLE = "PROVISIONER_STACK"
 SAMCONFIG = "samconfig.toml"
 SERVED = Path(".local", "stack.json")
 NEEDED = frozenset({
-    "AnnouncerFunctionName", "ApiId", "BusName", "DeadLetterQueueUrl", "QueueUrl", "SecretId",
-    "SweepRuleName", "TableName", "WebhookFunctionName", "WebhookUrl", "WorkerFunctionName",
+    "AnnouncerFunctionName", "AnnouncerLogGroupName", "ApiId", "BusName", "DeadLetterQueueUrl",
+    "QueueUrl", "SecretId", "TableName", "WebhookFunctionName", "WebhookLogGroupName", "WebhookUrl",
+    "WorkerFunctionName", "WorkerLogGroupName",
 })  # fmt: skip
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}|arn:[\w:/-]+")
 
 
-class Target(NamedTuple):
+class Choice(NamedTuple):
     """Which stack is meant: its name, region and profile at AWS, or the one of `make serve`.
 
     What is None is as `sam deploy` of this checkout has it. `local` None is the stack of
@@ -36,6 +38,13 @@ class Target(NamedTuple):
     region: str | None = None
     profile: str | None = None
     local: bool | None = None
+
+    def options(self, environment: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the options that give this choice, beside the environment."""
+        name = None if self.name == environment.get(NAME_VARIABLE) else self.name
+        given = {"--stack-name": name, "--region": self.region, "--profile": self.profile}
+        pairs = [part for name, value in given.items() if value for part in (name, value)]
+        return (*pairs, *(["--aws"] if self.local is False else []))
 
 
 class Served(BaseModel):
@@ -53,19 +62,19 @@ class Served(BaseModel):
         return url
 
 
-def mistake(target: Target, environment: Mapping[str, str]) -> str:
+def mistake(choice: Choice, environment: Mapping[str, str]) -> str:
     """Return what is wrong with the options, or "".
 
     An empty name is the value of a variable that is not set, and never means the default stack.
     """
-    for option, value in target._asdict().items():
+    for option, value in choice._asdict().items():
         if value == "":
             return f"--{option.replace('name', 'stack-name')} is empty: is a variable not set?"
-    if environment.get(NAME_VARIABLE) == "" and target.name is None:
+    if environment.get(NAME_VARIABLE) == "" and choice.name is None:
         return f"{NAME_VARIABLE} is set, but empty: give it a name, or unset it"
-    if target.name is not None and not _NAME.fullmatch(target.name):
-        return f"{target.name!r} is not the name of a stack"
-    if target.local and any((target.name, target.region, target.profile)):
+    if choice.name is not None and not _NAME.fullmatch(choice.name):
+        return f"{choice.name!r} is not the name of a stack"
+    if choice.local and any((choice.name, choice.region, choice.profile)):
         return (
             "--local is the stack of make serve: it goes without --stack-name "
             f"(or {NAME_VARIABLE}), --region and --profile"
@@ -73,21 +82,21 @@ def mistake(target: Target, environment: Mapping[str, str]) -> str:
     return ""
 
 
-def find(target: Target) -> Stack:
+def find(choice: Choice) -> Stack:
     """Find the stack; raises Trouble if there is none."""
-    at_aws = target.local is False or any((target.name, target.region, target.profile))
+    at_aws = choice.local is False or any((choice.name, choice.region, choice.profile))
     served = None if at_aws else _served()
     if served:
         return _served_stack(served)
-    if target.local:
+    if choice.local:
         raise Trouble("make serve is not running in this folder or above it", "make serve")
     config = _samconfig()
-    session = boto3.Session(
-        profile_name=target.profile or config.get("profile"),
-        # boto3, unlike AWS's other tools, does not read AWS_REGION.
-        region_name=target.region or config.get("region") or os.environ.get("AWS_REGION") or None,
-    )
-    return _described(target.name or config.get("stack_name", DEFAULT_NAME), Clients(session))
+    profile = choice.profile or config.get("profile")
+    # boto3, unlike AWS's other tools, does not read AWS_REGION.
+    region = choice.region or config.get("region") or os.environ.get("AWS_REGION") or None
+    session = boto3.Session(profile_name=profile, region_name=region)
+    stack = _described(choice.name or config.get("stack_name", DEFAULT_NAME), Clients(session))
+    return replace(stack, options=choice.options(os.environ), profile=profile)
 
 
 def _served_stack(served: Served) -> Stack:

@@ -2,14 +2,14 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from importlib import metadata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from handler.telemetry import logger
+from handler.telemetry import logger, metrics
 from provisioner import locate
 from provisioner import reading_commands as reading
 from provisioner import repair_commands as repair
@@ -20,6 +20,7 @@ from provisioner.doctor.command import doctor
 from provisioner.errors import TRACEBACK, Trouble, explained
 from provisioner.import_command import import_
 from provisioner.output import Screen
+from provisioner.version import version
 
 type Command = Callable[..., None] | typer.Typer
 
@@ -63,12 +64,11 @@ class Group(TyperGroup):
         arguments = list(sys.argv[1:] if args is None else args)
         screen = Screen(as_json="--json" in _before_dashes(arguments))
         named["standalone_mode"] = False
-        # What the handler's modules log is for CloudWatch.
-        code, level = 1, logger.log_level
-        logger.setLevel("CRITICAL")
+        code = 1
         try:
             _check(arguments, screen)
-            code = super().main(arguments or ["--help"], *rest, **named) or 0
+            with _handler_silent():
+                code = super().main(arguments or ["--help"], *rest, **named) or 0
             sys.stdout.flush()
         except BrokenPipeError:
             pass  # whoever reads the output has seen enough
@@ -81,7 +81,6 @@ class Group(TyperGroup):
                 raise
             screen.fail(explained(error))
         finally:
-            logger.setLevel(level)
             screen.close()
         sys.exit(code)
 
@@ -102,17 +101,9 @@ class Group(TyperGroup):
         return super().parse_args(ctx, [*general, *others, *after])
 
 
-def version() -> str:
-    """Return the version of this command line."""
-    try:
-        return metadata.version("mcp-instance-provisioner")
-    except metadata.PackageNotFoundError:
-        return "of a checkout that is not installed"
-
-
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer's own
     if asked:
-        typer.echo(f"provisioner {version()}")
+        typer.echo(f"provisioner {version() or 'of a checkout that is not installed'}")
         raise typer.Exit
 
 
@@ -142,11 +133,27 @@ def options(
     The stack is the one that is named; without a name, that of a running make serve, or else the
     one that sam deploy would deploy here. These options may stand before or after a command.
     """
-    target = locate.Target(stack_name, region, profile, local)
-    if wrong := locate.mistake(target, os.environ):
+    choice = locate.Choice(stack_name, region, profile, local)
+    if wrong := locate.mistake(choice, os.environ):
         ctx.fail(wrong)
-    ctx.obj = context = Context(Screen(as_json=as_json), target)
+    ctx.obj = context = Context(Screen(as_json=as_json), choice)
     ctx.call_on_close(context.close)
+
+
+@contextmanager
+def _handler_silent() -> Iterator[None]:
+    """Keep back what the handler's modules log and count: it is for CloudWatch.
+
+    Of a hundred values of a metric, they would print a line, whatever the environment says.
+    """
+    level = logger.log_level
+    logger.setLevel("CRITICAL")
+    vars(metrics)["add_metric"] = lambda **_: None
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        del vars(metrics)["add_metric"]
 
 
 def _before_dashes(arguments: list[str]) -> list[str]:

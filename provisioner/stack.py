@@ -1,6 +1,7 @@
 """The deployed stack: its outputs and parameters, and clients of the services behind them."""
 
 import os
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
@@ -102,12 +104,17 @@ class Clients:
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack; `client` returns a boto3 client by the name of its service."""
+    """A stack; `client` returns a boto3 client by the name of its service.
+
+    `options` are those with which `provisioner` finds it again, `profile` is that of AWS.
+    """
 
     name: str
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
     client: Callable[[str], Any]
+    options: tuple[str, ...] = ()
+    profile: str | None = None
 
     @property
     def webhook_url(self) -> str:
@@ -115,7 +122,7 @@ class Stack:
 
         An emulator serves the API below its own address, not where the output says.
         """
-        if not self._emulated:
+        if not self.emulated:
             return self.outputs["WebhookUrl"]
         api = f"/_aws/execute-api/{self.outputs['ApiId']}/live"
         return f"{self.dynamodb.meta.endpoint_url}{api}/webhooks/composio"
@@ -124,7 +131,22 @@ class Stack:
     def where(self) -> str:
         """The region, or the address of the emulator."""
         meta = self.dynamodb.meta
-        return meta.endpoint_url if self._emulated else meta.region_name
+        return meta.endpoint_url if self.emulated else meta.region_name
+
+    @property
+    def own_command(self) -> str:
+        """How a command of `provisioner` for this stack begins."""
+        return shlex.join(["provisioner", *self.options])
+
+    @property
+    def aws_command(self) -> str:
+        """How a command of `aws` for this stack begins."""
+        meta, options = self.dynamodb.meta, list[str]()
+        if self.profile:
+            options += ["--profile", self.profile]
+        if self.emulated:
+            options += ["--endpoint-url", meta.endpoint_url]
+        return shlex.join(["aws", *options, "--region", meta.region_name])
 
     @property
     def enrolled(self) -> frozenset[str] | None:
@@ -159,6 +181,12 @@ class Stack:
     def functions(self) -> "LambdaClient":
         """The client of Lambda."""
         client: LambdaClient = self.client("lambda")
+        return client
+
+    @property
+    def logs(self) -> "CloudWatchLogsClient":
+        """The client of CloudWatch Logs."""
+        client: CloudWatchLogsClient = self.client("logs")
         return client
 
     @cached_property
@@ -217,5 +245,6 @@ class Stack:
             self.transport.http.close()
 
     @property
-    def _emulated(self) -> bool:
+    def emulated(self) -> bool:
+        """Whether it is on an emulator of this machine."""
         return urlsplit(self.dynamodb.meta.endpoint_url).hostname in LOOPBACK

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from handler.values import Target
 from provisioner.activity import Swept
@@ -23,6 +23,29 @@ class Finding:
     remedy: str = ""
 
 
+class Commands(NamedTuple):
+    """How the commands of a remedy begin, so that they reach this stack."""
+
+    provisioner: str
+    aws: str
+
+
+class EventSource(NamedTuple):
+    """What feeds a function, if anything does (`uuid`), and how that went last."""
+
+    uuid: str = ""
+    enabled: bool = False
+    result: str = ""
+
+
+class Rule(NamedTuple):
+    """A rule of EventBridge; without a name there is none."""
+
+    name: str = ""
+    bus: str = "default"
+    enabled: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What was found. A fact that could not be read is the Trouble that says why.
@@ -30,11 +53,23 @@ class Facts:
     Times are Unix seconds, offsets are seconds ahead of this machine.
     """
 
-    webhook_url: str
+    commands: Commands
+    version: str | None
+    """The stack's; None before it had one."""
+    own_version: str | None
+    """That of this command line; None in a checkout."""
+    parameters: Mapping[str, str]
+    environments: Mapping[str, Mapping[str, str]] | Trouble
+    """By function, the environment of the version that runs."""
+    recursion: str | Trouble | None
+    """What Lambda does when the worker feeds its own queue; None on an emulator."""
+
+    outputs: Mapping[str, str]
     has_api_key: bool | Trouble
     webhook_secrets: tuple[str, ...]
     secret_flaws: tuple[str, ...]
     """Which entries of the secret the functions do not use, and why."""
+
     composio: str
     """Why Composio cannot be asked anything; "" if it can."""
     key_rejected: bool
@@ -42,14 +77,36 @@ class Facts:
     accounts: bool | Trouble
     """Whether any connected account is active: the sweep reads them."""
     auth_configs: frozenset[str] | Trouble
-    subscription: Subscription | Trouble | None
     offered: tuple[str, ...] | Trouble
+    subscription: Subscription | Trouble | None
+    deprecated: Mapping[str, str] | Trouble
+    """By endpoint, what its headers say."""
+
+    webhook_url: str
+    rejected: Mapping[str, int] | Trouble
+    """How many deliveries were rejected in the last hour, by the reason."""
+    account_rule: Rule | Trouble
+    worker: EventSource | Trouble
+    announcer: EventSource | Trouble
     queued: int | Trouble
-    worker_takes: bool | Trouble
     dead: int | Trouble
-    schedule: bool | Trouble
+    sweep_rule: Rule | Trouble
     swept: Swept | Trouble | None
     clocks: Mapping[str, float]
     """The clocks that could be read, by whose they are."""
-    deprecated: Mapping[str, str] | Trouble
-    """By endpoint, what its headers say."""
+
+    @property
+    def fill_secret(self) -> str:
+        """What to do about a secret that lacks something."""
+        return f"fill the secret {self.outputs['SecretId']} (README, Deploy, step 1)"
+
+    def log(self, function: str) -> str:
+        """Return the command that shows the log of a function (`Worker`, …)."""
+        group = self.outputs[f"{function}LogGroupName"]
+        return f"{self.commands.aws} logs tail {group} --since 1h"
+
+
+def unread(check: str, *facts: object, level: Level = "error") -> Finding:
+    """Return that a fact could not be read, with its own remedy."""
+    trouble = next(fact for fact in facts if isinstance(fact, Trouble))
+    return Finding(check, level, str(trouble), trouble.remedy)

@@ -15,7 +15,7 @@ from handler.values import Target
 from local.emulator import aws_environment
 from local.simulator.project import DEFAULT_API_KEY
 from provisioner.main import app
-from tests.deployed.application import BOTH, SERVER
+from tests.deployed.application import ALIAS, BOTH, SERVER, publish
 from tests.deployed.finishing import Finishing
 
 ACCOUNT_EVENT = "composio.connected_account.expired"
@@ -78,6 +78,29 @@ class Operator:
                 change = self.at.events.enable_rule if runs else self.at.events.disable_rule
                 change(Name=rule["Name"])
 
+    def account_rule(self, *, enabled: bool) -> None:
+        """Enable the rule that takes account events from the bus, or disable it."""
+        bus = self.at.stack.bus_name
+        change = self.at.events.enable_rule if enabled else self.at.events.disable_rule
+        for rule in self.at.events.list_rules(EventBusName=bus)["Rules"]:
+            change(Name=rule["Name"], EventBusName=bus)
+
+    def announcer(self, *, enabled: bool) -> None:
+        """Let the announcer read the table's stream, or stop it."""
+        name = f"{self.at.stack.announcer_function_name}:{ALIAS}"
+        found = self.at.functions.list_event_source_mappings(FunctionName=name)
+        (source,) = found["EventSourceMappings"]
+        self.at.functions.update_event_source_mapping(UUID=source["UUID"], Enabled=enabled)
+
+    def release(self, name: str) -> None:
+        """Let a version of the worker run that has this Release."""
+        function = self.at.stack.worker_function_name
+        running = self.at.functions.get_function_configuration(
+            FunctionName=function, Qualifier=ALIAS
+        )
+        if running["Environment"]["Variables"]["RELEASE"] != name:
+            publish(self.at, function, RELEASE=name)
+
     def swept(self, ago: int, *, held: int = 0) -> None:
         """Let the last pass have begun so many seconds ago, and one be at work for as many more."""
         now = int(time.time())
@@ -89,6 +112,9 @@ class Operator:
 
     def put_right(self) -> None:
         """Make everything as it should be, with nobody in the table, and nothing to back-fill."""
+        self.account_rule(enabled=True)
+        self.announcer(enabled=True)
+        self.release("1")
         self.at.settle()
         for url in (self.at.stack.queue_url, self.at.stack.dead_letter_queue_url):
             self.at.sqs.purge_queue(QueueUrl=url)

@@ -75,7 +75,27 @@ FAULTS: dict[str, tuple[Callable[[Operator], object], str, str]] = {
         CONNECT,
     ),
     "dead letter": (dead_letter, "dead-letter queue", "provisioner dead-letters show"),
-    "schedule stopped": (lambda at: at.schedule(runs=False), "sweep", "enable-rule"),
+    "schedule stopped": (lambda at: at.schedule(runs=False), "sweep", "events enable-rule"),
+    "account rule disabled": (
+        lambda at: at.account_rule(enabled=False),
+        "event bus",
+        "events enable-rule",
+    ),
+    "announcer disabled": (
+        lambda at: at.announcer(enabled=False),
+        "announcer",
+        "lambda update-event-source-mapping --enabled --uuid",
+    ),
+    "another Release": (
+        lambda at: at.release("2"),
+        "release",
+        "give Release another value",
+    ),
+    "a placeholder for a secret": (
+        lambda at: at.at.put_secret("…", *at.secret()["webhook_secrets"]),
+        "secret",
+        "fill the secret",
+    ),
     "Composio down": (fault(path="*", status=503), "Composio", "status.composio.dev"),
     "deprecated": (
         fault(path="*/instances", headers={"deprecation": "true", "sunset": SUNSET}),
@@ -143,3 +163,13 @@ def test_doctor_shows_no_secret(sound: Operator) -> None:
 
     for kept in [*sound.secret()["webhook_secrets"], sound.secret()["composio_api_key"]]:
         assert kept not in shown
+
+
+def test_doctor_tells_of_somebody_who_signs_with_another_secret(sound: Operator) -> None:
+    for _ in range(21):
+        assert sound.at.send(b"{}", secret="whsec_of_nobody_here").status == 401
+
+    message, remedy = found(sound, 1)["deliveries"]
+
+    assert "no signature was made with an accepted secret" in message
+    assert "accepted webhook secret" in remedy

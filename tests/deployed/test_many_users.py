@@ -16,7 +16,7 @@ from handler.fact_table import account_to_row, accounts_key
 from handler.user_table import instance_key
 from handler.values import Status
 from provisioner import context, scan
-from provisioner.locate import Target, find
+from provisioner.locate import Choice, find
 from provisioner.stack import Stack
 from tests.deployed.application import GMAIL, SERVER, SLACK
 from tests.deployed.operator_commands import Operator
@@ -83,15 +83,15 @@ def many(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]
         items = [*catalog, *map(to_item, seeds())]
         list(pool.map(write, batched(items, 25, strict=False)))
 
-    def found(target: Target) -> Stack:
-        stack = find(target)
+    def found(choice: Choice) -> Stack:
+        stack = find(choice)
         return replace(stack, outputs={**stack.outputs, "TableName": NAME})
 
     monkeypatch.setattr(context, "find", found)
     monkeypatch.setenv("AWS_ENDPOINT_URL", operator.at.stack.aws_endpoint_url)
     for key, value in operator.environment.items():
         monkeypatch.setenv(key, value)
-    stack = found(Target(operator.at.stack.stack_name))
+    stack = found(Choice(operator.at.stack.stack_name))
     yield stack
     stack.close()
     client.delete_table(TableName=NAME)

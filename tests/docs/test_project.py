@@ -23,6 +23,7 @@ def test_application_repository_is_told_what_the_project_says() -> None:
 
     assert said["Name"] == PROJECT["name"]
     assert said["SemanticVersion"] == PROJECT["version"]
+    assert TEMPLATE["Outputs"]["Version"]["Value"] == PROJECT["version"]
     assert said["SpdxLicenseId"] == PROJECT["license"]
     assert re.fullmatch(r"[A-Za-z0-9-]{1,140}", said["Name"])
     assert len(said["Description"]) <= 256

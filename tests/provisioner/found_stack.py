@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from provisioner.locate import NEEDED
 from provisioner.stack import Stack
 from tests.world import World
 
-OUTPUTS = {
+OUTPUTS = {name: name for name in NEEDED} | {
     "TableName": "table", "QueueUrl": "queue", "DeadLetterQueueUrl": "dead", "SecretId": "secret",
-    "ApiId": "api", "SweepRuleName": "rule", "WebhookUrl": "https://api.invalid/webhooks/composio",
+    "WebhookUrl": "https://api.invalid/webhooks/composio",
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from handler.values import Target
 from provisioner.activity import Swept
-from provisioner.doctor.facts import Facts
+from provisioner.doctor.facts import Commands, EventSource, Facts, Rule
 from provisioner.subscription import Subscription
 
 URL = "https://api.invalid/live/webhooks/composio"
@@ -11,8 +11,33 @@ SERVER = Target("srv_demo", frozenset({"ac_gmail", "ac_slack"}))
 COMES_HERE = Subscription(
     id="ws_1", webhook_url=URL, version="V3", enabled_events=[EXPIRED, ACTIVE], secret="whsec_1"
 )
+PARAMETERS = {
+    "ComposioBaseUrl": "https://composio.invalid",
+    "LogUserIds": "hashed",
+    "McpServerIds": "srv_demo",
+    "Release": "7",
+    "ReturnUrl": "",
+}
+ENVIRONMENT = {
+    "COMPOSIO_BASE_URL": "https://composio.invalid",
+    "LOG_USER_IDS": "hashed",
+    "MCP_SERVER_IDS": "srv_demo",
+    "RELEASE": "7",
+    "RETURN_URL": "",
+}
 SOUND = Facts(
-    webhook_url=URL,
+    commands=Commands("provisioner --stack-name mine", "aws --region eu-west-1"),
+    version="1.2.3",
+    own_version="1.2.3",
+    parameters=PARAMETERS,
+    environments=dict.fromkeys(("webhook", "worker", "announcer"), ENVIRONMENT),
+    recursion="Allow",
+    outputs={
+        "SecretId": "secret-1",
+        "WorkerFunctionName": "worker-1",
+        "WorkerLogGroupName": "log-of-worker",
+        "AnnouncerLogGroupName": "log-of-announcer",
+    },
     has_api_key=True,
     webhook_secrets=("whsec_1",),
     secret_flaws=(),
@@ -21,13 +46,17 @@ SOUND = Facts(
     servers={"srv_demo": SERVER},
     accounts=True,
     auth_configs=frozenset({"ac_gmail", "ac_slack"}),
-    subscription=COMES_HERE,
     offered=(EXPIRED, ACTIVE),
+    subscription=COMES_HERE,
+    deprecated={},
+    webhook_url=URL,
+    rejected={},
+    account_rule=Rule("accounts-1", "bus-1", enabled=True),
+    worker=EventSource("uuid-1", enabled=True),
+    announcer=EventSource("uuid-2", enabled=True, result="OK"),
     queued=3,
-    worker_takes=True,
     dead=0,
-    schedule=True,
+    sweep_rule=Rule("sweep-1", "default", enabled=True),
     swept=Swept(began=59, active=20),
     clocks={"AWS": 1.0, "Composio": -1.0},
-    deprecated={},
 )

@@ -32,12 +32,12 @@ class Denied:
 def denied(world: World, *, by_composio: httpx.Response) -> Stack:
     """Return a stack of which an operator may see nothing but its table and its secret."""
     db: Any = SimpleNamespace(query=world.db.query)
-    db.meta = SimpleNamespace(endpoint_url="https://dynamodb.invalid")
+    db.meta = SimpleNamespace(endpoint_url="https://dynamodb.invalid", region_name="r")
     http = httpx.Client(
         base_url="https://composio.invalid", transport=httpx.MockTransport(lambda _: by_composio)
     )
     composio = Composio(Transport(lambda: http, world.credentials, lambda: world.now))
-    nothing = dict.fromkeys(("sqs", "lambda", "events"), Denied())
+    nothing = dict.fromkeys(("sqs", "lambda", "events", "logs"), Denied())
     stack = stack_of(world, dynamodb=db, **nothing)
     vars(stack)["services"] = world.services._replace(composio=composio)
     return stack
@@ -49,8 +49,13 @@ def test_without_a_permission_doctor_names_it_and_gives_no_other_remedy() -> Non
 
     ask = "ask for it, or use another profile (docs/provisioner.md lists the permissions)"
     attributes = ("no permission for GetQueueAttributes: not allowed", ask)
-    assert told["queue"] == told["dead-letter queue"] == attributes
-    assert told["sweep"] == ("no permission for DescribeRule: not allowed", ask)
+    # The rules are found by the queue that they send to.
+    assert told["dead-letter queue"] == told["sweep"] == told["event bus"] == attributes
+    assert told["release"] == ("no permission for GetFunctionConfiguration: not allowed", ask)
+    assert told["recursion"] == ("no permission for GetFunctionRecursionConfig: not allowed", ask)
+    mappings = ("no permission for ListEventSourceMappings: not allowed", ask)
+    assert told["queue"] == told["announcer"] == mappings
+    assert told["deliveries"] == ("no permission for FilterLogEvents: not allowed", ask)
     assert {check: said for check, said in told.items() if said[0] == "Composio: forbidden"} == {
         "MCP servers": ("Composio: forbidden", "give the API key mcp_servers: write"),
         "event types": ("Composio: forbidden", "give the API key webhooks: read"),

@@ -51,7 +51,7 @@ def test_show_says_what_there_is_and_its_text_only_when_asked(
 
     shown = json.loads(run(queue, monkeypatch, "show", "--json").stdout)
     assert (shown["total"], shown["kinds"]) == (3, {"task due": 2, "not JSON": 1})
-    assert shown["messages"][0] == {"id": "m1", "kind": "not JSON", "sent_at": 1767225600}
+    assert shown["messages"][1] == {"id": "m1", "kind": "not JSON", "sent_at": 1767225600}
     assert "user_1" not in run(queue, monkeypatch, "show").stdout
     body = json.loads(run(queue, monkeypatch, "show", "--id", "m1", "--body", "--json").stdout)
     assert [one["body"] for one in body["messages"]] == ["no json"]

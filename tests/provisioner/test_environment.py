@@ -11,7 +11,6 @@ LOOPBACK = "localhost,127.0.0.1,::1"
 
 def prepared(**environment: str) -> dict[str, str]:
     prepare(environment)
-    del environment["POWERTOOLS_METRICS_DISABLED"]
     return environment
 
 

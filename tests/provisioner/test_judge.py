@@ -6,11 +6,22 @@ from typing import Any
 import pytest
 
 from provisioner.activity import Swept
-from provisioner.doctor.facts import Finding
+from provisioner.doctor.facts import EventSource, Finding, Rule
 from provisioner.doctor.judge import judge
 from provisioner.errors import Trouble
 from provisioner.subscription import lacking
-from tests.provisioner.sound_facts import ACTIVE, COMES_HERE, EXPIRED, SERVER, SOUND, URL
+from tests.provisioner.sound_facts import (
+    ACTIVE,
+    COMES_HERE,
+    ENVIRONMENT,
+    EXPIRED,
+    PARAMETERS,
+    SERVER,
+    SOUND,
+    URL,
+)
+
+OWN, AWS = SOUND.commands
 
 
 def told(**changes: Any) -> list[Finding]:
@@ -49,23 +60,76 @@ def test_nothing_is_said_against_what_is_sound() -> None:
         ),
         ({"auth_configs": frozenset({"ac_gmail"})}, "auth configs", "error", "off the MCP server"),
         ({"offered": (EXPIRED,)}, "event types", "note", "CallbackUrl"),
-        ({"subscription": None}, "webhook", "error", "provisioner connect-webhook"),
+        ({"subscription": None}, "webhook", "error", f"{OWN} connect-webhook"),
         ({"webhook_url": "https://else.invalid"}, "webhook", "error", "connect-webhook (it asks"),
         ({"offered": (EXPIRED, ACTIVE, ACTIVE + "s")}, "webhook", "error", "connect-webhook"),
-        ({"webhook_secrets": ("whsec_2",)}, "signing", "error", "provisioner connect-webhook"),
+        ({"webhook_secrets": ("whsec_2",)}, "signing", "error", f"{OWN} connect-webhook"),
         (
             {"subscription": COMES_HERE.model_copy(update={"secret": ""})},
             "signing",
             "note",
-            "provisioner send",
+            f"{OWN} send",
         ),
-        ({"worker_takes": False}, "queue", "error", "update-event-source-mapping"),
+        (
+            {"worker": EventSource("uuid-1")},
+            "queue",
+            "error",
+            f"{AWS} lambda update-event-source-mapping --enabled --uuid uuid-1",
+        ),
+        ({"worker": EventSource()}, "queue", "error", "sam deploy"),
         ({"queued": 1000}, "queue", "note", "WorkerConcurrency"),
-        ({"dead": 1}, "dead-letter queue", "error", "provisioner dead-letters show"),
-        ({"schedule": False}, "sweep", "error", "enable-rule"),
-        ({"swept": Swept(began=301, active=301)}, "sweep", "error", "fix what is wrong above"),
+        ({"dead": 1}, "dead-letter queue", "error", f"{OWN} dead-letters show"),
+        (
+            {"sweep_rule": Rule("sweep-1")},
+            "sweep",
+            "error",
+            f"{AWS} events enable-rule --name sweep-1 --event-bus-name default",
+        ),
+        ({"sweep_rule": Rule()}, "sweep", "error", "sam deploy"),
+        (
+            {"account_rule": Rule("accounts-1", "bus-1")},
+            "event bus",
+            "error",
+            f"{AWS} events enable-rule --name accounts-1 --event-bus-name bus-1",
+        ),
+        ({"account_rule": Rule(bus="bus-1")}, "event bus", "error", "sam deploy"),
+        (
+            {"announcer": EventSource("uuid-2")},
+            "announcer",
+            "error",
+            f"{AWS} lambda update-event-source-mapping --enabled --uuid uuid-2",
+        ),
+        (
+            {"announcer": EventSource("uuid-2", enabled=True, result="PROBLEM: it fails")},
+            "announcer",
+            "error",
+            f"{AWS} logs tail log-of-announcer --since 1h",
+        ),
+        (
+            {"recursion": "Terminate"},
+            "recursion",
+            "error",
+            f"{AWS} lambda put-function-recursion-config --function-name worker-1",
+        ),
+        ({"rejected": {"no such secret": 2}}, "deliveries", "note", "accepted webhook secret"),
+        ({"rejected": {"a": 20, "b": 1}}, "deliveries", "error", "accepted webhook secret"),
+        ({"parameters": PARAMETERS | {"Release": "8"}}, "release", "error", "sam deploy"),
+        ({"parameters": PARAMETERS | {"McpServerIds": "*"}}, "release", "error", "Release"),
+        ({"version": "1.2.4"}, "version", "note", "same release"),
+        ({"version": None}, "version", "note", "sam deploy"),
+        (
+            {"swept": Swept(began=301, active=301)},
+            "sweep",
+            "error",
+            f"{AWS} logs tail log-of-worker --since 1h",
+        ),
         ({"swept": Swept(began=900, active=-30)}, "sweep", "note", "with very many users"),
-        ({"swept": Swept(began=3601, active=-30)}, "sweep", "error", "fix what is wrong above"),
+        (
+            {"swept": Swept(began=3601, active=-30)},
+            "sweep",
+            "error",
+            f"{AWS} logs tail log-of-worker --since 1h",
+        ),
         ({"swept": None}, "sweep", "note", "in two minutes"),
         ({"clocks": {"Composio": 61.0}}, "clocks", "error", "NTP"),
         ({"deprecated": {"/mcp": "sunset soon"}}, "deprecation", "error", "newer release"),
@@ -90,9 +154,14 @@ def test_each_fault_is_found_alone_and_with_its_remedy(
         ("offered", "event types", "note"),
         ("subscription", "webhook", "error"),
         ("queued", "queue", "error"),
-        ("worker_takes", "queue", "error"),
+        ("worker", "queue", "error"),
+        ("announcer", "announcer", "error"),
+        ("account_rule", "event bus", "error"),
+        ("rejected", "deliveries", "note"),
+        ("environments", "release", "error"),
+        ("recursion", "recursion", "note"),
         ("dead", "dead-letter queue", "error"),
-        ("schedule", "sweep", "error"),
+        ("sweep_rule", "sweep", "error"),
         ("swept", "sweep", "error"),
         ("deprecated", "deprecation", "note"),
     ],
@@ -108,7 +177,7 @@ def test_a_fact_that_could_not_be_had_is_told_with_its_own_remedy(
 
 def test_without_a_webhook_secret_both_sides_say_how_to_get_one() -> None:
     assert {one.check for one in told(webhook_secrets=())} == {"secret", "signing"}
-    assert {one.remedy for one in told(webhook_secrets=())} == {"provisioner connect-webhook"}
+    assert {one.remedy for one in told(webhook_secrets=())} == {f"{OWN} connect-webhook"}
 
 
 def test_what_composio_would_have_to_say_is_not_judged_while_it_says_nothing() -> None:
@@ -116,6 +185,19 @@ def test_what_composio_would_have_to_say_is_not_judged_while_it_says_nothing() -
     changes = {"composio": "no answer", "servers": silent, "accounts": silent}
 
     assert [one.check for one in told(**changes)] == ["Composio"]
+
+
+def test_on_an_emulator_and_in_a_checkout_what_does_not_apply_is_not_judged() -> None:
+    assert told(recursion=None, own_version=None) == []
+    assert "recursion" not in {one.check for one in judge(replace(SOUND, recursion=None))}
+
+
+def test_which_parameter_does_not_run_where_is_said() -> None:
+    environments = dict.fromkeys(("webhook", "announcer"), ENVIRONMENT)
+    older = environments | {"worker": ENVIRONMENT | {"RETURN_URL": "https://x"}}
+    (found,) = told(environments=older)
+
+    assert found.message == "what runs does not have the stack's ReturnUrl of the worker"
 
 
 def test_a_clock_that_nobody_has_told_is_not_judged() -> None:

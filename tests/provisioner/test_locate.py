@@ -10,7 +10,7 @@ import pytest
 from local.emulated_stack import Stack
 from provisioner import locate
 from provisioner.errors import Trouble
-from provisioner.locate import Target
+from provisioner.locate import Choice
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_a_samconfig_that_is_not_readable_is_not_passed_over(text: bytes, below:
         file.mkdir()
 
     with pytest.raises(Trouble, match="cannot be read"):
-        locate.find(Target())
+        locate.find(Choice())
 
 
 class Asked(Exception):
@@ -71,16 +71,16 @@ class Asked(Exception):
 
 
 @pytest.mark.parametrize(
-    ("target", "variable", "given"),
+    ("choice", "variable", "given"),
     [
-        (Target(local=False), "", ("p", "r")),
-        (Target(local=False), "v", ("p", "r")),
-        (Target("mine", region="x"), "v", ("p", "x")),
-        (Target(profile="y"), "", ("y", "r")),
+        (Choice(local=False), "", ("p", "r")),
+        (Choice(local=False), "v", ("p", "r")),
+        (Choice("mine", region="x"), "v", ("p", "x")),
+        (Choice(profile="y"), "", ("y", "r")),
     ],
 )
 def test_what_is_said_comes_before_samconfig_and_that_before_the_environment(
-    target: Target,
+    choice: Choice,
     variable: str,
     given: tuple[str, str],
     below: Path,
@@ -98,12 +98,20 @@ def test_what_is_said_comes_before_samconfig_and_that_before_the_environment(
     monkeypatch.setattr("provisioner.locate.boto3.Session", session)
 
     with pytest.raises(Asked):
-        locate.find(target)
+        locate.find(choice)
     assert asked == [given]
     (below / "samconfig.toml").unlink()
     with pytest.raises(Asked):
-        locate.find(Target(local=False))
+        locate.find(Choice(local=False))
     assert asked[1] == (None, variable or None)
+
+
+def test_a_command_for_this_stack_needs_no_more_than_was_said() -> None:
+    named = Choice("mine", "r", None, local=False)
+
+    assert named.options({}) == ("--stack-name", "mine", "--region", "r", "--aws")
+    assert named.options({"PROVISIONER_STACK": "mine"}) == ("--region", "r", "--aws")
+    assert Choice().options({}) == ()
 
 
 def served(**changes: str) -> dict[str, str]:
@@ -129,7 +137,7 @@ def test_what_make_serve_writes_is_found_from_any_folder_below(below: Path) -> N
 @pytest.mark.usefixtures("below")
 def test_without_a_served_stack_local_says_how_to_have_one() -> None:
     with pytest.raises(Trouble) as trouble:
-        locate.find(Target(local=True))
+        locate.find(Choice(local=True))
     assert trouble.value.remedy == "make serve"
 
 
@@ -149,7 +157,7 @@ def test_a_served_stack_of_another_release_is_trouble_with_a_remedy(text: str, b
     serve(below, text)
 
     with pytest.raises(Trouble, match="another release") as trouble:
-        locate.find(Target())
+        locate.find(Choice())
     assert "make serve" in trouble.value.remedy
 
 
@@ -160,7 +168,7 @@ def test_a_served_stack_that_is_gone_is_not_replaced_by_another(below: Path) -> 
     serve(below, json.dumps(served(aws_endpoint_url=url)))
 
     with pytest.raises(Trouble, match=f"no longer answers at {url}") as trouble:
-        locate.find(Target())
+        locate.find(Choice())
     assert "--aws" in trouble.value.remedy
 
 

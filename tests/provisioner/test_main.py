@@ -17,11 +17,12 @@ from botocore.exceptions import (
 from typer.testing import CliRunner
 
 from handler.credentials import SecretUnusable
+from handler.telemetry import Metric, count, logger, metrics
 from handler.transport import Unavailable
 from handler.values import Problem
 from provisioner import context
 from provisioner.errors import explained
-from provisioner.locate import Target
+from provisioner.locate import Choice
 from provisioner.main import COMMANDS, app
 from provisioner.stack import Stack
 from tests.provisioner.found_stack import stack_of
@@ -53,7 +54,7 @@ def aws(code: str, message: str = "") -> ClientError:
 def test_whatever_goes_wrong_is_told_with_a_remedy_and_no_traceback(
     error: Exception, said: str, remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(_: Target) -> Stack:
+    def fails(_: Choice) -> Stack:
         raise error
 
     monkeypatch.setattr(context, "find", fails)
@@ -65,6 +66,24 @@ def test_whatever_goes_wrong_is_told_with_a_remedy_and_no_traceback(
     assert remedy in explained(error).remedy
     assert f"→ {explained(error).remedy}" in ended.stderr
     assert "Traceback" not in ended.output
+
+
+def test_what_the_handler_logs_and_counts_is_not_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def counting(_: Choice) -> Stack:
+        for number in range(150):
+            count(Metric.COMPOSIO_2XX, number)
+        logger.error("of no concern here")
+        return stack_of(World())
+
+    monkeypatch.setattr(context, "find", counting)
+    ended = CliRunner().invoke(app, ["user", "nobody"])
+
+    assert (ended.stdout, ended.stderr.count("\n")) == ("", 2)
+    assert capsys.readouterr().out == ""
+    count(Metric.COMPOSIO_2XX)
+    assert metrics.provider.metric_set.keys() == {Metric.COMPOSIO_2XX}
 
 
 def test_with_json_an_error_is_json_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +147,7 @@ def test_a_fault_of_this_program_is_a_message_and_with_a_variable_its_traceback(
 def test_a_command_line_that_is_not_understood_does_nothing(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked: list[Target] = []
+    looked: list[Choice] = []
     monkeypatch.setattr(context, "find", looked.append)
 
     ended = CliRunner().invoke(app, arguments)
@@ -147,7 +166,7 @@ def test_a_command_line_that_is_not_understood_does_nothing(
 def test_the_variable_that_names_the_stack_is_held_to_the_same(
     variable: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked: list[Target] = []
+    looked: list[Choice] = []
     monkeypatch.setattr(context, "find", looked.append)
 
     ended = CliRunner().invoke(app, arguments, env={"PROVISIONER_STACK": variable})
@@ -179,19 +198,19 @@ def test_it_says_its_version() -> None:
 def test_general_options_stand_before_or_after_the_command(
     flags: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Target] = []
+    asked: list[Choice] = []
     world = World()
     world.tick()
 
-    def found(target: Target) -> Stack:
-        asked.append(target)
+    def found(choice: Choice) -> Stack:
+        asked.append(choice)
         return stack_of(world)
 
     monkeypatch.setattr(context, "find", found)
     ended = CliRunner().invoke(app, flags)
 
-    named = Target("mine", "r", "p", local=False)
-    assert asked == [named if "mine" in flags else Target(local=False)]
+    named = Choice("mine", "r", "p", local=False)
+    assert asked == [named if "mine" in flags else Choice(local=False)]
     assert "nothing is known of user_1" in ended.stderr
 
 

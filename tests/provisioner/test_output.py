@@ -139,7 +139,7 @@ def test_any_encoding_will_do(encoding: str) -> None:
         doctor = CliRunner(charset=encoding).invoke(app, ["doctor"]).stdout
         assert "\n+ secret" in doctor
         assert "\nx webhook" in doctor
-        assert "-> provisioner connect-webhook" in doctor
+        assert "-> provisioner --stack-name mine connect-webhook" in doctor
 
 
 def test_what_is_printable_stays_as_it_is() -> None:

@@ -1,0 +1,11 @@
+"""The version of this command line."""
+
+from importlib import metadata
+
+
+def version() -> str | None:
+    """Return the version that is installed; None in a checkout that is not installed."""
+    try:
+        return metadata.version("mcp-instance-provisioner")
+    except metadata.PackageNotFoundError:
+        return None
