@@ -1,5 +1,7 @@
 """The command line as somebody installs it: from the repository, into an environment of its own."""
 
+import dataclasses
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.deployed.checkout import ROOT
+from tests.deployed.operator_commands import Operator
 
 UV = shutil.which("uv") or ROOT / ".tools" / "uv" / "bin" / "uv"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -61,6 +64,25 @@ def test_it_says_its_version_and_its_commands(installed: Path, tmp_path: Path) -
     helped = run(installed, tmp_path, "--help")
     assert (helped.returncode, helped.stderr) == (0, "")
     assert "doctor" in helped.stdout
+
+
+def test_it_finds_the_stack_of_make_serve_from_any_folder_below(
+    installed: Path, operator: Operator, tmp_path: Path
+) -> None:
+    below = tmp_path / "src" / "handler"
+    below.mkdir(parents=True)
+    (tmp_path / ".local").mkdir()
+    written = json.dumps(dataclasses.asdict(operator.at.stack))
+    (tmp_path / ".local" / "stack.json").write_text(written)
+
+    for options in ([], ["--local"]):
+        said = run(installed, below, "list", *options)
+        assert (said.returncode, said.stdout) == (0, "0 in all\n"), said.stderr
+    told = json.loads(run(installed, below, "doctor", "--json").stdout)
+    versions = [one["message"] for one in told if one["check"] == "version"]
+    assert versions == [PROJECT["version"]]
+    refused = run(installed, below, "list", "--stack-name", "mine", "--local")
+    assert (refused.returncode, refused.stdout) == (2, "")
 
 
 def test_without_credentials_it_says_what_to_do(installed: Path, tmp_path: Path) -> None:

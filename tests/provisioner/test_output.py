@@ -40,7 +40,7 @@ def rows(user: str, server: str, error: str) -> Iterator[dict[str, Any]]:
     }
 
 
-@pytest.fixture(params=[HOSTILE])
+@pytest.fixture(params=[HOSTILE], ids=["hostile"])
 def hostile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> World:
     """Give a stack in which everything that comes from elsewhere is this text."""
     text = request.param
@@ -101,7 +101,7 @@ def test_nothing_that_comes_from_elsewhere_commands_the_terminal(
         assert all(json.loads(line) is not None for line in ended.output.splitlines())
 
 
-@pytest.mark.parametrize("hostile", [LONG], indirect=True)
+@pytest.mark.parametrize("hostile", [LONG], indirect=True, ids=["long"])
 @pytest.mark.usefixtures("hostile")
 def test_in_a_pipe_no_row_is_broken_and_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
@@ -115,7 +115,7 @@ def test_in_a_pipe_no_row_is_broken_and_nothing_is_cut(monkeypatch: pytest.Monke
         assert f"Composio says {LONG}" in shown
 
 
-@pytest.mark.parametrize("hostile", [LONG], indirect=True)
+@pytest.mark.parametrize("hostile", [LONG], indirect=True, ids=["long"])
 @pytest.mark.parametrize("columns", ["80", "1", "0", "-5", "x", "99999999999999"])
 @pytest.mark.usefixtures("hostile")
 def test_any_width_will_do(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
