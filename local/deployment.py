@@ -14,6 +14,8 @@ from local.emulator import REGION, ROOT, aws_environment
 from local.sam import Progress, sam, silent
 
 _BUCKET = "packages"
+# Stack tags are passed on to the API, and the emulator names it by this one.
+_API_ID_TAG = "ms-custom-id"
 
 
 def build(folder: Path, progress: Progress = silent) -> Path:
@@ -49,7 +51,7 @@ def deploy(
     Raises:
         local.sam.SamError: It failed.
     """
-    overrides = [f"{name}={value}" for name, value in parameters.overrides().items()]
+    overrides = [f"{name}={value}" for name, value in parameters.overrides(endpoint_url).items()]
     sam(
         "deploy",
         "--template-file",
@@ -63,6 +65,8 @@ def deploy(
         "--no-fail-on-empty-changeset",
         "--parameter-overrides",
         *overrides,
+        "--tags",
+        f"{_API_ID_TAG}={parameters.api_id}",
         environment=aws_environment(endpoint_url),
         progress=progress,
     )
@@ -79,11 +83,12 @@ def create(endpoint_url: str, build_dir: Path, parameters: Parameters) -> Stack:
     """
     template_url = _upload(endpoint_url, build_dir)
     client = boto3.client("cloudformation", **connection(endpoint_url))
-    overrides = parameters.overrides().items()
+    overrides = parameters.overrides(endpoint_url).items()
     client.create_stack(
         StackName=parameters.stack_name,
         TemplateURL=template_url,
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in overrides],
+        Tags=[{"Key": _API_ID_TAG, "Value": parameters.api_id}],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
     try:
@@ -139,8 +144,7 @@ def _filled(endpoint_url: str, parameters: Parameters) -> Stack:
     )
     known = {
         "stack_name": parameters.stack_name,
-        # The output's own URL is that of the real AWS.
-        "api_url": f"{endpoint_url}/_aws/execute-api/{outputs['ApiId']}/live",
+        "api_url": parameters.api_url(endpoint_url),
         "aws_endpoint_url": endpoint_url,
         "region": REGION,
         "composio_url": parameters.composio_url,

@@ -1,6 +1,7 @@
 """A stack on the emulator: what it is deployed with, and how to reach it."""
 
 import dataclasses
+import hashlib
 import json
 import secrets
 from pathlib import Path
@@ -27,7 +28,8 @@ class Parameters:
     """What to deploy with.
 
     `composio_url` is https, or http on loopback. `mcp_server_ids` are ids separated by commas,
-    or `*`. `webhook_secret` is any text: its UTF-8 bytes are the key.
+    or `*`. `webhook_secret` is any text: its UTF-8 bytes are the key. `more` are other parameters
+    of the template, by name.
     """
 
     composio_url: str
@@ -35,10 +37,22 @@ class Parameters:
     mcp_server_ids: str = "*"
     webhook_secret: str = dataclasses.field(default_factory=lambda: secrets.token_hex(32))
     stack_name: str = "mcp-instance-provisioner"
+    more: dict[str, str] = dataclasses.field(default_factory=dict)
 
-    def overrides(self) -> dict[str, str]:
+    @property
+    def api_id(self) -> str:
+        """The API's id. The emulator takes it from a tag; AWS makes one up."""
+        return hashlib.sha256(self.stack_name.encode()).hexdigest()[:10]
+
+    def api_url(self, endpoint_url: str) -> str:
+        """Return the API's base; the output's own URL is that of the real AWS."""
+        return f"{endpoint_url}/_aws/execute-api/{self.api_id}/live"
+
+    def overrides(self, endpoint_url: str) -> dict[str, str]:
         """Return the template's parameters by name."""
-        return {
+        return self.more | {
+            # The emulator tells a function nothing of how it was reached.
+            "PublicUrl": self.api_url(endpoint_url),
             "ComposioBaseUrl": self.composio_url,
             "McpServerIds": self.mcp_server_ids,
             # The emulator does not know AWS::Logs::QueryDefinition.

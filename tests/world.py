@@ -40,10 +40,11 @@ class SecretStore:
 
 @dataclass
 class FakeSqs:
-    """A queue whose messages are taken out by hand."""
+    """A queue whose messages are taken out by hand; `delayed` ones are let in by `World.later`."""
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     sent: list[dict[str, Any]] = field(default_factory=list)
+    delayed: list[tuple[int, str]] = field(default_factory=list)
     postponed: list[tuple[str, int]] = field(default_factory=list)
     backlog: int = 0
     _ids: Any = field(default_factory=lambda: numbers(1))
@@ -66,7 +67,11 @@ class FakeSqs:
         assert 1 <= len(Entries) <= 10
         for entry in Entries:
             self.sent.append(json.loads(entry["MessageBody"]))
-            self.put(entry["MessageBody"])
+            if delay := entry.get("DelaySeconds", 0):
+                assert 0 < delay <= 900
+                self.delayed.append((delay, entry["MessageBody"]))
+            else:
+                self.put(entry["MessageBody"])
         return {"Successful": Entries}
 
     def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
@@ -173,7 +178,7 @@ class FakeComposio:
             ("connected_account_ids", "id"),
         ):
             if name in params:
-                items = [one for one in items if one[key] == params[name]]
+                items = [one for one in items if one[key] in params[name].split(",")]
         if "auth_config_ids" in params:
             wanted = params["auth_config_ids"].split(",")
             items = [one for one in items if one["auth_config"]["id"] in wanted]
@@ -203,7 +208,13 @@ def refusal(status: int, message: str, **headers: str) -> httpx.Response:
 class World:
     """Everything wired; `now` is the clock, in Unix seconds."""
 
-    def __init__(self, enrolled: Iterable[str] | None = (SERVER,), *, return_url: str = "") -> None:
+    def __init__(
+        self,
+        enrolled: Iterable[str] | None = (SERVER,),
+        *,
+        return_url: str = "",
+        **settings: Any,
+    ) -> None:
         self.now = NOW
         self.secrets = SecretStore()
         self.upstream = FakeComposio()
@@ -218,6 +229,7 @@ class World:
             composio_base_url="https://composio.invalid",
             mcp_server_ids="*" if enrolled is None else ",".join(enrolled),
             return_url=return_url,
+            **settings,
         )
         self.start()
 
@@ -252,6 +264,15 @@ class World:
         answer = self.worker.work(records, seconds=seconds)
         return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
 
+    def later(self, seconds: int) -> None:
+        """Let so many seconds pass at the queue, and work off what it delivers by then."""
+        self.now += seconds
+        due = [body for delay, body in self.sqs.delayed if delay <= seconds]
+        self.sqs.delayed = [(at - seconds, body) for at, body in self.sqs.delayed if at > seconds]
+        for body in due:
+            self.sqs.put(body)
+        self.work()
+
     def see(self, account: Account) -> dict[str, str]:
         """Take a fact to its end, and return the status by server."""
         seen = self.provisioning.handle_fact(account, deadline=self.now + 22)
@@ -268,6 +289,7 @@ class World:
             "httpMethod": method,
             "resource": resource,
             "multiValueQueryStringParameters": query or None,
+            "requestContext": {"domainName": "api.invalid", "stage": "live"},
         }
         answer = self.webhook.answer(event | more, seconds=25)
         if (method, resource) in routes():

@@ -7,11 +7,19 @@ The error envelope is `{"error": {message, code, slug, status, request_id?, sugg
 
 import json
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
 
-from handler.urls import web_address_or_empty
+from handler.events import Id, Moment
+from handler.urls import web_address, web_address_or_empty
 from handler.values import Answer, Problem, Target
 
 LONGEST_TEXT = 500
@@ -28,6 +36,12 @@ class InstanceRecord(BaseModel):
     mcp_server_id: str
     created_at: str
     updated_at: str
+
+
+class Reference(BaseModel):
+    """Something with an id."""
+
+    id: Id
 
 
 class McpServer(BaseModel):
@@ -51,6 +65,27 @@ class McpServer(BaseModel):
         if self.auth_config_ids is None and not self.deleted:
             raise ValueError("auth_config_ids are missing")
         return self
+
+
+class ConnectLink(BaseModel):
+    """The 201 body of a new connect link."""
+
+    redirect_url: Annotated[StrictStr, AfterValidator(web_address)]
+    connected_account_id: Id
+    expires_at: Moment | None = None
+
+
+class CompletedAuth(BaseModel):
+    """The 200 body of complete_auth; the guide and the specification disagree on its shape."""
+
+    connected_account_id: Id | None = None
+    connected_account: Reference | None = None
+
+    @property
+    def account_id(self) -> str | None:
+        """The account that was completed."""
+        nested = self.connected_account.id if self.connected_account else None
+        return self.connected_account_id or nested
 
 
 class Toolkit(BaseModel):

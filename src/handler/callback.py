@@ -21,7 +21,7 @@ from handler.requests import Request, Response
 from handler.telemetry import Metric, count, logger
 from handler.transport import Unavailable
 from handler.user_table import UserTable
-from handler.values import Problem, Status
+from handler.values import OPEN, Problem, Status
 
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 REMEMBERED_SECONDS = 60
@@ -42,8 +42,6 @@ LONGEST_PASSED_ON = 2048
 
 PATIENCE = 3
 """Looks at an account that is not ACTIVE yet, a second apart; then it is the sweep's business."""
-
-OPEN = frozenset({"INITIALIZING", "INITIATED"})
 
 
 class Memory(NamedTuple):

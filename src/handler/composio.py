@@ -17,6 +17,7 @@ from handler.transport import Transport, Unavailable, items, must_read, read, se
 from handler.values import Answer, Problem, Target
 
 ACCOUNTS = "/api/v3/connected_accounts"
+COMPLETE_AUTH = "/api/v3.1/connected_accounts/complete_auth"
 PAGE = 100
 
 MOST_SEARCHED_PAGES = 10
@@ -121,6 +122,66 @@ class Composio:
             query["auth_config_ids"] = ",".join(sorted(auth_config_ids))
         query["account_type"] = "ALL"
         return self._pages(ConnectedAccount, ACCOUNTS, deadline, place, **query)
+
+    def accounts_of(
+        self,
+        user_id: str,
+        *,
+        auth_config_id: str = "",
+        account_ids: Collection[str] = (),
+        deadline: float,
+    ) -> list[ConnectedAccount]:
+        """Return a user's newest accounts of one auth config, or with these ids: one call."""
+        query = {"account_type": "ALL", "user_ids": user_id, "auth_config_ids": auth_config_id}
+        if account_ids:
+            query["connected_account_ids"] = ",".join(sorted(account_ids))
+            # As in list_accounts; the ids then say whose, and each account does itself.
+            query["user_ids"] = "" if "," in user_id else user_id
+        sent = {name: value for name, value in query.items() if value}
+        page = self.transport.get(ACCOUNTS, deadline, limit=PAGE, **sent)
+        found = [read(ConnectedAccount, item) for item in items(page, "items")]
+        unnamed = "" if "," in user_id else user_id
+        return [one for one in found if one and (one.user_id or unnamed) == user_id]
+
+    def create_link(
+        self, user_id: str, auth_config_id: str, callback_url: str, *, deadline: float
+    ) -> answers.ConnectLink:
+        """Make a link where the user connects one account, and comes back to the callback URL.
+
+        It makes a pending account each time: for the caller to bound. A problem with a status
+        says that none was made.
+        """
+        body = {
+            "user_id": user_id,
+            "auth_config_id": auth_config_id,
+            "callback_url": callback_url,
+        }
+        response = self.transport.send("POST", f"{ACCOUNTS}/link", deadline, json=body)
+        if not response.is_success:
+            said = answers.problem(response.status_code, response.headers, response.content)
+            raise Unavailable(said)
+        return must_read(answers.ConnectLink, answers.read_object(response.content))
+
+    def complete_auth(
+        self, session_uri: str, user_id: str, *, deadline: float
+    ) -> tuple[int | None, str | None]:
+        """Say at Composio that the user came back in the browser that is this user's.
+
+        Never repeated: the session URI is redeemed before its user is compared
+        (docs.composio.dev, "Callback identity verification").
+
+        Returns:
+            The status, None without an answer; and the account that is connected, if one is.
+        """
+        body = {"session_uri": session_uri, "user_id": user_id}
+        try:
+            response = self.transport.send("POST", COMPLETE_AUTH, deadline, json=body)
+        except Unavailable:
+            return None, None
+        done = response.is_success and read(
+            answers.CompletedAuth, answers.read_object(response.content)
+        )
+        return response.status_code, done.account_id if done else None
 
     def _get_or_none(self, path: str, deadline: float) -> dict[str, Any] | None:
         try:

@@ -14,25 +14,26 @@ from pathlib import Path
 REFRESH_SECONDS = 3
 """The same as in the script."""
 
-_STYLE = Path(__file__).with_suffix(".css").read_text()
-_SCRIPT = Path(__file__).with_suffix(".js").read_text()
+STYLE = Path(__file__).with_suffix(".css").read_text()
+SCRIPT = Path(__file__).with_suffix(".js").read_text()
 
-_RING = '<circle cx="12" cy="12" r="9"/>'
-_GOOD, _BAD, _OPEN = (
-    f'{_RING}<path d="m8 12.5 2.7 2.7L16 9.5"/>',
-    f'{_RING}<path d="M12 7.5v5.5m0 3.2v.1"/>',
+RING = '<circle cx="12" cy="12" r="9"/>'
+GOOD, BAD, OPEN = (
+    f'{RING}<path d="m8 12.5 2.7 2.7L16 9.5"/>',
+    f'{RING}<path d="M12 7.5v5.5m0 3.2v.1"/>',
     '<circle cx="12" cy="12" r="9" stroke-dasharray="3.2 2.45"/>',
 )
 
 
-def _hash(inline: str) -> str:
+def content_hash(inline: str) -> str:
+    """Return the SHA-256 by which a policy names an inline style or script."""
     return base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
 
 
 HEADERS = {
     "content-security-policy": (
-        f"default-src 'none'; style-src 'sha256-{_hash(_STYLE)}'; "
-        f"script-src 'sha256-{_hash(_SCRIPT)}'; connect-src 'self'; "
+        f"default-src 'none'; style-src 'sha256-{content_hash(STYLE)}'; "
+        f"script-src 'sha256-{content_hash(SCRIPT)}'; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
 }
@@ -42,19 +43,19 @@ HEADERS = {
 def ready() -> str:
     """Return the page for a user who has everything."""
     said = "Everything is connected. You can close this window."
-    return _page("You are all set", said, _mark(_GOOD, "good"))
+    return _page("You are all set", said, icon(GOOD, "good"))
 
 
 def connected() -> str:
     """Return the page for an account that no enrolled MCP server requires."""
     said = "You can close this window."
-    return _page("It is connected", said, _mark(_GOOD, "good"))
+    return _page("It is connected", said, icon(GOOD, "good"))
 
 
 def waiting(there: Iterable[str], lacking: Iterable[str]) -> str:
     """Return the page that says what is connected and what is still missing."""
-    rows = [_row(name, "Connected", _mark(_GOOD), "good") for name in there]
-    rows += [_row(name, "Still missing", _mark(_RING), "open") for name in lacking]
+    rows = [_row(name, "Connected", icon(GOOD), "good") for name in there]
+    rows += [_row(name, "Still missing", icon(RING), "open") for name in lacking]
     listed = f"<ul>{''.join(rows)}</ul>"
     said = "This page follows along while you connect what is still missing."
     return _page("Connected. Something is still missing", said, listed=listed, refresh=True)
@@ -63,13 +64,13 @@ def waiting(there: Iterable[str], lacking: Iterable[str]) -> str:
 def pending() -> str:
     """Return the page for what takes a moment longer."""
     said = "This usually takes a few seconds. The page looks again by itself."
-    return _page("Almost there", said, _mark(_OPEN, "turn"), refresh=True)
+    return _page("Almost there", said, icon(OPEN, "turn"), refresh=True)
 
 
 def failed() -> str:
     """Return the page for an account that did not become active."""
     said = "Go back to the application and connect it once more."
-    return _page("It was not connected", said, _mark(_BAD, "bad"))
+    return _page("It was not connected", said, icon(BAD, "bad"))
 
 
 def stuck() -> str:
@@ -78,16 +79,17 @@ def stuck() -> str:
         "Everything is connected, but the last step did not work. It is tried again by itself. "
         "If this stays so, please tell the people who run the application."
     )
-    return _page("Connected, with a hitch", said, _mark(_BAD, "bad"))
+    return _page("Connected, with a hitch", said, icon(BAD, "bad"))
 
 
 def invalid() -> str:
     """Return the page for a link that means nothing here; it never says why."""
     said = "Go back to the application and start again from there."
-    return _page("This link is not valid", said, _mark(_BAD, "bad"))
+    return _page("This link is not valid", said, icon(BAD, "bad"))
 
 
-def _mark(drawn: str, kind: str = "") -> str:
+def icon(drawn: str, kind: str = "") -> str:
+    """Return a drawing as an icon that is not read aloud."""
     named = f' class="{kind}"' if kind else ""
     return f'<svg{named} viewBox="0 0 24 24" aria-hidden="true">{drawn}</svg>'
 
@@ -101,11 +103,11 @@ def _page(title: str, said: str, mark: str = "", *, listed: str = "", refresh: b
     if refresh:
         again = f'<noscript><meta http-equiv="refresh" content="{REFRESH_SECONDS}"></noscript>'
         link = '<p class="again"><a href="">Look again now</a></p>'
-        script = f"<script>{_SCRIPT}</script>"
+        script = f"<script>{SCRIPT}</script>"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta name="robots" content="noindex">{again}<title>{title}</title>'
-        f'<style>{_STYLE}</style></head><body><main><div role="status">{mark}<h1>{title}</h1>'
+        f'<style>{STYLE}</style></head><body><main><div role="status">{mark}<h1>{title}</h1>'
         f"<p>{said}</p>{listed}</div>{link}</main>{script}</body></html>"
     )

@@ -18,7 +18,7 @@ from handler.fact_table import Facts, FactTable
 from handler.queue import Queue
 from handler.telemetry import Metric, count, hashed, logger
 from handler.user_table import UserTable
-from handler.values import Status, Target
+from handler.values import OPEN, Status, Target
 
 AT_ONCE_SECONDS = 3
 """How long the instances of one event are created before the others are left to the queue."""
@@ -120,6 +120,23 @@ class Provisioning:
             self.user_table.rest(instance)
             return Outcome(server_id, Status.WAITING, lacking)
         return self.creation.claim_and_create(user_id, server, facts, deadline=deadline)
+
+    def watch(self, user_id: str, account_id: str, *, deadline: float) -> None:
+        """Read an account whose link was made here: the browser may never come back.
+
+        Raises:
+            Unavailable: Composio cannot be asked.
+            Exception: DynamoDB did not take the fact, or the claim that follows from it.
+        """
+        logger.append_keys(user_id=self.name(user_id), account_id=account_id)
+        facts, _ = self.user_table.user(user_id)
+        if any(one.id == account_id and one.active for one in facts.accounts):
+            return
+        began = self.clock()
+        found = self.composio.find_account(account_id, user_id, deadline=deadline)
+        account = found.fact(user_id) if found else None
+        if account and account.status not in OPEN:
+            self.handle_fact(account, read_at=began, deadline=deadline)
 
     def _handle(self, event: AccountEvent | Ignored, deadline: float) -> Handled:
         if isinstance(event, Ignored):

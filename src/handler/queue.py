@@ -16,6 +16,9 @@ BATCH = 10
 MOST_BYTES = 262_144
 """And no more in all: what every queue accepts, however it is set."""
 
+type Message = tuple[str, int]
+"""A body, and the seconds after which it is delivered."""
+
 
 @dataclass(eq=False)
 class Queue:
@@ -24,14 +27,18 @@ class Queue:
     client: "SQSClient"
     url: str
 
-    def send(self, tasks: Iterable[Mapping[str, Any]]) -> None:
+    def send(self, tasks: Iterable[Mapping[str, Any]], *, delays: Sequence[int] = (0,)) -> None:
         """Send each task as a message; what the queue refuses is sent once more.
+
+        Args:
+            tasks: What is to be done.
+            delays: Seconds, at most 900: each task is sent once for each of them.
 
         Raises:
             ClientError: The queue refused some of them again. All the others are sent.
         """
-        refused: dict[str, str] = {}
-        for batch in _batches(json.dumps(task) for task in tasks):
+        refused: dict[Message, str] = {}
+        for batch in _batches((json.dumps(task), delay) for task in tasks for delay in delays):
             if again := self._refused(batch):
                 refused |= self._refused([*again])
         if refused:
@@ -50,23 +57,26 @@ class Queue:
             QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=seconds
         )
 
-    def _refused(self, bodies: Sequence[str]) -> dict[str, str]:
+    def _refused(self, messages: Sequence[Message]) -> dict[Message, str]:
         """Send a batch, and return what the queue refused of it, each with its code."""
         answer = self.client.send_message_batch(
             QueueUrl=self.url,
-            Entries=[{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies)],
+            Entries=[
+                {"Id": str(number), "MessageBody": body, "DelaySeconds": delay}
+                for number, (body, delay) in enumerate(messages)
+            ],
         )
-        return {bodies[int(one["Id"])]: one.get("Code", "") for one in answer.get("Failed", ())}
+        return {messages[int(one["Id"])]: one.get("Code", "") for one in answer.get("Failed", ())}
 
 
-def _batches(bodies: Iterable[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    for body in bodies:
+def _batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
+    batch: list[Message] = []
+    for message in messages:
         # `json.dumps` writes ASCII: a character is a byte.
-        full = len(batch) == BATCH or sum(map(len, batch)) + len(body) > MOST_BYTES
-        if batch and full:
+        size = len(message[0]) + sum(len(body) for body, _ in batch)
+        if batch and (len(batch) == BATCH or size > MOST_BYTES):
             yield batch
             batch = []
-        batch.append(body)
+        batch.append(message)
     if batch:
         yield batch

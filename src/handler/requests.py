@@ -38,6 +38,8 @@ class Request(NamedTuple):
     path: Mapping[str, str]
     text: str
     encoded: bool
+    stage_url: str = ""
+    """The API as API Gateway names it, never as a header does; "" where it says nothing."""
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> Self:
@@ -45,6 +47,8 @@ class Request(NamedTuple):
         headers: dict[str, list[str]] = {}
         for name, values in (event.get("multiValueHeaders") or {}).items():
             headers.setdefault(name.lower(), []).extend(values)
+        context = event.get("requestContext") or {}
+        domain, stage = context.get("domainName"), context.get("stage")
         return cls(
             method=event.get("httpMethod") or "",
             resource=event.get("resource") or "",
@@ -53,6 +57,7 @@ class Request(NamedTuple):
             path=event.get("pathParameters") or {},
             text=event.get("body") or "",
             encoded=bool(event.get("isBase64Encoded")),
+            stage_url=f"https://{domain}/{stage}" if domain and stage else "",
         )
 
     def body(self) -> bytes:

@@ -4,7 +4,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from handler.urls import BASE_URL, web_address
 
@@ -33,6 +41,10 @@ def _base_url(url: str) -> str:
     return web_address(url, BASE_URL).rstrip("/")
 
 
+def _base_url_or_empty(url: str) -> str:
+    return _base_url(url) if url else url
+
+
 def _url_or_empty(url: str) -> str:
     return web_address(url) if url else url
 
@@ -56,6 +68,11 @@ class Settings(BaseModel):
     mcp_server_ids: Annotated[str, AfterValidator(_server_ids)]
 
     return_url: Annotated[str, AfterValidator(_url_or_empty)] = ""
+    connect_start: Literal["link", "form"] = "link"
+    public_url: Annotated[str, AfterValidator(_base_url_or_empty)] = ""
+    brand_name: Annotated[str, Field(max_length=60)] = ""
+    brand_logo_url: Annotated[str, AfterValidator(_url_or_empty)] = ""
+    support_url: Annotated[str, AfterValidator(_url_or_empty)] = ""
     log_user_ids: Literal["hashed", "plain"] = "hashed"
 
     @classmethod
@@ -74,3 +91,10 @@ class Settings(BaseModel):
             raise SettingsError(
                 "; ".join(f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in found)
             ) from None
+
+    @field_validator("connect_start")
+    @classmethod
+    def _form_is_somebodys(cls, start: str, info: ValidationInfo) -> str:
+        if start == "form" and not info.data.get("return_url"):
+            raise ValueError("form needs RETURN_URL: only a page of its origin starts a session")
+        return start

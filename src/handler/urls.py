@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -45,6 +45,15 @@ def web_address_or_empty(url: object) -> str:
         return web_address(url) if isinstance(url, str) and len(url) <= LONGEST else ""
     except ValueError:
         return ""
+
+
+def origin(url: str) -> str:
+    """Return the origin of a web address as a browser names it: scheme, host and port."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    usual = {"https": 443, "http": 80}[parts.scheme]
+    port = "" if parts.port in {None, usual} else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
 
 
 def with_query(url: str, parameters: Mapping[str, str]) -> str:

@@ -51,7 +51,7 @@ class Users:
         Raises:
             Refused: The user id is not usable, or no MCP server could be read yet.
         """
-        shown = self._status(_user_id(request), deadline)
+        shown = self._status(user_id_of(request), deadline)
         tag = f'"{hashlib.sha256(json.dumps(shown, default=str).encode()).hexdigest()[:32]}"'
         headers = {"etag": tag, "cache-control": "private, no-cache"}
         if tag in request.headers.get("if-none-match", ()):
@@ -64,7 +64,7 @@ class Users:
         Raises:
             Refused: The user id is not usable, or Composio does not answer.
         """
-        user_id, began = _user_id(request), self.clock()
+        user_id, began = user_id_of(request), self.clock()
         try:
             there = list(self.composio.list_accounts(user_id, deadline=deadline))
         except Unavailable as nothing:
@@ -124,15 +124,20 @@ def server_status(server: Target, facts: Facts, instance: TargetRow | None) -> d
     }
 
 
-def _endpoint(server: Target, instance: TargetRow) -> dict[str, str] | None:
-    url = server.url or instance.url
-    return endpoint(url, instance.user_id) if url and instance.status is Status.READY else None
+def user_id_of(request: Request) -> str:
+    """Return the user that the path names.
 
-
-def _user_id(request: Request) -> str:
+    Raises:
+        Refused: It cannot be a user id.
+    """
     # A REST API hands the path on as it was sent (seen in its events: aws-sam-cli issue 771).
     # What is not UTF-8 becomes a lone surrogate, which no user id has.
     user_id = unquote(request.path.get("user_id", ""), errors="surrogateescape")
     if not usable(user_id):
         raise Refused(400, f"a user id is 1 to {MAX_USER_ID_BYTES} bytes")
     return user_id
+
+
+def _endpoint(server: Target, instance: TargetRow) -> dict[str, str] | None:
+    url = server.url or instance.url
+    return endpoint(url, instance.user_id) if url and instance.status is Status.READY else None

@@ -16,6 +16,9 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+OPEN = frozenset({"INITIALIZING", "INITIATED"})
+"""The statuses of an account that its user may be connecting just now."""
+
 OUTCOMES = (Status.READY, Status.FAILED)
 """The statuses that are told on the event bus."""
 

@@ -4,7 +4,8 @@
 |---|---|
 | `POST /webhooks/composio` | what Composio signed |
 | `GET /oauth/callback` | anybody; the account is confirmed at Composio (`callback`) |
-| `/users/{user_id}`, and what is below it | IAM (`users`) |
+| `/users/{user_id}`, and what is below it | IAM (`users`, `connect_sessions`) |
+| `/connect`, and what is below it | the browser of a connect session (`connect`) |
 
 Every refusal is a `Refused` with its status; 503 says that nothing was stored: send it again.
 """
@@ -12,7 +13,7 @@ Every refusal is a `Refused` with its status; 503 says that nothing was stored: 
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from handler import services
@@ -30,6 +31,18 @@ from handler.users import Users, named
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from handler.connect import Connect
+
+CONNECT_ROUTES = (
+    ("POST", "/users/{user_id}/connect-sessions"),
+    ("GET", "/connect"),
+    ("POST", "/connect"),
+    ("POST", "/connect/link"),
+    ("GET", "/connect/return"),
+    ("GET", "/connect/verify"),
+)
+"""What `connect` answers, which is imported when one of these is asked for."""
+
 
 @dataclass(eq=False)
 class Webhook:
@@ -40,6 +53,14 @@ class Webhook:
     callback: Callback
     users: Users
     clock: Callable[[], float]
+    services: Services
+
+    @cached_property
+    def connect(self) -> "Connect":
+        """What answers the routes of connect sessions."""
+        from handler import connect  # noqa: PLC0415 -- only browsers need it, and events start sooner
+
+        return connect.wire(self.services)
 
     @property
     def routes(self) -> Routes:
@@ -48,6 +69,7 @@ class Webhook:
             ("POST", "/webhooks/composio"): self._deliver,
             ("GET", "/oauth/callback"): self.callback.confirm,
             **self.users.routes,
+            **dict.fromkeys(CONNECT_ROUTES, self._connect),
         }
 
     def answer(self, event: Mapping[str, Any], *, seconds: float) -> dict[str, Any]:
@@ -64,6 +86,9 @@ class Webhook:
             logger.exception("nothing was recorded")
             count(Metric.NOT_RECORDED)
             return refusal(Refused(503, "not recorded, send it again")).proxy()
+
+    def _connect(self, request: Request, deadline: float) -> Response:
+        return self.connect.routes[request.method, request.resource](request, deadline)
 
     def _deliver(self, request: Request, deadline: float) -> Response:
         count(Metric.EVENT_RECEIVED)
@@ -125,6 +150,7 @@ def wire(given: Services) -> Webhook:
         ),
         Users(given.user_table, catalog, composio, provisioning, given.sources.clock),
         given.sources.clock,
+        given,
     )
 
 

@@ -5,6 +5,7 @@
 | an event of the bus, its `detail` Composio's V3 envelope | the bus's rule |
 | `{"task": "sweep"}` | the schedule, each minute |
 | `{"task": "due", "user_id", "server_id"}` | the sweep |
+| `{"task": "watch", "user_id", "account_id"}` | a connect session, for each link that it makes |
 | `{"task": "recent", "cursor", "floor", "until"}` | the sweep, to itself |
 | `{"task": "backfill", "server_id"}` | the sweep, to itself |
 
@@ -87,6 +88,8 @@ class Worker:
                 return self.sweep.run
             case {"task": "due", "user_id": str(user_id), "server_id": str(server_id)}:
                 return partial(self.provisioning.resume, user_id, server_id)
+            case {"task": "watch", "user_id": str(user_id), "account_id": str(account_id)}:
+                return partial(self.provisioning.watch, user_id, account_id)
             case {"task": "backfill", "server_id": str(server_id)}:
                 return partial(self.sweep.backfill, server_id)
             case {"task": "recent", "cursor": str(cursor), "floor": int(floor), "until": int(til)}:

@@ -8,7 +8,7 @@ HANDLER = Path("src/handler")
 
 CORE: tuple[set[str], ...] = (
     {"events", "paging", "signature", "urls", "values"},
-    {"answers", "decisions", "readings"},
+    {"answers", "connect_rules", "connect_texts", "decisions", "readings"},
 )
 """Values in, values out: no clock, environment, id, logger, network or file."""
 

@@ -1002,3 +1002,116 @@ def test_no_call_is_begun_after_a_slow_look_at_the_api_key(
 
     assert answer.problem == Problem("no time left for a call to Composio")
     assert network.requests == []
+
+
+ACCOUNT = {"id": "ca_1", "user_id": USER, "auth_config": {"id": "ac_mail"}, "status": "ACTIVE"}
+
+
+def test_accounts_of_one_auth_config_are_one_call(
+    composio: Composio, network: Network, deadline: float
+) -> None:
+    theirs = ACCOUNT | {"id": "ca_2", "user_id": "mallory"}
+    unnamed = {"id": "ca_3", "status": "FAILED"}
+    network.will(ok({"items": [ACCOUNT, theirs, unnamed, {"id": 7}], "next_cursor": "more"}))
+
+    found = composio.accounts_of(USER, auth_config_id="ac_mail", deadline=deadline)
+
+    assert [one.id for one in found] == ["ca_1", "ca_3"]
+    assert network.queries == [
+        {
+            "limit": "100",
+            "account_type": "ALL",
+            "user_ids": USER,
+            "auth_config_ids": "ac_mail",
+        }
+    ]
+
+
+def test_accounts_by_id_are_only_those_of_the_user(
+    composio: Composio, network: Network, deadline: float
+) -> None:
+    network.will(ok({"items": [ACCOUNT]}), ok({"items": [ACCOUNT | {"user_id": "a,b"}, ACCOUNT]}))
+
+    assert composio.accounts_of(USER, account_ids={"ca_1", "ca_0"}, deadline=deadline)
+    found = composio.accounts_of("a,b", account_ids={"ca_1"}, deadline=deadline)
+
+    assert [one.user_id for one in found] == ["a,b"]
+    first, second = network.queries
+    assert (first["connected_account_ids"], first["user_ids"]) == ("ca_0,ca_1", USER)
+    assert "user_ids" not in second
+
+
+LINK = {
+    "link_token": "ln_1",
+    "redirect_url": "https://connect.composio.example/link/ln_1",
+    "expires_at": "2026-01-01T00:10:00.000Z",
+    "connected_account_id": "ca_1",
+}
+
+
+def test_link_is_made_for_one_account_that_comes_back(
+    composio: Composio, network: Network, deadline: float
+) -> None:
+    network.will(httpx.Response(201, json=LINK))
+
+    link = composio.create_link(USER, "ac_mail", "https://api.example/back", deadline=deadline)
+
+    assert (link.redirect_url, link.connected_account_id) == (LINK["redirect_url"], "ca_1")
+    assert network.request.url.path.endswith("/api/v3/connected_accounts/link")
+    assert json.loads(network.request.content) == {
+        "user_id": USER,
+        "auth_config_id": "ac_mail",
+        "callback_url": "https://api.example/back",
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (httpx.Response(404, json={"error": {"message": "no such auth config"}}), 404),
+        (httpx.Response(201, json={}), None),
+        (httpx.Response(201, content=b"<html>"), None),
+        (httpx.Response(201, json=LINK | {"redirect_url": "javascript:alert(1)"}), None),
+        (httpx.Response(201, json=LINK | {"redirect_url": "http://connect.example/"}), None),
+        (httpx.Response(201, json=LINK | {"connected_account_id": "a b"}), None),
+        (httpx.ReadTimeout("slow"), None),
+    ],
+)
+def test_link_that_cannot_be_used_is_none(
+    composio: Composio, network: Network, deadline: float, answer: Step, status: int | None
+) -> None:
+    network.will(answer)
+
+    with pytest.raises(Unavailable) as caught:
+        composio.create_link(USER, "ac_mail", "https://api.example/back", deadline=deadline)
+
+    assert caught.value.problem.status == status
+    assert len(network.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "completed"),
+    [
+        (httpx.Response(200, json={"connected_account_id": "ca_1"}), (200, "ca_1")),
+        (httpx.Response(200, json={"connected_account": {"id": "ca_1"}}), (200, "ca_1")),
+        (httpx.Response(200, json={}), (200, None)),
+        (httpx.Response(200, content=b"<html>"), (200, None)),
+        (httpx.Response(200, json={"connected_account_id": "a b"}), (200, None)),
+        (httpx.Response(400, json={"connected_account_id": "ca_1"}), (400, None)),
+        (httpx.Response(404), (404, None)),
+        (httpx.Response(503), (503, None)),
+        (httpx.ReadTimeout("slow"), (None, None)),
+    ],
+)
+def test_authorisation_is_completed_once_whatever_comes_back(
+    composio: Composio,
+    network: Network,
+    deadline: float,
+    answer: Step,
+    completed: tuple[int | None, str | None],
+) -> None:
+    network.will(answer)
+
+    assert composio.complete_auth("session_1", USER, deadline=deadline) == completed
+    assert network.request.url.path.endswith("/api/v3.1/connected_accounts/complete_auth")
+    assert json.loads(network.request.content) == {"session_uri": "session_1", "user_id": USER}

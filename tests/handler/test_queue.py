@@ -18,6 +18,7 @@ class Sqs:
         self.calls: list[list[int]] = []
         self.sizes: list[int] = []
         self.taken: list[int] = []
+        self.delays: list[int] = []
 
     def send_message_batch(self, **request: Any) -> dict[str, Any]:
         entries = request["Entries"]
@@ -25,6 +26,7 @@ class Sqs:
         assert len({entry["Id"] for entry in entries}) == len(entries)
         numbers = {entry["Id"]: json.loads(entry["MessageBody"])["number"] for entry in entries}
         self.calls.append(list(numbers.values()))
+        self.delays += [entry["DelaySeconds"] for entry in entries]
         self.sizes.append(sum(len(entry["MessageBody"].encode()) for entry in entries))
         failed = []
         for name, number in numbers.items():
@@ -97,3 +99,12 @@ def test_message_that_is_larger_than_a_batch_goes_alone_and_is_for_the_queue_to_
     queue.send([*tasks(2), {"number": 2, "text": "x" * MOST_BYTES}, {"number": 3}])
 
     assert sqs.calls == [[0, 1], [2], [3]]
+
+
+def test_task_is_sent_once_for_each_delay_and_again_what_is_refused(queue: Queue, sqs: Sqs) -> None:
+    sqs.refuses = {0: 1}
+
+    queue.send(tasks(1), delays=(20, 40, 80))
+
+    assert sqs.taken == [0, 0, 0]
+    assert sqs.delays == [20, 40, 80, 20]

@@ -46,6 +46,11 @@ def test_every_missing_variable_is_named_at_once() -> None:
     )
 
 
+def test_session_that_starts_by_a_form_needs_the_applications_page() -> None:
+    assert complaint(CONNECT_START="form").startswith("CONNECT_START: ")
+    assert read(CONNECT_START="form", RETURN_URL="https://app.invalid/x").connect_start == "form"
+
+
 def test_every_wrong_variable_is_named_at_once_without_its_value() -> None:
     said = complaint(
         TABLE_NAME="", SECRET_ID="", COMPOSIO_BASE_URL="http://a.invalid", MCP_SERVER_IDS="b,,c"

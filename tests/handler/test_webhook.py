@@ -2,6 +2,7 @@
 
 import base64
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -285,3 +286,13 @@ def test_secret_that_is_not_filled_yet_lets_nobody_in(world: World) -> None:
 
     assert world.deliver(SAMPLES["connected"])[0] == 401
     assert world.deliver_signed(SAMPLES["connected"], "")[0] == 401
+
+
+def test_nothing_that_only_browsers_need_is_imported_before_one_comes() -> None:
+    code = "import sys; from handler import webhook, worker; print(*sys.modules)"
+    run = [sys.executable, "-c", code]
+    path = {"PYTHONPATH": "src", "AWS_DEFAULT_REGION": "us-east-1"}
+    loaded = subprocess.run(run, env=path, check=True, capture_output=True, text=True).stdout  # noqa: S603 -- ours
+
+    assert "handler.webhook" in loaded.split()
+    assert [one for one in loaded.split() if one.startswith("handler.connect")] == []

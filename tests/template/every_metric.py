@@ -21,6 +21,7 @@ from handler.events import Account
 from handler.telemetry import logger
 from local.sign import signed
 from tests.fakes.event_bus import FakeBus, records
+from tests.handler.connect_world import ConnectWorld, connected, started
 from tests.invocation import Context
 from tests.openapi import PATH, routes
 from tests.samples import SAMPLES
@@ -67,6 +68,7 @@ def lived(monkeypatch: pytest.MonkeyPatch) -> Emitted:
             # Powertools finds it odd that a message may count nothing.
             warnings.simplefilter("ignore")
             _run_everything(world, monkeypatch)
+            _connect()
             announcer.lambda_handler({"Records": records(world)[:10]}, CONTEXT)
             bus.refuses = {0}
             announcer.lambda_handler({"Records": [*records(world)[:1], UNREADABLE]}, CONTEXT)
@@ -76,6 +78,22 @@ def lived(monkeypatch: pytest.MonkeyPatch) -> Emitted:
         frozenset(_figures(printed.getvalue().splitlines())),
         tuple(json.loads(line) for line in logged.getvalue().splitlines()),
     )
+
+
+def _connect() -> None:
+    """Have a user connect everything in a browser, with somebody else in between."""
+    world = ConnectWorld()
+    browser, sid = started(world, "connecting")
+    browser.post("/connect/link", {}, s=sid, ac=GMAIL)
+    browser.connect(sid, GMAIL)
+    theirs = account(GMAIL, id="ca_theirs", user="mallory", status="INITIATED")
+    world.upstream.accounts[theirs.id] = as_composio_has_it(theirs)
+    uri = world.upstream.verified_by("ca_theirs", "mallory")
+    browser.get("/connect/verify", session_uri=uri)
+    world.upstream.before_link.append(refusal(500, "down"))
+    browser.connect(sid, SLACK)
+    for auth_config in (GMAIL, SLACK):
+        connected(browser, sid, auth_config)
 
 
 def _run_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from handler import page
+from handler import connect_page, page
 from handler.requests import Refused, Response, refusal
+from handler.webhook import CONNECT_ROUTES
 from tests.template.api_access import CALLS, RANGES, Api, Route
 from tests.template.sam_template import FUNCTIONS, GLOBAL, RESOURCES, TEMPLATE
 
+PAGES = connect_page.Pages("Example", "https://app.example/logo.png", "https://app.example/help")
 API: dict[str, Any] = RESOURCES["Api"]["Properties"]
 STAGE, *ROUTES = API["MethodSettings"]
 EVENTS: dict[str, Any] = FUNCTIONS["WebhookFunction"]["Events"]
@@ -28,6 +30,7 @@ def test_routes_that_call_composio_are_throttled_lower_than_the_stage() -> None:
     assert {(one["HttpMethod"], path(one)) for one in ROUTES} == {
         ("GET", "/oauth/callback"),
         ("POST", "/users/{user_id}/refresh"),
+        *CONNECT_ROUTES,
     }
     for one in ROUTES:
         assert one["ThrottlingRateLimit"] < STAGE["ThrottlingRateLimit"]
@@ -139,6 +142,7 @@ def test_no_value_of_the_secret_is_in_the_template_or_the_environment() -> None:
     [
         Response(200, {"a": 1}),
         Response(200, page.ready(), page.HEADERS),
+        Response(200, PAGES.ready(), PAGES.headers),
         Response(303, "", {"location": "https://app.example"}),
         Response(304, "", {"etag": '"x"', "cache-control": "private, no-cache"}),
         refusal(Refused(503, "later")),
@@ -148,7 +152,7 @@ def test_every_answer_has_the_security_headers(answer: Response) -> None:
     headers = answer.proxy()["headers"]
 
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] in {"no-referrer", "same-origin"}
     assert headers["strict-transport-security"].startswith("max-age=")
     assert headers["content-security-policy"].startswith("default-src 'none'")
     assert "frame-ancestors 'none'" in headers["content-security-policy"]

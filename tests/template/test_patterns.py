@@ -19,6 +19,9 @@ ENVIRONMENT = {
 PARAMETERS = {
     "ComposioBaseUrl": ("COMPOSIO_BASE_URL", f"({BASE_URL})"),
     "ReturnUrl": ("RETURN_URL", f"({WEB_ADDRESS})?"),
+    "PublicUrl": ("PUBLIC_URL", f"({BASE_URL})?"),
+    "BrandLogoUrl": ("BRAND_LOGO_URL", f"({WEB_ADDRESS})?"),
+    "SupportUrl": ("SUPPORT_URL", f"({WEB_ADDRESS})?"),
     "McpServerIds": ("MCP_SERVER_IDS", f"({SERVER_IDS})"),
 }
 GOOD_URLS = (
@@ -103,6 +106,10 @@ CASES = [
     *[("ComposioBaseUrl", url, False) for url in ("", *HOSTILE_URLS, *WITH_QUERY)],
     *[("ReturnUrl", url, True) for url in ("", *GOOD_URLS, *WITH_QUERY)],
     *[("ReturnUrl", url, False) for url in HOSTILE_URLS],
+    *[("PublicUrl", url, True) for url in ("", *GOOD_URLS)],
+    *[("PublicUrl", url, False) for url in (*HOSTILE_URLS, *WITH_QUERY)],
+    *[(one, url, True) for one in ("BrandLogoUrl", "SupportUrl") for url in ("", *WITH_QUERY)],
+    *[(one, url, False) for one in ("BrandLogoUrl", "SupportUrl") for url in HOSTILE_URLS],
     *[("McpServerIds", ids, True) for ids in IDS],
     *[("McpServerIds", ids, False) for ids in NO_IDS],
 ]

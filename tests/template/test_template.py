@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from handler.announcer import BATCH
+from handler.connect_rules import Session
+from handler.connect_table import session_to_row
 from handler.decisions import LEASE_SECONDS
 from handler.events import ACCOUNT_EVENTS
 from handler.settings import Settings, enrolled_servers
@@ -63,6 +65,7 @@ def test_webhook_may_do_exactly_what_it_does() -> None:
         ("dynamodb:UpdateItem", TABLE),
         ("dynamodb:Query", TABLE),
         ("secretsmanager:GetSecretValue", SECRET),
+        ("sqs:SendMessage", {"Fn::GetAtt": ["Queue", "Arn"]}),
         *logs_and_traces("Webhook"),
     ]
 
@@ -151,6 +154,33 @@ def test_failed_first_deploy_leaves_nothing_behind() -> None:
     }
 
     assert kept == {"Table": "RetainExceptOnCreate"}
+
+
+def test_only_connect_sessions_are_deleted_by_time() -> None:
+    setting = RESOURCES["Table"]["Properties"]["TimeToLiveSpecification"]
+    session = Session("sid", "user_1", ("srv",), "https://api.example", expires_at=1, ends_at=2)
+
+    assert setting == {"AttributeName": "ttl", "Enabled": True}
+    assert session_to_row(session)["ttl"] == 2
+    code = Path("src/handler").glob("*table.py")
+    assert [path.stem for path in code if '"ttl"' in path.read_text()] == ["connect_table"]
+
+
+def test_nobody_keeps_the_queries_of_requests() -> None:
+    """X-Ray's segment of a stage has path and query, and so the tokens of connect sessions."""
+    api = RESOURCES["Api"]["Properties"]
+
+    assert api["TracingEnabled"] is False
+    assert "AccessLogSetting" not in api
+    assert not any("DataTraceEnabled" in one for one in api["MethodSettings"])
+
+
+def test_form_is_deployed_only_with_the_application_that_sends_it() -> None:
+    rule = TEMPLATE["Rules"]["FormNeedsReturnUrl"]
+
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "ConnectStart"}, "form"]}
+    (assertion,) = rule["Assertions"]
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ReturnUrl"}, ""]}]}
 
 
 def test_api_is_regional_and_throttled() -> None:

@@ -1,0 +1,82 @@
+"""How far a connect session's user is: what is required, connected, and come of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from handler.catalog import Catalog
+from handler.connect_page import Account
+from handler.connect_rules import Place, Session, overall, places
+from handler.provisioning import Provisioning
+from handler.user_table import UserTable
+from handler.values import Status, Target, TargetRow
+
+PATIENCE = 3
+"""Looks, a second apart, at an instance that is being created."""
+
+
+class Progress(NamedTuple):
+    """The lines of the list, and, once nothing is missing, what has come of each target."""
+
+    accounts: tuple[Account, ...]
+    statuses: tuple[Status | None, ...] = ()
+
+    @property
+    def status(self) -> Status | None:
+        """The one word for all targets; None while something is missing."""
+        missing = any(one.place is not Place.CONNECTED for one in self.accounts)
+        return None if missing else overall(self.statuses)
+
+
+@dataclass(eq=False)
+class ProgressReader:
+    """Reads from the table what is known; Composio is asked for nothing here."""
+
+    catalog: Catalog
+    user_table: UserTable
+    provisioning: Provisioning
+    sleep: Callable[[float], None]
+
+    def required(self, session: Session) -> dict[str, str]:
+        """Return the auth configs that the session is about, each with its toolkit's name."""
+        required = {one for server in self._servers(session) for one in server.required}
+        toolkits = self.catalog.toolkits()
+        named = {one: toolkits.get(one, one) for one in required}
+        return dict(sorted(named.items(), key=lambda one: (one[1], one[0])))
+
+    def read(self, session: Session, *, deadline: float) -> Progress:
+        """Return how far the user is; an instance that nobody has begun is created now.
+
+        One that an event is creating at this moment is waited for: it is ready in a moment.
+        """
+        progress = self._read(session, deadline)
+        for _ in range(PATIENCE):
+            if Status.CREATING not in progress.statuses:
+                break
+            self.sleep(1)
+            progress = self._read(session, deadline)
+        return progress
+
+    def _read(self, session: Session, deadline: float) -> Progress:
+        facts, instances = self.user_table.user(session.user_id)
+        required = self.required(session)
+        found = places(required, facts.accounts)
+        accounts = tuple(Account(one, required[one], place) for one, place in found.items())
+        if any(one.place is not Place.CONNECTED for one in accounts):
+            return Progress(accounts)
+        servers = self._servers(session)
+        statuses = [self._status(session, one, instances.get(one.id), deadline) for one in servers]
+        # One that is not in the catalog, or not yet, cannot be ready.
+        unknown = [None] * (len(session.targets) - len(servers))
+        return Progress(accounts, (*statuses, *unknown))
+
+    def _servers(self, session: Session) -> list[Target]:
+        return [one for one in self.catalog.known().servers if one.id in session.targets]
+
+    def _status(
+        self, session: Session, server: Target, instance: TargetRow | None, deadline: float
+    ) -> Status | None:
+        if instance:
+            return instance.status
+        outcome = self.provisioning.resume(session.user_id, server.id, deadline=deadline)
+        return outcome and outcome.status

@@ -1,0 +1,312 @@
+"""From the application's one request to its page, with everything connected in between."""
+
+import json
+from typing import Any
+
+import pytest
+
+from handler.connect_rules import digest
+from tests.doubles import Counted, Log
+from tests.handler.connect_world import (
+    BASE,
+    RETURN_URL,
+    Browser,
+    ConnectWorld,
+    connected,
+    started,
+)
+from tests.world import GMAIL, SERVER, SLACK, World, account, refusal
+
+
+@pytest.fixture
+def world() -> ConnectWorld:
+    return ConnectWorld()
+
+
+def test_user_connects_everything_by_clicking_and_goes_on_to_the_application(
+    world: ConnectWorld,
+) -> None:
+    made = world.session(label="ada@app.invalid", return_url=f"{RETURN_URL}?state=s%201")
+    assert made["statusCode"] == 201
+    assert made["body"]["expires_at"] == "2026-01-01T00:30:00Z"
+    url = made["body"]["connect_url"]
+    assert url.startswith(f"{BASE}/connect?t=")
+    token, browser = url.removeprefix(f"{BASE}/connect?t="), Browser(world)
+
+    start = browser.get("/connect", t=token)
+    assert (start.status, start.title) == (200, "Connect your accounts")
+    assert "<bdi>ada@app.invalid</bdi>" in start.html
+    assert start.rows == {"Gmail": "", "Slack": ""}
+    assert browser.start(token).location == f"{BASE}/connect"
+    assert browser.get("/connect").rows == {"Gmail": "Connect", "Slack": "Connect"}
+
+    leaving = browser.connect(digest(token), GMAIL)
+    assert (leaving.status, leaving.location) == (200, "https://connect.invalid/link/ln_1")
+    assert world.upstream.links[0]["callback_url"] == f"{BASE}/connect/return"
+    world.upstream.consent("ca_made_1")
+    back = browser.get("/connect/return", status="success", connected_account_id="ca_made_1")
+    assert (back.status, back.location) == (303, f"{BASE}/connect")
+    assert browser.get("/connect").rows == {"Gmail": "Connected", "Slack": "Connect"}
+
+    end = connected(browser, digest(token), SLACK)
+    assert end.status == 303
+    assert end.location == f"{RETURN_URL}?state=s%201&status=ready&connected_account_id=ca_made_2"
+    assert browser.cookies == {}
+    assert world.row()["status"] == "ready"
+    assert world.upstream.creates == 1
+
+
+def test_session_without_return_url_ends_on_a_page_that_can_be_loaded_again() -> None:
+    world = ConnectWorld(return_url="")
+    browser, sid = started(world)
+    connected(browser, sid, GMAIL)
+
+    assert connected(browser, sid, SLACK).location == f"{BASE}/connect"
+    for _ in range(2):
+        assert browser.get("/connect").title == "You are all set"
+
+
+def test_user_who_has_everything_already_goes_straight_on(world: ConnectWorld) -> None:
+    for auth_config in (GMAIL, SLACK):
+        world.see(account(auth_config))
+    browser, _ = started(world)
+
+    assert browser.get("/connect").location == f"{RETURN_URL}?status=ready"
+    assert world.upstream.links == []
+
+
+def test_instance_that_nobody_has_begun_is_created_by_the_browser(world: ConnectWorld) -> None:
+    world.see(account(GMAIL))
+    fact = account(SLACK).seen(world.now, read=True)
+    world.fact_table.record(fact)
+    browser, _ = started(world)
+
+    assert browser.get("/connect").location == f"{RETURN_URL}?status=ready"
+
+
+@pytest.mark.parametrize(("status", "word"), [(503, "waiting"), (422, "failed")])
+def test_application_is_told_what_came_of_it(world: ConnectWorld, status: int, word: str) -> None:
+    world.upstream.script.extend([refusal(status, "no")] * 2)
+    browser, sid = started(world)
+    connected(browser, sid, GMAIL)
+
+    end = connected(browser, sid, SLACK)
+
+    assert end.location == f"{RETURN_URL}?status={word}&connected_account_id=ca_made_2"
+
+
+@pytest.mark.parametrize(
+    ("status", "title"), [(503, "Almost there"), (422, "Connected, but not ready")]
+)
+def test_page_says_what_came_of_it(status: int, title: str) -> None:
+    world = ConnectWorld(return_url="")
+    world.upstream.script.extend([refusal(status, "no")] * 2)
+    browser, sid = started(world)
+    connected(browser, sid, GMAIL)
+    connected(browser, sid, SLACK)
+
+    assert browser.get("/connect").title == title
+
+
+def test_outage_in_between_is_waited_out(world: ConnectWorld) -> None:
+    world.upstream.script.append(refusal(503, "down"))
+    browser, sid = started(world)
+    for auth_config in (GMAIL, SLACK):
+        connected(browser, sid, auth_config)
+    assert world.row()["status"] == "retrying"
+
+    world.now += 16
+    world.tick()
+
+    assert world.row()["status"] == "ready"
+
+
+def test_tab_that_is_closed_at_the_last_consent_is_ready_in_twenty_seconds(
+    world: ConnectWorld,
+) -> None:
+    browser, sid = started(world)
+    connected(browser, sid, GMAIL)
+    browser.connect(sid, SLACK)
+    world.upstream.consent("ca_made_2")
+
+    world.later(20)
+
+    assert world.row()["status"] == "ready"
+    assert sorted(at for at, _ in world.sqs.delayed) == [20, 20, 60, 60, 140, 140, 280, 280]
+
+
+def test_watch_asks_no_more_once_the_account_is_active(world: ConnectWorld) -> None:
+    browser, sid = started(world)
+    connected(browser, sid, GMAIL)
+    world.trips()
+
+    world.later(300)
+
+    assert world.upstream.requests == []
+
+
+def test_one_server_is_connected_where_the_application_says_which() -> None:
+    world = ConnectWorld(enrolled=None)
+    world.upstream.servers = {SERVER: [GMAIL, SLACK], "srv_mail": [GMAIL]}
+    world.now += 301
+    world.catalog.sync(deadline=world.now + 20)
+    browser, sid = started(world, server_id="srv_mail")
+
+    assert browser.get("/connect").rows == {"Gmail": "Connect"}
+    assert connected(browser, sid, GMAIL).location.startswith(f"{RETURN_URL}?status=ready")
+
+
+@pytest.mark.parametrize("status", ["FAILED", "EXPIRED", "REVOKED"])
+def test_account_that_ended_can_be_connected_again(world: ConnectWorld, status: str) -> None:
+    browser, sid = started(world)
+    browser.connect(sid, GMAIL)
+    world.upstream.consent("ca_made_1", status)
+    browser.get("/connect/return", status="failed", connected_account_id="ca_made_1")
+
+    page = browser.get("/connect")
+    assert page.rows["Gmail"].split()[0] == "Reconnect"
+    assert "The last attempt failed" in page.rows["Gmail"]
+    again = browser.connect(sid, GMAIL)
+    assert again.location == "https://connect.invalid/link/ln_2"
+
+
+def test_disabled_account_counts_as_none(world: ConnectWorld) -> None:
+    world.see(account(GMAIL)._replace(is_disabled=True))
+    browser, _ = started(world)
+
+    assert browser.get("/connect").rows["Gmail"].startswith("Reconnect")
+
+
+def test_consent_that_composio_shows_late_is_waited_for(world: ConnectWorld) -> None:
+    browser, sid = started(world)
+    browser.connect(sid, GMAIL)
+    world.upstream.accounts["ca_made_1"]["status"] = "INITIATED"
+    sleep = world.sleep
+
+    def consent_meanwhile(seconds: float) -> None:
+        sleep(seconds)
+        world.upstream.consent("ca_made_1")
+
+    world.webhook.connect.links.sleep = consent_meanwhile
+    browser.get("/connect/return", connected_account_id="ca_made_1")
+
+    assert browser.get("/connect").rows["Gmail"] == "Connected"
+
+
+def test_instance_that_an_event_is_creating_now_is_waited_for(world: ConnectWorld) -> None:
+    browser, sid = started(world)
+    connected(browser, sid, GMAIL)
+    browser.connect(sid, SLACK)
+    world.upstream.consent("ca_made_2")
+    world.upstream.script.append(lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        world.later(20)
+    assert world.row()["status"] == "creating"
+    world.webhook.connect.progress.sleep = lambda _: world.tick() if world.now else None
+    world.now += 41
+
+    back = browser.get("/connect/return", connected_account_id="ca_made_2")
+
+    assert back.location.startswith(f"{RETURN_URL}?status=ready")
+
+
+def test_session_that_has_ended_sends_on_whoever_comes_late(world: ConnectWorld) -> None:
+    browser, sid = started(world)
+    cookies = dict(browser.cookies)
+    for auth_config in (GMAIL, SLACK):
+        end = connected(browser, sid, auth_config)
+    assert browser.get("/connect").status == 404
+
+    browser.cookies = cookies  # the answer that took the cookie away was lost
+    again = browser.get("/connect/return", connected_account_id="ca_made_2")
+    assert (again.status, again.location) == (303, end.location)
+    assert browser.connect(sid, GMAIL).status == 404
+
+
+def test_metrics_and_logs_say_how_far_sessions_come_and_nothing_secret(
+    world: ConnectWorld, counted: Counted, log: Log
+) -> None:
+    token = world.token(label="ada-label", return_url=f"{RETURN_URL}?state=app-state")
+    browser = Browser(world)
+    browser.start(token)
+    for auth_config in (GMAIL, SLACK):
+        connected(browser, digest(token), auth_config)
+
+    found = counted()
+    assert {name: found[name] for name in found if name.startswith("Connect")} == {
+        "ConnectSession": 1,
+        "ConnectStarted": 1,
+        "ConnectLink": 2,
+        "ConnectFinished": 1,
+    }
+    lines = [one for one in log.lines if one["message"].startswith("connect session")]
+    assert [one["message"] for one in lines] == ["connect session made", "connect session finished"]
+    assert {one["session"] for one in lines} == {digest(token)[:8]}
+    secret = world.stored(token)["browser"]
+    for text in (
+        token,
+        secret,
+        "ada-label",
+        "app-state",
+        "connect.invalid",
+        "user_1",
+        digest(token),
+    ):
+        assert text not in log.text
+
+
+def test_session_is_stored_without_its_token(world: ConnectWorld) -> None:
+    token = world.token(label=" Ada ")
+    browser = Browser(world)
+    browser.start(token)
+    row = world.stored(token)
+    secret = next(iter(browser.cookies.values())).partition(".")[2]
+
+    stored = json.dumps(row, default=str)
+    assert token not in stored
+    assert secret not in stored
+    assert row["browser"] == digest(secret)
+    assert (row["label"], row["ttl"] - row["expires_at"]) == ("Ada", 900)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"server_id": "srv_other"}, 400, "server_id"),
+        ({"server_id": "a b"}, 400, "server_id"),
+        ({"lable": "x"}, 400, "lable"),
+        ({"label": 7}, 400, "label"),
+        ({"label": "x" * 81}, 400, "label"),
+        ({"label": "a\u202eb"}, 400, "label"),
+        ({"label": "a\nb"}, 400, "label"),
+        ({"return_url": "https://other.invalid/"}, 400, "return_url"),
+        ([], 400, ""),
+        ("x" * 5000, 413, "4096"),
+    ],
+)
+def test_session_that_cannot_be_is_refused_and_nothing_is_stored(
+    world: ConnectWorld, body: Any, status: int, said: str
+) -> None:
+    answer = world.ask(
+        "POST",
+        "/users/{user_id}/connect-sessions",
+        pathParameters={"user_id": "user_1"},
+        body=json.dumps(body),
+    )
+
+    assert answer["statusCode"] == status
+    assert said in json.loads(answer["body"])["error"]["message"]
+    assert world.writes() == []
+
+
+@pytest.mark.parametrize("body", [{}, {"server_id": SERVER}])
+def test_session_is_not_made_while_nobody_knows_what_is_required(body: dict[str, str]) -> None:
+    world = World()
+    world.upstream.down = True
+    asked = {"pathParameters": {"user_id": "user_1"}, "body": json.dumps(body)}
+    answer = world.ask("POST", "/users/{user_id}/connect-sessions", **asked)
+    assert answer["statusCode"] == 503
+
+
+def test_session_of_nobody_is_refused(world: ConnectWorld) -> None:
+    assert world.session("%ff")["statusCode"] == 400
