@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from handler import connect_page, page
 from handler.requests import Refused, Response, refusal
@@ -158,17 +157,3 @@ def test_every_answer_has_the_security_headers(answer: Response) -> None:
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["cache-control"] in {"no-store", "private, no-cache"}
     assert all(name == name.lower() for name in headers)
-
-
-def test_checks_of_checkov_are_skipped_by_resource_and_with_a_reason() -> None:
-    raw = Path("template.yaml").read_text()
-    assert "checkov:skip" not in raw
-    skips = [
-        skip
-        for resource in RESOURCES.values()
-        for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
-    ]
-
-    assert len(skips) == yaml.safe_dump(skips).count("comment:") > 0
-    assert all(re.fullmatch(r"CKV2?_AWS_\d+", skip["id"]) for skip in skips)
-    assert all(len(skip["comment"]) > 30 for skip in skips)

@@ -88,6 +88,21 @@ def test_alarm_is_about_a_metric_that_there_is(name: str, emitted: Emitted) -> N
 
 
 @pytest.mark.parametrize("name", sorted(ALARMS))
+def test_alarm_says_what_it_watches(name: str) -> None:
+    alarm = ALARMS[name]
+    watched = re.match("Watches (.+?):", alarm["AlarmDescription"]["Fn::Sub"])
+
+    assert watched
+    if alarm["Namespace"] == NAMESPACE:
+        assert watched[1] == alarm["MetricName"]
+    elif alarm["Namespace"] == "AWS/Lambda":
+        function = alarm["Dimensions"][0]["Value"]["Ref"].removesuffix("Function").lower()
+        assert f"the {function} function" in watched[1]
+    else:
+        assert watched[1] == "the dead-letter queue"
+
+
+@pytest.mark.parametrize("name", sorted(ALARMS))
 def test_alarm_tells_the_topic_that_it_is_and_that_it_is_over(name: str) -> None:
     told = {"Fn::If": ["TellAlarms", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 
@@ -224,10 +239,10 @@ def test_query_for_failures_finds_what_failed(emitted: Emitted) -> None:
     }
 
 
-def test_story_of_a_user_has_its_beginning_and_its_end(emitted: Emitted) -> None:
-    story = [one["message"] for one in emitted.lines if one.get("user_id")]
+def test_lines_about_a_user_say_what_came_and_what_became_of_it(emitted: Emitted) -> None:
+    about = {one["message"] for one in emitted.lines if one.get("user_id")}
 
-    assert {"event handled", "instance settled"} <= set(story)
+    assert {"event handled", "instance settled"} <= about
 
 
 def test_what_the_emulator_does_not_know_can_be_left_out() -> None:
