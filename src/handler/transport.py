@@ -6,7 +6,7 @@ The only module that speaks HTTP.
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -49,10 +49,11 @@ def connect(base_url: str) -> "httpx.Client":
 
     from handler.bounded import BoundedTransport  # noqa: PLC0415 -- it imports httpx
 
-    limits = httpx.Limits(max_connections=10, keepalive_expiry=KEEPALIVE_SECONDS)
+    limits = httpx.Limits(keepalive_expiry=KEEPALIVE_SECONDS)
     # Outside of the package, httpx brings its own authorities, and reads all of them.
-    trust = ssl.create_default_context(capath=AUTHORITIES) if AUTHORITIES.is_dir() else True
-    transport = BoundedTransport(httpx.HTTPTransport(limits=limits, verify=trust))
+    own = AUTHORITIES.is_dir()
+    trust = ssl.create_default_context(capath=AUTHORITIES) if own else httpx.create_ssl_context()
+    transport = BoundedTransport(partial(httpx.HTTPTransport, limits=limits, verify=trust))
     return httpx.Client(base_url=base_url, transport=transport, follow_redirects=False)
 
 

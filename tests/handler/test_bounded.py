@@ -4,43 +4,88 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import httpx
 import pytest
+from mypy_boto3_secretsmanager import SecretsManagerClient
 
 from handler.bounded import BoundedTransport
+from handler.composio import Composio
+from handler.credentials import Credentials
+from handler.transport import Transport, connect
+from handler.values import Answer, Problem
+from tests.doubles import FakeSecretsManager
 
 HEAD = b"HTTP/1.1 201 Created\r\ncontent-length: 20\r\n\r\n"
+DRIPS = [HEAD + b"x" * 20, b"HTTP/1.1 201 Created and so on"]
+"""Of the one, the body comes slowly; of the other, there is no end of the head."""
+
+type Serve = Callable[[socket.socket], None]
 
 
 @contextlib.contextmanager
-def answering(answer: bytes, *, seconds_a_byte: float) -> Iterator[str]:
-    """Serve one call, a byte at a time, and yield the URL."""
+def serving(serve: Serve) -> Iterator[str]:
+    """Have each connection served in a thread, and yield the URL."""
+
+    def one(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            serve(connection)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                threading.Thread(target=one, args=(connection,), daemon=True).start()
+
     with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection, contextlib.suppress(OSError):
-                while b"user_1" not in connection.recv(65536):
-                    pass
-                for byte in answer:
-                    connection.sendall(bytes([byte]))
-                    time.sleep(seconds_a_byte)
-
-        threading.Thread(target=serve, daemon=True).start()
+        threading.Thread(target=accept, daemon=True).start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
 
 
-def post(url: str, total: float) -> httpx.Response:
-    transport = BoundedTransport(httpx.HTTPTransport())
-    with httpx.Client(transport=transport, timeout=5) as client:
-        return client.post(url, json={"user_id": "user_1"}, extensions={"total": total})
+def dripping(answer: bytes, seconds_a_byte: float) -> Serve:
+    def serve(connection: socket.socket) -> None:
+        while asked(connection):
+            for byte in answer:
+                connection.sendall(bytes([byte]))
+                time.sleep(seconds_a_byte)
+
+    return serve
 
 
-@pytest.mark.parametrize("answer", [HEAD + b"x" * 20, b"HTTP/1.1 201 Created and so on"])
+def asked(connection: socket.socket) -> bool:
+    """Read one request, and say whether one came."""
+    came = b""
+    while b"user_1" not in came:
+        if not (more := connection.recv(65536)):
+            return False
+        came += more
+    return True
+
+
+def client() -> httpx.Client:
+    return httpx.Client(transport=BoundedTransport(httpx.HTTPTransport), timeout=5)
+
+
+def post(url: str, total: float, through: httpx.Client | None = None) -> httpx.Response:
+    with contextlib.nullcontext(through) if through else client() as http:
+        return http.post(url, json={"user_id": "user_1"}, extensions={"total": total})
+
+
+def threads_end(before: int) -> bool:
+    """Whether no more threads are left than before, soon."""
+    until = time.monotonic() + 2
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.01)
+    return threading.active_count() <= before
+
+
+@pytest.mark.parametrize("answer", DRIPS)
 def test_answer_that_comes_byte_by_byte_is_not_waited_for(answer: bytes) -> None:
-    with answering(answer, seconds_a_byte=0.1) as url:
+    with serving(dripping(answer, 0.1)) as url:
         began = time.monotonic()
         with pytest.raises(httpx.ReadTimeout, match="did not end in time"):
             post(url, total=0.3)
@@ -48,8 +93,79 @@ def test_answer_that_comes_byte_by_byte_is_not_waited_for(answer: bytes) -> None
     assert time.monotonic() - began < 1
 
 
+@pytest.mark.parametrize("answer", DRIPS)
+def test_calls_that_were_given_up_hold_no_thread_and_no_connection(answer: bytes) -> None:
+    slow, ended = True, threading.Semaphore(0)
+
+    def serve(connection: socket.socket) -> None:
+        try:
+            dripping(answer if slow else HEAD + b"x" * 20, 0.05 if slow else 0)(connection)
+        finally:
+            ended.release()
+
+    with serving(serve) as url, client() as http:
+        before = threading.active_count()
+        for _ in range(12):
+            with pytest.raises(httpx.ReadTimeout):
+                post(url, 0.05, http)
+        assert all(ended.acquire(timeout=2) for _ in range(12))
+        assert threads_end(before)
+        slow = False
+
+        assert post(url, 5, http).status_code == 201
+
+
+@pytest.mark.parametrize("reused", [False, True])
+def test_call_that_was_given_up_is_ended_on_whichever_connection(*, reused: bool) -> None:
+    slow, connections = False, list[socket.socket]()
+
+    def serve(connection: socket.socket) -> None:
+        connections.append(connection)
+        while asked(connection):
+            dripped = HEAD + b"x" * (1 if slow else 20)
+            connection.sendall(dripped)
+
+    with serving(serve) as url, client() as http:
+        before = threading.active_count()
+        if reused:
+            post(url, 5, http)
+            post(url, 5, http)
+            before = threading.active_count()
+        slow = True
+        with pytest.raises(httpx.ReadTimeout):
+            post(url, 0.1, http)
+
+        assert threads_end(before)
+        assert len(connections) == 1
+
+
+def test_nothing_is_sent_by_a_call_that_was_given_up_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A look-up of the name cannot be interrupted; Lambda may resume it minutes later."""
+    resolves, sent, closed = threading.Event(), list[bytes](), threading.Event()
+    look_up = socket.getaddrinfo
+
+    def slow(*args: object, **named: object) -> object:
+        resolves.wait(5)
+        return look_up(*args, **named)  # type: ignore[arg-type]
+
+    def serve(connection: socket.socket) -> None:
+        sent.append(connection.recv(65536))
+        closed.set()
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with serving(serve) as url:
+        with pytest.raises(httpx.ReadTimeout):
+            post(url, total=0.1)
+        resolves.set()
+
+        assert closed.wait(2)
+    assert sent == [b""]
+
+
 def test_answer_is_as_it_came() -> None:
-    with answering(HEAD + b'{"instance": "rec_1"}'[:20], seconds_a_byte=0) as url:
+    with serving(dripping(HEAD + b'{"instance": "rec_1"', 0)) as url:
         answer = post(url, total=5)
 
     assert (answer.status_code, answer.text) == (201, '{"instance": "rec_1"')
@@ -61,3 +177,31 @@ def test_what_the_network_does_is_raised_to_the_caller() -> None:
 
     with pytest.raises(httpx.ConnectError):
         post(f"http://127.0.0.1:{port}", total=5)
+
+
+def test_create_call_ends_before_its_deadline_however_slowly_the_answer_comes() -> None:
+    with serving(dripping(DRIPS[0], 0.1)) as url, connect(url) as http:
+        store = FakeSecretsManager()
+        store.keep("ak_invented")
+        credentials = Credentials(cast("SecretsManagerClient", store), "secret", time.time)
+        composio = Composio(Transport(lambda: http, credentials, time.time))
+        deadline = time.time() + 1.1
+
+        answer = composio.create_instance("srv_1", "user_1", deadline=deadline)
+
+    assert answer == Answer(None, problem=Problem("no answer: ReadTimeout"))
+    assert time.time() < deadline + 0.5
+
+
+def test_connection_is_kept_for_the_calls_that_follow() -> None:
+    connections = list[socket.socket]()
+
+    def serve(connection: socket.socket) -> None:
+        connections.append(connection)
+        dripping(HEAD + b"x" * 20, 0)(connection)
+
+    with serving(serve) as url, client() as http:
+        for _ in range(3):
+            post(url, 5, http)
+
+    assert len(connections) == 1

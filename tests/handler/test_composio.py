@@ -983,7 +983,7 @@ def test_client_keeps_connections_and_does_not_follow_redirects() -> None:
     with connect(BASE_URL) as http:
         assert str(http.base_url) == f"{BASE_URL}/"
         assert http.follow_redirects is False
-        assert vars(vars(http._transport)["inner"])["_pool"]._keepalive_expiry == 600
+        assert vars(vars(http._transport)["make"]())["_pool"]._keepalive_expiry == 600
 
 
 def test_no_call_is_begun_after_a_slow_look_at_the_api_key(
