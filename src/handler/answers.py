@@ -7,6 +7,7 @@ The error envelope is `{"error": {message, code, slug, status, request_id?, sugg
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -24,6 +25,7 @@ from handler.values import Answer, Problem, Target
 
 LONGEST_TEXT = 500
 LONGEST_RETRY_AFTER_SECONDS = 3600
+HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
 
 
 class InstanceRecord(BaseModel):
@@ -143,10 +145,19 @@ def _record(body: bytes) -> Mapping[str, str] | None:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    seconds = headers.get("retry-after", "")
-    if not (seconds.isascii() and seconds.isdigit()):
-        return None
-    return float(min(int(seconds[:9]), LONGEST_RETRY_AFTER_SECONDS))
+    asked = headers.get("retry-after", "")
+    if asked.isascii() and asked.isdigit():
+        seconds = float(asked[:9])
+    else:
+        try:  # by the sender's own clock, which may differ from ours
+            until, now = (
+                datetime.strptime(one, HTTP_DATE)  # noqa: DTZ007 - both are in GMT
+                for one in (asked, headers.get("date", ""))
+            )
+        except ValueError:
+            return None
+        seconds = (until - now).total_seconds()
+    return min(max(seconds, 0), LONGEST_RETRY_AFTER_SECONDS)
 
 
 def _text(value: object) -> str | None:

@@ -47,7 +47,10 @@ class Composio:
             response = self.transport.send("POST", path, deadline, json={"user_id": user_id})
         except Unavailable as nothing:
             return Answer(None, problem=nothing.problem)
-        return answers.answer(response.status_code, response.headers, response.content)
+        answer = answers.answer(response.status_code, response.headers, response.content)
+        if answer.record and answer.record["instance_id"] != user_id:
+            return answer._replace(record=None)
+        return answer
 
     def find_instance(
         self, server_id: str, user_id: str, *, deadline: float, pages: int = MOST_SEARCHED_PAGES

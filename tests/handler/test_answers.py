@@ -163,6 +163,26 @@ def test_retry_after_is_whole_seconds_and_at_most_an_hour(text: str, seconds: fl
     assert answer(429, {"retry-after": text}, b"").problem.retry_after == seconds
 
 
+@pytest.mark.parametrize(
+    ("text", "date", "seconds"),
+    [
+        ("Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 2026 07:27:18 GMT", 42),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 2026 07:28:01 GMT", 0),
+        ("Thu, 22 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", 3600),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", "today", None),
+        ("Wed, 21 Oct 2026 07:28:00 +0200", "Wed, 21 Oct 2026 07:27:18 GMT", None),
+        ("", "Wed, 21 Oct 2026 07:28:00 GMT", None),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 408, 429, 500, 502, 503, 504])
+def test_retry_after_may_be_a_time_by_the_clock_of_whoever_sends_it(
+    status: int, text: str, date: str, seconds: float | None
+) -> None:
+    given_headers = headers(retry_after=text, date=date)
+
+    assert answer(status, given_headers, b"").problem.retry_after == seconds
+
+
 def test_object_is_read_and_nothing_else() -> None:
     assert read_object(b' {"a": [1]} ') == {"a": [1]}
     assert read_object(b"{}") == {}

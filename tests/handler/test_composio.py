@@ -341,6 +341,17 @@ def test_created_instance_comes_with_its_record(
     assert (created.status, created.record) == (status, RECORD)
 
 
+@pytest.mark.parametrize("status", [200, 201])
+def test_record_of_somebody_else_is_none_of_this_user(
+    composio: Composio, network: Network, deadline: float, status: int
+) -> None:
+    network.will(ok(RECORD | {"instance_id": "another"}, status))
+
+    answer = composio.create_instance(SERVER, USER, deadline=deadline)
+
+    assert (answer.status, answer.record) == (status, None)
+
+
 @pytest.mark.parametrize(
     "status",
     [204, 301, 307, 400, 402, 403, 404, 405, 408, 409, 410, 413, 422, 429, 500, 502, 503, 504, 529],
