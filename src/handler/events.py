@@ -221,11 +221,6 @@ class _Named(_Lenient):
     user_id: UserId | None = None
 
 
-class _Names(_Lenient):
-    data: _Named
-    metadata: _Named | None = None
-
-
 class _Envelope(_Lenient):
     data: ConnectedAccount
 
@@ -235,15 +230,20 @@ def _account_event(content: dict[str, object]) -> AccountEvent:
 
     Where it is named is what consumers of `…activated` report; it is in no published schema.
     """
+    data, metadata = content.get("data"), _named(content.get("metadata"))
+    named = metadata.connected_account_id or _named(data).connected_account_id
+    if named and not (isinstance(data, dict) and data.get("id") == named):
+        return AccountEvent(named, None, _named(data).user_id or metadata.user_id)
     try:
-        names = _Names.model_validate(content)
-        metadata = names.metadata or _Named()
-        named = metadata.connected_account_id or names.data.connected_account_id
-        user_id = names.data.user_id or metadata.user_id
-        data = content["data"]
-        if named and not (isinstance(data, dict) and data.get("id") == named):
-            return AccountEvent(named, None, user_id)
         account = _Envelope.model_validate(content).data
     except ValidationError as error:
         raise NotAnEnvelope(problems(error)) from None
+    user_id = account.user_id or metadata.user_id
     return AccountEvent(account.id, account.fact(user_id), user_id)
+
+
+def _named(part: object) -> _Named:
+    try:
+        return _Named.model_validate(part)
+    except ValidationError:
+        return _Named()

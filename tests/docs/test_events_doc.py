@@ -98,7 +98,13 @@ def test_outcome_that_is_told_is_what_its_schema_says(end: Callable[[World], Non
     assert not any(outcome_schema(other).is_valid(event) for other in others)
 
 
-@pytest.mark.parametrize("name", ["connected", "connected-second", "expired", "without-user"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "connected", "connected-second", "expired", "named-in-data", "named-in-metadata",
+        "without-user",
+    ],
+)  # fmt: skip
 def test_sample_of_a_webhook_body_is_what_the_schema_says(name: str) -> None:
     body = json.loads(Path(f"events/{name}.json").read_text())["body"]
     schema_of("connected-account").validate(json.loads(body))
@@ -117,6 +123,7 @@ def test_sample_of_the_bus_is_what_the_schema_says_and_the_rule_takes_it() -> No
         {"data": {}},
         {"data": None},
         {"data": {"id": "a b"}},
+        {"data": {"user_id": "user_1"}, "metadata": {"user_id": "user_1"}},
         {"data": {"id": "ca_1", "user_id": 7}},
         {"data": {"id": "ca_1", "user_id": ""}},
         {"data": {"id": "ca_1", "auth_config": {}}},

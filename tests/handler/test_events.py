@@ -419,6 +419,21 @@ def test_account_that_is_described_and_named_alike_is_a_fact() -> None:
     assert read(event) == AccountEvent("ca_mail1", FACT, "user-123")
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"metadata": ["pr_1"]},
+        {"metadata": "pr_1"},
+        {"metadata": {"connected_account_id": 7, "user_id": ""}},
+        {"data": DATA | {"connected_account_id": {"id": "ca_1"}}},
+    ],
+)
+def test_account_that_is_described_needs_no_name_that_can_be_read(odd: dict[str, object]) -> None:
+    event = json.loads(envelope(kind="composio.connected_account.activated"))
+
+    assert read(event | odd) == AccountEvent("ca_mail1", FACT, "user-123")
+
+
 @pytest.mark.parametrize("data", [{}, {"id": 7}, {"connected_account_id": "a b"}, [], None, "ca_1"])
 def test_event_that_names_no_account_is_not_understood(data: object) -> None:
     with pytest.raises(NotAnEnvelope, match="data"):

@@ -80,8 +80,9 @@ def test_samples_are_answered(
 
 def test_every_sample_is_used_by_a_test() -> None:
     assert set(SAMPLES) == {
-        "base64", "connected", "connected-second", "expired", "malformed", "trigger-message",
-        "unknown-account-event", "version-1", "version-2", "without-user",
+        "base64", "connected", "connected-second", "expired", "malformed", "named-in-data",
+        "named-in-metadata", "trigger-message", "unknown-account-event", "version-1", "version-2",
+        "without-user",
     }  # fmt: skip
 
 
@@ -94,11 +95,14 @@ def test_second_account_makes_the_instance(world: World) -> None:
     )
 
 
-def test_event_without_user_is_looked_up_at_composio(world: World) -> None:
+@pytest.mark.parametrize("sample", ["named-in-data", "named-in-metadata", "without-user"])
+def test_event_that_only_names_an_account_has_it_looked_up_at_composio(
+    world: World, sample: str
+) -> None:
     fact = account(GMAIL, id="ca_gmail1")
     world.upstream.accounts[fact.id] = as_composio_has_it(fact)
 
-    assert world.deliver(SAMPLES["without-user"])[1]["servers"][0]["missing"] == [NO_SLACK]
+    assert world.deliver(SAMPLES[sample])[1]["servers"][0]["missing"] == [NO_SLACK]
 
 
 def test_event_without_user_is_sent_again_while_composio_is_down(world: World) -> None:
