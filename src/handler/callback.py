@@ -127,7 +127,8 @@ class Callback:
         self._memory.pop(key, None)
         while len(self._memory) >= MOST_REMEMBERED:
             del self._memory[next(iter(self._memory))]
-        seconds = OPEN_SECONDS if account and account.status in OPEN else REMEMBERED_SECONDS
+        unsettled = account.status in OPEN if account else said_active
+        seconds = OPEN_SECONDS if unsettled else REMEMBERED_SECONDS
         self._memory[key] = Memory(self.clock() + seconds, account)
         return account
 

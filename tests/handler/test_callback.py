@@ -97,12 +97,12 @@ def test_query_that_cannot_be_right_asks_nobody(world: World, query: dict[str, s
 def test_made_up_id_is_asked_for_once_a_minute_and_nothing_is_written(world: World) -> None:
     world.trips()
     for _ in range(50):
-        assert come_back(world, "ca_made_up")["statusCode"] == 404
+        assert come_back(world, "ca_made_up", status="failed")["statusCode"] == 404
     assert len(world.upstream.requests) == 1
     assert world.trips() == ([], 0)
 
     world.now += 61
-    come_back(world, "ca_made_up")
+    come_back(world, "ca_made_up", status="failed")
     assert len(world.upstream.requests) == 1
 
 
@@ -139,6 +139,20 @@ def test_failed_account_that_becomes_active_is_seen_at_once(world: World) -> Non
     assert title(come_back(world, account_id)) == "It was not connected"
 
     world.now += 2
+    has(world, GMAIL)
+
+    assert title(come_back(world, account_id)) == "Connected. Something is still missing"
+
+
+def test_account_that_composio_does_not_know_yet_is_looked_at_again_within_seconds(
+    world: World,
+) -> None:
+    account_id = f"ca_user_1_{GMAIL}"
+    for _ in range(50):
+        assert title(come_back(world, account_id)) == "This link is not valid"
+    assert len(world.upstream.requests) == 1
+
+    world.now += 6
     has(world, GMAIL)
 
     assert title(come_back(world, account_id)) == "Connected. Something is still missing"
