@@ -57,7 +57,7 @@ bench: tools-dev+sam+emulator ## Measure starts and events beside the floor and 
 
 pictures: tools-dev+local+sam+emulator ## Take the pictures of docs/ afresh: the demo, and the pages in a real browser
 	@.tools/local/bin/python -m local.demo.recording docs/demo.svg
-	@PICTURES=docs .tools/dev/bin/python -m pytest -k picture tests/deployed/test_browser.py $(ARGS)
+	@PICTURES=docs .tools/dev/bin/python -m pytest -k picture tests/deployed/test_browser.py tests/deployed/test_connect_browser.py $(ARGS)
 
 model: tools-dev ## Compute the tables and the plot of docs/cost-and-scale.md afresh
 	@PYTHONPATH=src .tools/dev/bin/python -m bench.page

@@ -37,7 +37,12 @@ class Infrastructure:
 
 @contextlib.contextmanager
 def deployed_to(
-    infrastructure: Infrastructure, name: str, mcp_server_ids: str = "*", *, still: bool = True
+    infrastructure: Infrastructure,
+    name: str,
+    mcp_server_ids: str = "*",
+    *,
+    still: bool = True,
+    **more: str,
 ) -> Iterator[Finishing]:
     """Create a stack, for as long as the context lasts; time stands still there.
 
@@ -48,6 +53,7 @@ def deployed_to(
         composio_api_key=DEFAULT_API_KEY,
         stack_name=name,
         mcp_server_ids=mcp_server_ids,
+        more=more,
     )
     stack = create(infrastructure.endpoint_url, infrastructure.build_dir, parameters)
     application = Finishing(stack, infrastructure.composio)

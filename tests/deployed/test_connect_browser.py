@@ -1,0 +1,216 @@
+"""A user connects everything by clicking, in a real browser, and is back at the application."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, Literal
+from urllib.parse import parse_qs, quote, urlsplit
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.deployed.application import someone, until
+from tests.deployed.browser import HOMEBOUND, INSTALL_SECONDS, program
+from tests.deployed.conftest import Infrastructure, deployed_to
+from tests.deployed.finishing import Finishing
+
+pytestmark = pytest.mark.timeout(2 * INSTALL_SECONDS)
+
+PATIENCE_MS = 20_000
+PICTURES = os.environ.get("PICTURES")
+"""A folder to take pictures into."""
+
+type Scheme = Literal["light", "dark"]
+
+
+class Application(BaseHTTPRequestHandler):
+    """A page of the application, where the user comes back to."""
+
+    def do_GET(self) -> None:
+        """Say what the browser came with."""
+        body = f"<!doctype html><title>done</title><h1>Back</h1><p>{len(self.path)}</p>".encode()
+        self.send_response(200)
+        self.send_header("content-type", "text/html")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def return_url() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Application) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/done"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def stack(infrastructure: Infrastructure, return_url: str) -> Iterator[Finishing]:
+    """A stack whose sweep stands still: only the browser and the watch find anything."""
+    with deployed_to(infrastructure, "connect", ReturnUrl=return_url, BrandName="Example") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = program(Path(playwright.chromium.executable_path))
+        with playwright.chromium.launch(executable_path=found, args=HOMEBOUND) as browser:
+            yield browser
+
+
+@pytest.fixture(autouse=True)
+def _no_event(stack: Finishing) -> Iterator[None]:
+    yield
+    stack.composio.set_options(verifier_url=None)
+
+
+def context_of(browser: Browser, **more: Any) -> BrowserContext:
+    size: Any = {"width": 480, "height": 620}
+    context = browser.new_context(viewport=size, reduced_motion="reduce", **more)
+    context.set_default_timeout(PATIENCE_MS)
+    return context
+
+
+def connect_url(stack: Finishing, user_id: str, **body: str) -> str:
+    """Let the application's backend make a session, signed as AWS's own clients sign."""
+    url = f"{stack.stack.api_url}/users/{quote(user_id, safe='')}/connect-sessions"
+    request = AWSRequest("POST", url, data=json.dumps(body))
+    SigV4Auth(Credentials("test", "test"), "execute-api", stack.stack.region).add_auth(request)
+    answer = httpx.post(
+        url, headers=dict(request.headers), content=json.dumps(body), trust_env=False, timeout=60
+    )
+    return str(answer.raise_for_status().json()["connect_url"])
+
+
+def allow(tab: Page, toolkit: str, answer: str = "Allow") -> None:
+    """Press Connect in the list, and answer at Composio."""
+    tab.get_by_role("button", name=re.compile(f"onnect {toolkit}$")).click()
+    tab.get_by_role("button", name=answer).click()
+
+
+@pytest.mark.parametrize("verified", [False, True], ids=["", "verified"])
+@pytest.mark.parametrize("script", [True, False], ids=["", "without-javascript"])
+def test_user_connects_both_toolkits_by_clicking_and_is_back_at_the_application(
+    stack: Finishing, browser: Browser, return_url: str, script: bool, verified: bool
+) -> None:
+    if verified:
+        stack.composio.set_options(verifier_url=f"{stack.stack.api_url}/connect/verify")
+    user = someone("clicks")
+    begin = connect_url(stack, user, label=user, return_url=f"{return_url}?state=s%201")
+    with context_of(browser, java_script_enabled=script) as context:
+        tab = context.new_page()
+        tab.goto(begin)
+        expect(tab.get_by_text(f"They will be connected for {user}.")).to_be_visible()
+        tab.get_by_role("button", name="Continue").click()
+        expect(tab.get_by_text("0 of 2 connected.")).to_be_visible()
+        allow(tab, "Gmail")
+        expect(tab.get_by_text("1 of 2 connected.")).to_be_visible()
+        allow(tab, "Slack")
+        expect(tab).to_have_url(re.compile("^" + re.escape(return_url)))
+        query = parse_qs(urlsplit(tab.url).query)
+    assert (query["state"], query["status"]) == (["s 1"], ["ready"])
+    assert verified or query["connected_account_id"][0].startswith("ca_")
+    assert stack.posts(user)["created"] == 1
+    assert stack.record(user)["instance_id"] == user
+
+
+def test_tab_that_is_closed_at_the_last_consent_is_ready_within_thirty_seconds(
+    stack: Finishing, browser: Browser, figures: list[str]
+) -> None:
+    user = someone("closes")
+    begin = connect_url(stack, user)
+    with context_of(browser) as context:
+        tab = context.new_page()
+        tab.goto(begin)
+        tab.get_by_role("button", name="Continue").click()
+        allow(tab, "Gmail")
+        expect(tab.get_by_text("1 of 2 connected.")).to_be_visible()
+        tab.get_by_role("button", name="Connect Slack").click()
+        expect(tab.get_by_role("button", name="Allow")).to_be_visible()
+        # The consent reaches Composio; its answer reaches no browser any more.
+        consent = httpx.post(tab.url, data={"decision": "allow"}, trust_env=False, timeout=60)
+        assert "/connect/return?" in consent.headers["location"]
+        consented = time.monotonic()
+    assert stack.posts(user)["posts"] == 0
+    until(lambda: stack.posts(user)["created"], "the watch finds it")
+    waited = time.monotonic() - consented
+    figures.append(f"tab closed at the last consent, no event: ready after {waited:.0f} s")
+    assert waited < 30
+
+
+def test_account_that_is_denied_can_be_connected_again_and_back_returns_to_the_list(
+    stack: Finishing, browser: Browser
+) -> None:
+    with context_of(browser) as context:
+        tab = context.new_page()
+        tab.goto(connect_url(stack, someone("denies")))
+        tab.get_by_role("button", name="Continue").click()
+        allow(tab, "Gmail", "Deny")
+        expect(tab.get_by_role("button", name="Reconnect Gmail")).to_be_visible()
+        tab.get_by_role("button", name="Connect Slack").click()
+        expect(tab.get_by_role("button", name="Allow")).to_be_visible()
+        tab.go_back()
+        expect(tab.get_by_text("0 of 2 connected.")).to_be_visible()
+
+
+def test_link_that_another_browser_has_opened_is_refused(
+    stack: Finishing, browser: Browser
+) -> None:
+    begin = connect_url(stack, someone("forwards"))
+    with context_of(browser) as first, context_of(browser) as second:
+        tab = first.new_page()
+        tab.goto(begin)
+        tab.get_by_role("button", name="Continue").click()
+        expect(tab.get_by_text("0 of 2 connected.")).to_be_visible()
+        other = second.new_page()
+        other.goto(begin)
+        expect(other.get_by_role("heading", level=1)).to_have_text(
+            "This link was opened in another browser"
+        )
+        tab.goto(begin)
+        expect(tab.get_by_text("0 of 2 connected.")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_accessible_fit_a_narrow_phone_and_have_their_pictures(
+    stack: Finishing, browser: Browser, scheme: Scheme, tmp_path: Path
+) -> None:
+    folder = Path(PICTURES) if PICTURES else tmp_path
+    said: list[str] = []
+    with context_of(browser, color_scheme=scheme, device_scale_factor=2) as context:
+        context.on("console", lambda message: said.append(message.text))
+        tab = context.new_page()
+
+        def judged(kind: str) -> None:
+            found = Axe().run(tab)
+            assert found.violations_count == 0, found.generate_report()
+            picture = tab.screenshot(path=folder / f"connect-{kind}-{scheme}.png")
+            assert len(picture) < 120_000
+            tab.set_viewport_size({"width": 360, "height": 640})
+            assert tab.evaluate("document.documentElement.scrollWidth") == 360
+            tab.set_viewport_size({"width": 480, "height": 620})
+
+        tab.goto(connect_url(stack, someone("ada"), label="ada@example.com"))
+        judged("start")
+        tab.keyboard.press("Tab")
+        expect(tab.get_by_role("button", name="Continue")).to_be_focused()
+        tab.keyboard.press("Enter")
+        allow(tab, "Gmail")
+        expect(tab.get_by_text("1 of 2 connected.")).to_be_visible()
+        judged("list")
+    assert said == []
