@@ -5,19 +5,21 @@ an MCP server, and no instance that is anything else.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import batched, chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
 from handler.decisions import missing
 from handler.dynamodb import DUE, from_item
 from handler.fact_table import ACCOUNTS, Facts, accounts_from_row
-from handler.user_table import INSTANCE, instance_from_row
+from handler.user_table import INSTANCE, instance_from_row, instance_ids
 from handler.values import Status, Target
+from provisioner.errors import Trouble
 from provisioner.stack import THREADS, Stack
 
 INDEXED = frozenset({Status.CREATING, Status.RETRYING})
@@ -25,6 +27,12 @@ INDEXED = frozenset({Status.CREATING, Status.RETRYING})
 
 SEGMENTS = 4
 _BATCH_GET = 100
+_missing = lru_cache(missing)
+"""So that many users who miss the same share one set."""
+
+type Key = tuple[str, str]
+"""A user id and the id of an MCP server."""
+
 _PROJECTED = (
     "pk", "sk", "status", "attempts", "claim_token", "due_at", "missing", "last_error", "settled_at"
 )  # fmt: skip
@@ -44,6 +52,17 @@ class Entry:
     error: str | None = None
 
 
+class Lacking(NamedTuple):
+    """What a user lacks for an MCP server, by the facts.
+
+    `missing` is None where that does not matter: the instance is in a status that is not wanted.
+    """
+
+    user_id: str
+    server_id: str
+    missing: frozenset[str] | None
+
+
 def entries(stack: Stack, wanted: Iterable[Status]) -> list[Entry]:
     """Return all that are in one of these statuses, by user.
 
@@ -53,19 +72,24 @@ def entries(stack: Stack, wanted: Iterable[Status]) -> list[Entry]:
     if statuses <= INDEXED:
         found = [one for one in map(of_row, _due_rows(stack)) if one.status in statuses]
     elif Status.WAITING not in statuses:
-        found = list(map(of_row, _scan(stack, _stored(statuses))))
+        found = _scan(stack, _stored(statuses), lambda row: [of_row(row)])
     else:
-        table = list(_scan(stack, {}))
-        accounts = [row for row in table if row["sk"] == ACCOUNTS]
-        stored = [of_row(row) for row in table if row["sk"].startswith(INSTANCE)]
-        found = waiting_of(accounts, stored, stack.catalog.known().servers)
-        found += [one for one in stored if one.status in statuses - {Status.WAITING}]
+        servers = stack.catalog.known().servers
+        found = combined(_scan(stack, {}, lambda row: list(kept(row, statuses, servers))))
     return sorted(found, key=lambda one: (one.user_id, one.server_id))
 
 
 def of_row(row: Mapping[str, Any]) -> Entry:
-    """Return what a row of an instance says."""
-    instance = instance_from_row(row)
+    """Return what a row of an instance says.
+
+    Raises:
+        Trouble: It is of a release that has other statuses.
+    """
+    try:
+        instance = instance_from_row(row)
+    except ValueError:
+        message = f"the table holds a status that this release does not have: {row['status']}"
+        raise Trouble(message, "install the release of the stack") from None
     return Entry(
         user_id=instance.user_id,
         server_id=instance.server_id,
@@ -78,32 +102,39 @@ def of_row(row: Mapping[str, Any]) -> Entry:
     )
 
 
-def waiting_of(
-    accounts: Iterable[Mapping[str, Any]], instances: Iterable[Entry], servers: Iterable[Target]
-) -> list[Entry]:
-    """Return who waits, by the facts; what is missing is what the facts lack now."""
-    stored = {(one.user_id, one.server_id): one for one in instances}
-    required = [(one.id, one.required) for one in servers]
-    found = []
-    for row in accounts:
+def kept(
+    row: Mapping[str, Any], statuses: frozenset[Status], servers: Iterable[Target]
+) -> Iterator[Entry | Lacking]:
+    """Yield what has to be kept of a row to know who is in these statuses, and who waits."""
+    if row["sk"].startswith(INSTANCE):
+        wanted = row["status"] not in Status or row["status"] in statuses | {Status.WAITING}
+        yield of_row(row) if wanted else Lacking(*instance_ids(row), None)
+    elif row["sk"] == ACCOUNTS:
         user_id = row["pk"].removeprefix("USER#")
         facts = Facts(accounts_from_row(user_id, row))
-        known = {one.auth_config_id for one in facts.accounts}
-        for server_id, needs in required:
-            one = stored.get((user_id, server_id))
-            if not needs & known or (one and one.status is not Status.WAITING):
-                continue
-            found.append(
-                Entry(
-                    user_id=user_id,
-                    server_id=server_id,
-                    status=Status.WAITING,
-                    missing=missing(needs, facts.active),
-                    attempts=one.attempts if one else 0,
-                    due_at=one.due_at if one else None,
-                    settled_at=one.settled_at if one else None,
-                )
-            )
+        known = {account.auth_config_id for account in facts.accounts}
+        for server in servers:
+            if server.required & known:
+                yield Lacking(user_id, server.id, _missing(server.required, facts.active))
+
+
+def combined(parts: Iterable[Entry | Lacking]) -> list[Entry]:
+    """Return the entries; who waits, and for what, follows from the facts as they are now."""
+    lacking, stored = dict[Key, frozenset[str]](), dict[Key, Entry | None]()
+    for part in parts:
+        key = (part.user_id, part.server_id)
+        if isinstance(part, Entry):
+            stored[key] = part
+        elif part.missing is None:
+            stored[key] = None
+        else:
+            lacking[key] = part.missing
+    found = [one for one in stored.values() if one and one.status is not Status.WAITING]
+    for (user_id, server_id), names in lacking.items():
+        waiting = Entry(user_id=user_id, server_id=server_id, status=Status.WAITING)
+        before = stored.get((user_id, server_id), waiting)
+        if before and before.status is Status.WAITING:
+            found.append(replace(before, missing=names, error=None))
     return found
 
 
@@ -136,11 +167,14 @@ def _read_at_once(
         response_dict["body"] = b"{}"
 
 
-def _scan(stack: Stack, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _scan[Part](
+    stack: Stack, request: Mapping[str, Any], keep: Callable[[dict[str, Any]], list[Part]]
+) -> list[Part]:
+    """Scan the table in segments; of each row only what `keep` returns stays in memory."""
     client = stack.dynamodb
     client.meta.events.register("before-parse.dynamodb.Scan", _read_at_once, unique_id="scan")
 
-    def segment(number: int) -> list[dict[str, Any]]:
+    def segment(number: int) -> list[Part]:
         asked: dict[str, Any] = {
             **request,
             "TableName": stack.outputs["TableName"],
@@ -148,10 +182,10 @@ def _scan(stack: Stack, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "TotalSegments": SEGMENTS,
         }
         pages = client.get_paginator("scan").paginate(**asked)
-        return [from_item(item) for page in pages for item in page["Items"]]
+        return [part for page in pages for item in page["Items"] for part in keep(from_item(item))]
 
     with ThreadPoolExecutor(SEGMENTS) as pool:
-        return chain.from_iterable(pool.map(segment, range(SEGMENTS)))
+        return list(chain.from_iterable(pool.map(segment, range(SEGMENTS))))
 
 
 def _due_rows(stack: Stack) -> Iterator[dict[str, Any]]:

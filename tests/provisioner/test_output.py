@@ -51,7 +51,10 @@ def hostile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("provisioner.doctor.command.collect", lambda _: facts)
     table = world.services.user_table.table
     others = table.partition
-    monkeypatch.setattr("provisioner.scan._scan", lambda _, some: found[1:] if some else found)
+    monkeypatch.setattr(
+        "provisioner.scan._scan",
+        lambda _, some, keep: [part for row in found[bool(some) :] for part in keep(row)],
+    )
     monkeypatch.setattr(
         table, "partition", lambda pk: found if pk.startswith("USER#") else others(pk)
     )

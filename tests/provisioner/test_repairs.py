@@ -5,11 +5,9 @@ from collections import Counter
 import pytest
 
 from handler.dynamodb import to_item
-from handler.fact_table import account_to_row, accounts_key
 from handler.user_table import instance_key
-from handler.values import Status, Target
+from handler.values import Status
 from provisioner import repairs
-from provisioner.scan import of_row, waiting_of
 from tests.provisioner.found_stack import stack_of
 from tests.world import GMAIL, SERVER, SLACK, World, account, refusal
 
@@ -109,36 +107,3 @@ def test_what_was_made_due_and_never_sent_is_the_sweeps(monkeypatch: pytest.Monk
     assert world.sqs.sent == []
     world.tick()
     assert status(world, "user_1") == "ready"
-
-
-def test_waiting_follows_from_the_facts() -> None:
-    def facts(user: str, *auth_configs: str) -> dict[str, object]:
-        known = (account(one, user=user) for one in auth_configs)
-        return accounts_key(user) | {f"account#{one.id}": account_to_row(one) for one in known}
-
-    def stored(user: str, status: Status) -> dict[str, object]:
-        key = instance_key(user, SERVER)
-        return {**key, "status": status.value, "attempts": 2, "claim_token": "t"}
-
-    servers = [Target(SERVER, frozenset({GMAIL, SLACK}))]
-    accounts = [
-        facts("lacks slack", GMAIL),
-        facts("complete", GMAIL, SLACK),
-        facts("not ours", "ac_other"),
-        facts("ready", GMAIL),
-        facts("told to wait", SLACK),
-    ]
-    instances = [
-        of_row(stored("ready", Status.READY)),
-        of_row(stored("told to wait", Status.WAITING)),
-    ]
-
-    found = {one.user_id: one for one in waiting_of(accounts, instances, servers)}
-
-    assert {user: one.missing for user, one in found.items()} == {
-        "lacks slack": {SLACK},
-        "complete": set(),
-        "told to wait": {GMAIL},
-    }
-    assert found["told to wait"].attempts == 2
-    assert {one.status for one in found.values()} == {Status.WAITING}
