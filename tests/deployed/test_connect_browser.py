@@ -1,6 +1,5 @@
 """A user connects everything by clicking, in a real browser, and is back at the application."""
 
-import json
 import os
 import re
 import time
@@ -9,14 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any, Literal
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.deployed.application import someone, until
@@ -86,15 +82,22 @@ def context_of(browser: Browser, **more: Any) -> BrowserContext:
     return context
 
 
+(SAMPLE,) = re.findall(r"```python\n(.*?)```", Path("docs/integrate.md").read_text(), re.DOTALL)
+
+
 def connect_url(stack: Finishing, user_id: str, **body: str) -> str:
-    """Let the application's backend make a session, signed as AWS's own clients sign."""
-    url = f"{stack.stack.api_url}/users/{quote(user_id, safe='')}/connect-sessions"
-    request = AWSRequest("POST", url, data=json.dumps(body))
-    SigV4Auth(Credentials("test", "test"), "execute-api", stack.stack.region).add_auth(request)
-    answer = httpx.post(
-        url, headers=dict(request.headers), content=json.dumps(body), trust_env=False, timeout=60
-    )
-    return str(answer.raise_for_status().json()["connect_url"])
+    """Let the application's backend make a session, by the very sample of docs/integrate.md."""
+    sample: dict[str, Any] = {}
+    exec(SAMPLE, sample)  # noqa: S102 - our own document
+    environment = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": stack.stack.region,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        return str(sample["connect_url"](stack.stack.api_url, user_id, **body))
 
 
 def allow(tab: Page, toolkit: str, answer: str = "Allow") -> None:
