@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from handler.catalog_table import WATERMARK_KEY
+from handler.walk_table import RECENT, SWEEP
 from provisioner.stack import Stack
 
 
@@ -17,7 +17,9 @@ class Swept(NamedTuple):
 
 def swept(stack: Stack, now: float) -> Swept | None:
     """Return what the sweep has done last, seen at this Unix time; None before its first pass."""
-    for row in stack.table.partition(WATERMARK_KEY["pk"]):
+    for row in stack.table.partition(SWEEP):
+        if row["sk"] != RECENT or "read_until" not in row:
+            continue
         began = int(row["read_until"])
         return Swept(int(now) - began, int(now) - max(began, row.get("lease_until", 0)))
     return None

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
 from typing import Any
 
-from handler.catalog_table import CATALOG, server_key
 from handler.dynamodb import DUE, assign, to_item
 from handler.fact_table import accounts_key
 from handler.paging import Place
 from handler.queue import BATCH
 from handler.user_table import instance_key
 from handler.values import Status, Target
+from handler.walk_table import BACKFILL, Walk
 from provisioner.errors import Trouble
 from provisioner.stack import THREADS, Stack
 
@@ -88,29 +88,33 @@ def pages(stack: Stack, server: Target) -> tuple[list[str], int]:
     found = stack.composio.active_accounts(
         Place(), auth_config_ids=server.required, deadline=float("inf")
     )
-    read = {place.cursor: len(accounts) for place, accounts in found}
+    read = {page.place.cursor: len(page.accounts) for page in found}
     return list(read), sum(read.values())
 
 
 def begin_backfill(stack: Stack, server_id: str) -> None:
     """Have the worker take the accounts of all users that matter to the server, from the first.
 
-    The catalog says so first: the sweep sends the message should this one be lost. Who is at it
-    loses it; `backfill_until` stays as it is: a change of the last minute needs the wait.
+    The table says so first: the sweep sends the message should this one be lost. Who is at it
+    loses it; that of a server that has just changed waits for its minute all the same.
     """
-    begun = {"backfill": "", "backfill_token": ""}
-    known = "attribute_exists(#server_id)"
-    if not stack.table.update(server_key(server_id), assign(begun), known, **begun)[1]:
+    if stack.catalog_table.catalog().known(server_id).server is None:
         raise Trouble(f"the catalog does not know {server_id}", "provisioner doctor")
+    walk, now = _backfill(stack, server_id), int(stack.services.sources.clock())
+    at = max(now, walk.lease_until) if walk and not walk.token else now
+    stack.walk_table.request_backfill(server_id, at=at)
     stack.queue.send([{"task": "backfill", "server_id": server_id}])
 
 
 def backfill_place(stack: Stack, server_id: str) -> str | None:
     """Return the cursor that a back-fill has come to ("" at first), or None when it is done."""
-    for row in stack.table.partition(CATALOG):
-        if row.get("server_id") == server_id:
-            return row.get("backfill")
-    return None
+    walk = _backfill(stack, server_id)
+    return walk and walk.place.cursor
+
+
+def _backfill(stack: Stack, server_id: str) -> Walk | None:
+    name = BACKFILL + server_id
+    return next((walk for walk in stack.walk_table.walks() if walk.name == name), None)
 
 
 def _pk(user_id: str) -> str:

@@ -24,6 +24,7 @@ from handler.settings import Settings, enrolled_servers
 from handler.transport import Transport
 from handler.urls import LOOPBACK
 from handler.user_table import UserTable
+from handler.walk_table import WalkTable
 from provisioner import environment
 from provisioner.errors import Trouble
 
@@ -214,8 +215,13 @@ class Stack:
 
     @property
     def catalog_table(self) -> CatalogTable:
-        """The catalog, the back-fills and the progress of the sweep, in the table."""
+        """The catalog, in the table."""
         return self.services.catalog_table
+
+    @property
+    def walk_table(self) -> WalkTable:
+        """The progress of the sweep and of the back-fills, in the table."""
+        return self.services.walk_table
 
     @property
     def queue(self) -> Queue:

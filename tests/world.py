@@ -247,6 +247,7 @@ class World:
         self.services = wired = services.wire(self.settings, sources)
         self.credentials, self.catalog = wired.credentials, wired.catalog
         self.user_table, self.catalog_table = wired.user_table, wired.catalog_table
+        self.walk_table = wired.walk_table
         self.fact_table = wired.provisioning.fact_table
         self.provisioning = wired.provisioning
         self.webhook, self.worker = webhook.wire(wired), worker.wire(wired)

@@ -43,8 +43,8 @@ def servers(stack: Stack) -> Mapping[str, Target]:
 
 def accounts(stack: Stack) -> bool:
     """Return whether there are active accounts, by their first page."""
-    _, found = next(stack.composio.active_accounts(Place(), deadline=soon()))
-    return bool(found)
+    page = next(stack.composio.active_accounts(Place(), deadline=soon()))
+    return bool(page.accounts)
 
 
 def deprecated(stack: Stack, first: httpx.Response | None) -> dict[str, str]:

@@ -50,7 +50,7 @@ class Catalog:
     enrolled: frozenset[str] | None
     base_url: str
     clock: Callable[[], float]
-    _stored: StoredCatalog = field(default=StoredCatalog({}, 0, frozenset()), init=False)
+    _stored: StoredCatalog = field(default=StoredCatalog({}, 0), init=False)
     _read_at: float = field(default=NEVER, init=False)
     _listed_at: float = field(default=NEVER, init=False)
     _nameless: frozenset[str] = field(default=frozenset(), init=False)
@@ -81,10 +81,6 @@ class Catalog:
         if not self._fresh(server_id):
             raise Unavailable(Problem("the catalog cannot be read"))
         return Target(server_id, frozenset(), gone=True)
-
-    def backfills(self) -> frozenset[str]:
-        """Return the enrolled MCP servers whose users are still to be back-filled."""
-        return self._stored.backfills & {one.id for one in self.known().servers}
 
     def toolkits(self) -> dict[str, str]:
         """Return the toolkit of each auth config, as far as memory has it."""
@@ -210,8 +206,6 @@ class Catalog:
         if needs_backfill(None if before.left else before.server, server):
             # Until then others remember the server as it was, and ignore accounts by it.
             backfill_at = int(self.clock()) + MEMORY_SECONDS
-            backfills = self._stored.backfills | {server_id}
-            self._stored = self._stored._replace(backfills=backfills)
         self.catalog_table.store_server(server, read_at=after.read_at, backfill_at=backfill_at)
         if server.gone:
             logger.error("an enrolled MCP server does not exist", server_id=server_id)

@@ -1,10 +1,9 @@
-"""The catalog in the table, its back-fills, and how far recent accounts have been read.
+"""The catalog in the table.
 
 | pk | sk | holds |
 |---|---|---|
 | `CATALOG` | `SERVER#<server_id>` | what an MCP server requires, and when it was read |
 | `CATALOG` | `SYNCED` | when all MCP servers of the project were last listed |
-| `SWEEP` | `WATERMARK` | how far recent accounts have been read |
 """
 
 from collections.abc import Mapping
@@ -14,17 +13,18 @@ from typing import Any
 from handler.dynamodb import Table, assign
 from handler.readings import Known, StoredCatalog
 from handler.values import Target
+from handler.walk_table import WalkTable
 
 CATALOG, SERVER = "CATALOG", "SERVER#"
 SYNCED_KEY = {"pk": CATALOG, "sk": "SYNCED"}
-WATERMARK_KEY = {"pk": "SWEEP", "sk": "WATERMARK"}
 
 
 @dataclass(eq=False)
 class CatalogTable:
-    """The catalog and the sweep's places, in the table."""
+    """The catalog, in the table; a change of it requests a back-fill."""
 
     table: Table
+    walk_table: WalkTable
 
     def catalog(self) -> StoredCatalog:
         """Return the known servers."""
@@ -33,7 +33,6 @@ class CatalogTable:
         return StoredCatalog(
             {sk.removeprefix(SERVER): known_from_row(row) for sk, row in known.items()},
             synced["synced_at"],
-            frozenset(row["server_id"] for row in known.values() if "backfill" in row),
         )
 
     def store_server(
@@ -41,12 +40,12 @@ class CatalogTable:
     ) -> None:
         """Store what an MCP server requires, and from when on its users are to be back-filled.
 
-        It is one write: a server that is new is never known without its back-fill. Times are
-        Unix seconds; whoever is at an older back-fill loses it.
+        Times are Unix seconds. The back-fill is requested first, so that no change is ever known
+        without it.
         """
-        row = server_to_row(server) | marks(Known(server, read_at))
         if backfill_at is not None:
-            row |= {"backfill": "", "backfill_until": backfill_at, "backfill_token": ""}
+            self.walk_table.request_backfill(server.id, at=backfill_at)
+        row = server_to_row(server) | marks(Known(server, read_at))
         self.table.update(server_key(server.id), assign(row), **row)
 
     def mark(self, server_id: str, known: Known) -> None:
@@ -57,57 +56,6 @@ class CatalogTable:
     def store_synced(self, now: int) -> None:
         """Store that all MCP servers were listed at this time (Unix seconds)."""
         self.table.update(SYNCED_KEY, "SET #synced_at = :now", now=now)
-
-    def begin_backfill(self, server_id: str, *, token: str, now: int, lease: int) -> str | None:
-        """Take the back-fill of a server, and return the cursor to go on from ("" at first).
-
-        None where it is done already, not due yet, or in other hands until its lease ends.
-        `token` is one's own: a change of the server, or who comes after the lease, takes it away.
-        """
-        row, taken = self.table.update(
-            server_key(server_id),
-            "SET #backfill_until = :until, #backfill_token = :token",
-            "attribute_exists(#backfill)"
-            " AND (attribute_not_exists(#backfill_until) OR #backfill_until <= :now)",
-            until=now + lease,
-            now=now,
-            token=token,
-        )
-        return str(row["backfill"]) if taken else None
-
-    def leave_backfill(self, server_id: str, cursor: str | None, *, token: str) -> None:
-        """Give one's own back-fill out of hand: at this cursor, or done with None."""
-        left = {"backfill": cursor, "backfill_until": None, "backfill_token": None}
-        condition = "#backfill_token = :token"
-        self.table.update(server_key(server_id), assign(left), condition, token=token, **left)
-
-    def begin_recent(self, *, now: int, start: int, lease: int) -> int | None:
-        """Take the reading of recent accounts, and return the watermark (Unix seconds).
-
-        None where it is in other hands until its lease ends. `start` is the first watermark.
-        """
-        row, taken = self.table.update(
-            WATERMARK_KEY,
-            "SET #lease_until = :until, #read_until = if_not_exists(#read_until, :start)",
-            "attribute_not_exists(#lease_until) OR #lease_until <= :now",
-            until=now + lease,
-            now=now,
-            start=start,
-        )
-        return row["read_until"] if taken else None
-
-    def keep_recent(self, *, now: int, lease: int) -> None:
-        """Hold the reading of recent accounts for longer: it is handed on."""
-        self.table.update(WATERMARK_KEY, "SET #lease_until = :until", until=now + lease)
-
-    def advance(self, read_until: int) -> None:
-        """Set the watermark: all accounts created before this Unix time have been recorded."""
-        self.table.update(
-            WATERMARK_KEY,
-            "SET #read_until = :read_until REMOVE #lease_until",
-            "#read_until <= :read_until",
-            read_until=read_until,
-        )
 
 
 def server_key(server_id: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ Nothing here deletes: DELETE of an instance also deletes the user's connected ac
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from handler import answers
 from handler.events import ConnectedAccount
@@ -22,6 +22,15 @@ PAGE = 100
 
 MOST_SEARCHED_PAGES = 10
 """Of instances whose ids contain that of the user: where there are more, nobody knows."""
+
+
+class AccountPage(NamedTuple):
+    """One page of a list of connected accounts."""
+
+    place: Place
+    accounts: list[ConnectedAccount]
+    following: Place | None
+    """None at the end, and where the pages repeat."""
 
 
 class PagesRepeat(Unavailable):
@@ -99,7 +108,7 @@ class Composio:
     def toolkits(self, *, deadline: float) -> dict[str, str]:
         """Return the toolkit's name of each auth config of the project."""
         pages = self._pages(answers.AuthConfig, "/api/v3/auth_configs", deadline, Place())
-        return {config.id: config.toolkit.slug for _, configs in pages for config in configs}
+        return {one.id: one.toolkit.slug for _, configs, _ in pages for one in configs}
 
     def list_accounts(self, user_id: str, *, deadline: float) -> Iterator[ConnectedAccount]:
         """Yield all accounts of one user, in every status.
@@ -113,10 +122,11 @@ class Composio:
 
     def active_accounts(
         self, place: Place, *, auth_config_ids: Collection[str] | None = None, deadline: float
-    ) -> Iterator[tuple[Place, list[ConnectedAccount]]]:
-        """Yield all users' active accounts, newest first: the pages from this place on.
+    ) -> Iterator[AccountPage]:
+        """Yield the pages of all users' active accounts, newest first, from this place on.
 
-        With auth configs, only accounts of these are yielded.
+        With auth configs, only accounts of these are listed. PagesRepeat is raised when what
+        would follow was read before.
         """
         query = {"statuses": "ACTIVE", "order_by": "created_at", "order_direction": "desc"}
         if auth_config_ids is not None:
@@ -124,7 +134,8 @@ class Composio:
                 return iter(())
             query["auth_config_ids"] = ",".join(sorted(auth_config_ids))
         query["account_type"] = "ALL"
-        return self._pages(ConnectedAccount, ACCOUNTS, deadline, place, **query)
+        pages = self._pages(ConnectedAccount, ACCOUNTS, deadline, place, **query)
+        return (AccountPage(*page) for page in pages)
 
     def accounts_of(
         self,
@@ -196,25 +207,25 @@ class Composio:
 
     def _accounts(self, deadline: float, **query: str) -> Iterator[ConnectedAccount]:
         query["account_type"] = "ALL"
-        for _, accounts in self._pages(ConnectedAccount, ACCOUNTS, deadline, Place(), **query):
+        for _, accounts, _ in self._pages(ConnectedAccount, ACCOUNTS, deadline, Place(), **query):
             yield from accounts
 
     def _pages[Model: (ConnectedAccount, answers.AuthConfig)](
         self, model: type[Model], path: str, deadline: float, place: Place, **query: str
-    ) -> Iterator[tuple[Place, list[Model]]]:
-        """Yield each page with its place; what cannot be read is left out."""
-        following: Place | None = place
-        while following is not None:
-            place = following
+    ) -> Iterator[tuple[Place, list[Model], Place | None]]:
+        """Yield each page with its place and the next; what cannot be read is left out."""
+        while True:
             at = {"cursor": place.cursor} if place.cursor else {}
             page = self.transport.get(path, deadline, limit=PAGE, **at, **query)
             found = [one for item in items(page, "items") if (one := read(model, item))]
-            yield place, found
             cursor = str(page.get("next_cursor") or "")
-            if not cursor:
+            following = place.after(cursor, [one.id for one in found]) if cursor else None
+            yield place, found, following
+            if following is None and cursor:
+                raise PagesRepeat
+            if following is None:
                 return
-            following = place.after(cursor, [one.id for one in found])
-        raise PagesRepeat
+            place = following
 
     def _numbered_pages(
         self, path: str, deadline: float, name: str, most: int = MOST_PAGES, **query: str

@@ -90,10 +90,15 @@ class Provisioning:
         servers = view.requiring(account.auth_config_id)
         return Handled(self._provision(account.user_id, servers, facts, began, deadline))
 
-    def reconcile(self, account: Account, *, read_at: float, deadline: float) -> None:
-        """Handle a fact that was read, and is probably known: without a write where it is."""
-        if not self._settled(account, read_at):
-            self.handle_fact(account, read_at=read_at, deadline=deadline)
+    def reconcile(self, account: Account, *, read_at: float, deadline: float) -> bool:
+        """Handle a fact that was read, and is probably known: without a write where it is.
+
+        Returns:
+            Whether it was news.
+        """
+        if self._settled(account, read_at):
+            return False
+        return self.handle_fact(account, read_at=read_at, deadline=deadline).ignored is None
 
     def resume(self, user_id: str, server_id: str, *, deadline: float) -> Outcome | None:
         """Take up an instance that is due, or that an event had no time for.

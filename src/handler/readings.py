@@ -58,11 +58,10 @@ class Known(NamedTuple):
 
 
 class StoredCatalog(NamedTuple):
-    """The catalog: the servers by id, when all were last listed, whose users to back-fill."""
+    """The catalog: the servers by id, and when all were last listed (Unix seconds)."""
 
     servers: Mapping[str, Known]
     synced_at: int
-    backfills: frozenset[str]
 
     @property
     def list_due_at(self) -> int:

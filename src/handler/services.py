@@ -22,6 +22,7 @@ from handler.settings import Settings, enrolled_servers
 from handler.telemetry import hashed
 from handler.transport import Transport, connect
 from handler.user_table import UserTable
+from handler.walk_table import WalkTable
 
 if TYPE_CHECKING:
     import httpx
@@ -50,6 +51,7 @@ class Services(NamedTuple):
     credentials: Credentials
     user_table: UserTable
     catalog_table: CatalogTable
+    walk_table: WalkTable
     composio: Composio
     catalog: Catalog
     creation: Creation
@@ -62,7 +64,8 @@ def wire(settings: Settings, sources: Sources) -> Services:
     clock = sources.clock
     credentials = Credentials(sources.client("secretsmanager"), settings.secret_id, clock)
     table = Table(sources.client("dynamodb"), settings.table_name)
-    fact_table, user_table, catalog_table = FactTable(table), UserTable(table), CatalogTable(table)
+    fact_table, user_table, walk_table = FactTable(table), UserTable(table), WalkTable(table)
+    catalog_table = CatalogTable(table, walk_table)
     http = partial(sources.http, settings.composio_base_url)
     composio = Composio(Transport(http, credentials, clock))
     base_url = settings.composio_base_url
@@ -80,6 +83,7 @@ def wire(settings: Settings, sources: Sources) -> Services:
         credentials=credentials,
         user_table=user_table,
         catalog_table=catalog_table,
+        walk_table=walk_table,
         composio=composio,
         catalog=catalog,
         creation=creation,

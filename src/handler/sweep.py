@@ -5,23 +5,22 @@
   so that an event that was never sent is not missed either.
 - catalog: a server that is new, or requires something else, has its users back-filled.
 
-Each part survives the failure of the others, stays inside the time, and hands the rest on.
+Each part survives the failure of the others, stays inside its time, and hands the rest on.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from handler.account_walk import Scope, Turn
 from handler.catalog import Catalog
-from handler.catalog_table import CatalogTable
-from handler.composio import Composio
+from handler.composio import PagesRepeat
 from handler.decisions import LEASE_SECONDS
-from handler.events import ConnectedAccount
-from handler.paging import Place
-from handler.provisioning import Provisioning
 from handler.queue import Queue
 from handler.telemetry import Metric, count, logger, took
-from handler.transport import CALL_SECONDS
+from handler.transport import Unavailable
 from handler.user_table import UserTable
+from handler.walk_table import BACKFILL, RECENT, Walk, WalkTable
 
 MOST_QUEUED = 3000
 """With so many messages in the queue, no more instances are sent there: that is the pace."""
@@ -30,20 +29,31 @@ OVERLAP_SECONDS = 900
 """A link dies after 10 minutes (Composio's KB, "Connected accounts"), so an account turns ACTIVE
 within 10 minutes of its creation or never; the rest is for clocks that differ."""
 
+HANDED_ON_SECONDS = 180
+"""How long what is handed on waits for its message, before the sweep takes it up itself."""
+
+REFUSED = {400, 404, 410, 422}
+"""How Composio may answer to a cursor that it does not know any more."""
+
+REPEATING_SECONDS = 900
+"""How long a back-fill rests whose pages repeat."""
+
+MOST_BACKFILLS = 2
+"""How many back-fills go on at once: each keeps one of the worker's batches busy."""
+
 
 @dataclass(eq=False)
 class Sweep:
-    """Runs the parts; `clock` is Unix seconds, `token` unique.
+    """Runs the parts; `turn` makes a turn of a walk, its scope and a deadline.
 
-    Deadlines are Unix times to be back at.
+    `clock` is Unix seconds, `token` unique, and deadlines are Unix times to be back at.
     """
 
     user_table: UserTable
-    catalog_table: CatalogTable
-    composio: Composio
+    walk_table: WalkTable
     catalog: Catalog
-    provisioning: Provisioning
     queue: Queue
+    turn: Callable[[Walk, Scope, float], Turn]
     clock: Callable[[], float]
     token: Callable[[], str]
 
@@ -52,55 +62,26 @@ class Sweep:
         parts = (self._due, self._catalog_part, self._recent)
         for done, part in enumerate(parts):
             share = (deadline - self.clock()) / (len(parts) - done)
-            try:
-                part(self.clock() + share)
-            except Exception:  # noqa: BLE001 - it runs again in a minute
-                logger.exception("a part of the sweep failed", part=part.__name__.strip("_"))
-                count(Metric.SWEEP_FAILED)
+            self._survive(part.__name__.strip("_"), partial(part, self.clock() + share))
         count(Metric.SWEEP_RUN)
 
-    def read_recent(self, cursor: str, *, floor: int, until: int, deadline: float) -> None:
-        """Take the accounts from this page back to the floor, then set the watermark.
+    def recent(self, token: str, *, deadline: float) -> None:
+        """Go on with the recent accounts, which were left with this token."""
+        self._survive("recent", partial(self._recent, deadline, token))
 
-        Args:
-            cursor: The page to begin with; "" is the newest.
-            floor: Unix seconds; accounts created before are left alone.
-            until: Unix seconds at which the reading of the newest page began: the watermark.
-            deadline: The Unix time to be back at; the rest is handed on as a message.
-        """
-        for page, account in self._active(cursor, None, deadline):
-            if account.created_at and account.created_at.timestamp() < floor:
-                break
-            if self._out_of_time(deadline):
-                self.catalog_table.keep_recent(now=int(self.clock()), lease=LEASE_SECONDS)
-                task = {"task": "recent", "cursor": page, "floor": floor, "until": until}
-                self.queue.send([task])
-                return
-            self._reconcile(account, deadline)
-        self.catalog_table.advance(until)
-
-    def backfill(self, server_id: str, *, deadline: float) -> None:
+    def backfill(self, server_id: str, token: str = "", *, deadline: float) -> None:
         """Take the accounts that matter to an MCP server, from where it was left.
 
         Nothing is done where somebody else is at it, or where it is done.
         """
-        now, token = int(self.clock()), self.token()
-        cursor = self.catalog_table.begin_backfill(
-            server_id, token=token, now=now, lease=LEASE_SECONDS
-        )
-        if cursor is None:
-            return
-        # What is in memory may be older than the change that is back-filled.
-        self.catalog.forget()
-        required = self.catalog.server(server_id, deadline=deadline).required
-        found = self._active(cursor, required, deadline)
-        for page, account in found:
-            if self._out_of_time(deadline):
-                self.catalog_table.leave_backfill(server_id, page, token=token)
-                self.queue.send([{"task": "backfill", "server_id": server_id}])
-                return
-            self._reconcile(account, deadline)
-        self.catalog_table.leave_backfill(server_id, None, token=token)
+        self._survive("backfill", partial(self._backfill, server_id, token, deadline))
+
+    def _survive(self, name: str, part: Callable[[], None]) -> None:
+        try:
+            part()
+        except Exception:  # noqa: BLE001 - it runs again in a minute
+            logger.exception("a part of the sweep failed", part=name)
+            count(Metric.SWEEP_FAILED)
 
     def _due(self, _: float) -> None:
         pending = self.user_table.due(MOST_QUEUED)
@@ -116,31 +97,85 @@ class Sweep:
 
     def _catalog_part(self, deadline: float) -> None:
         self.catalog.refresh(deadline=deadline)
-        servers = sorted(self.catalog.backfills())
-        self.queue.send({"task": "backfill", "server_id": one} for one in servers)
+        now, enrolled = self.clock(), {one.id for one in self.catalog.known().servers}
+        walks = [one for one in self.walk_table.walks() if one.name.startswith(BACKFILL)]
+        running = sum(bool(one.token) and one.lease_until > now for one in walks)
+        # One that was tried later comes later, so that those that fail do not keep the others off.
+        waiting = sorted(
+            (one.lease_until, server_id)
+            for one in walks
+            if one.lease_until <= now and (server_id := one.name.removeprefix(BACKFILL)) in enrolled
+        )
+        self.queue.send(
+            {"task": "backfill", "server_id": server_id}
+            for _, server_id in waiting[: max(MOST_BACKFILLS - running, 0)]
+        )
 
-    def _recent(self, deadline: float) -> None:
+    def _recent(self, deadline: float, token: str = "") -> None:
         now = int(self.clock())
-        watermark = self.catalog_table.begin_recent(
-            now=now, start=now - OVERLAP_SECONDS, lease=LEASE_SECONDS
+        walk = self.walk_table.take_recent(
+            token=self.token(),
+            mine=token,
+            now=now,
+            lease=LEASE_SECONDS,
+            start=now - OVERLAP_SECONDS,
         )
-        if watermark is not None:
-            floor = watermark - OVERLAP_SECONDS
-            self.read_recent("", floor=floor, until=now, deadline=deadline)
+        if walk is None:
+            return
+        floor, settled = walk.read_until - OVERLAP_SECONDS, walk.begun_at - OVERLAP_SECONDS
+        ended = self._go_on(walk, Scope(None, floor, settled), {"task": "recent"}, deadline)
+        if ended and not _to_be_repeated(ended):
+            read_until = max(ended.read_until, ended.begun_at)
+            self.walk_table.end(ended._replace(read_until=read_until))
+        elif ended:
+            self.walk_table.end(ended)
 
-    def _active(
-        self, cursor: str, required: frozenset[str] | None, deadline: float
-    ) -> Iterator[tuple[str, ConnectedAccount]]:
-        pages = self.composio.active_accounts(
-            Place(cursor), auth_config_ids=required, deadline=deadline
+    def _backfill(self, server_id: str, token: str, deadline: float) -> None:
+        now = int(self.clock())
+        walk = self.walk_table.take_backfill(
+            server_id, token=self.token(), mine=token, now=now, lease=LEASE_SECONDS
         )
-        return ((place.cursor, account) for place, accounts in pages for account in accounts)
+        if walk is None:
+            return
+        # What is in memory may be older than the change that is back-filled.
+        self.catalog.forget()
+        required = self.catalog.server(server_id, deadline=deadline).required
+        task = {"task": "backfill", "server_id": server_id}
+        ended = self._go_on(walk, Scope(required, 0, walk.begun_at), task, deadline)
+        if ended and _to_be_repeated(ended):
+            self._hand_on(ended.again(), task)
+        elif ended:
+            self.walk_table.end(ended._replace(set_aside=()))
 
-    def _reconcile(self, account: ConnectedAccount, deadline: float) -> None:
-        if fact := account.fact():
-            self.provisioning.reconcile(fact, read_at=self.clock(), deadline=deadline)
-        else:
-            count(Metric.EVENT_IGNORED)
+    def _go_on(
+        self, walk: Walk, scope: Scope, task: dict[str, str], deadline: float
+    ) -> Walk | None:
+        """Take a turn; return the walk at its end, or None where it is left or handed on."""
+        turn = self.turn(walk, scope, deadline)
+        try:
+            if turn.run():
+                return turn.walk
+        except Exception as error:
+            self._leave(turn.walk, error)
+            raise
+        self._hand_on(turn.walk, task)
+        return None
 
-    def _out_of_time(self, deadline: float) -> bool:
-        return deadline - self.clock() < CALL_SECONDS
+    def _hand_on(self, walk: Walk, task: dict[str, str]) -> None:
+        self.walk_table.leave(walk, until=int(self.clock()) + HANDED_ON_SECONDS)
+        self.queue.send([task | {"token": walk.token}])
+
+    def _leave(self, walk: Walk, error: Exception) -> None:
+        """Leave a walk to the next sweep; that of recent accounts begins with the newest."""
+        until = int(self.clock())
+        recent, repeats = walk.name == RECENT, isinstance(error, PagesRepeat)
+        refused = isinstance(error, Unavailable) and error.problem.status in REFUSED
+        if repeats:
+            count(Metric.PAGES_REPEAT)
+            until += 0 if recent else REPEATING_SECONDS
+        self.walk_table.leave(walk.again() if recent or repeats or refused else walk, until=until)
+
+
+def _to_be_repeated(walk: Walk) -> bool:
+    """Whether an account may be missed: a list can shift between the reading of two pages."""
+    return walk.news > 0 and walk.place.pages > 0

@@ -6,8 +6,9 @@
 | `{"task": "sweep"}` | the schedule, each minute |
 | `{"task": "due", "user_id", "server_id"}` | the sweep |
 | `{"task": "watch", "user_id", "account_id"}` | a connect session, for each link that it makes |
-| `{"task": "recent", "cursor", "floor", "until"}` | the sweep, to itself |
-| `{"task": "backfill", "server_id"}` | the sweep, to itself |
+| `{"task": "recent", "token"}` | the sweep, to itself |
+| `{"task": "backfill", "server_id", "token"}` | the sweep, to itself; no token at first |
+| `{"task": "account", "account_id", "user_id"}` | the sweep, about an account that it set aside |
 
 What fails comes back later each time, and goes to the dead-letter queue after its receives.
 """
@@ -20,8 +21,9 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from handler import services
+from handler.account_walk import Turn
 from handler.decisions import SETTLE_SECONDS, delay
-from handler.events import NotAnEnvelope, read
+from handler.events import AccountEvent, NotAnEnvelope, read
 from handler.provisioning import Provisioning
 from handler.queue import Queue
 from handler.services import Services
@@ -91,9 +93,12 @@ class Worker:
             case {"task": "watch", "user_id": str(user_id), "account_id": str(account_id)}:
                 return partial(self.provisioning.watch, user_id, account_id)
             case {"task": "backfill", "server_id": str(server_id)}:
-                return partial(self.sweep.backfill, server_id)
-            case {"task": "recent", "cursor": str(cursor), "floor": int(floor), "until": int(til)}:
-                return partial(self.sweep.read_recent, cursor, floor=floor, until=til)
+                return partial(self.sweep.backfill, server_id, str(message.get("token", "")))
+            case {"task": "recent", "token": str(token)}:
+                return partial(self.sweep.recent, token)
+            case {"task": "account", "account_id": str(account_id), "user_id": str(user_id)}:
+                event = AccountEvent(account_id, None, user_id)
+                return partial(self.provisioning.handle_event, event)
             case {"detail": dict(detail)}:
                 count(Metric.EVENT_RECEIVED)
                 return partial(self.provisioning.handle_event, read(detail))
@@ -108,18 +113,11 @@ class Worker:
 
 def wire(given: Services) -> Worker:
     """Return the entry point over these services."""
-    clock, queue = given.sources.clock, given.queue
-    sweep = Sweep(
-        given.user_table,
-        given.catalog_table,
-        given.composio,
-        given.catalog,
-        given.provisioning,
-        queue,
-        clock,
-        given.sources.token,
-    )
-    return Worker(given.provisioning, sweep, queue, clock)
+    clock, queue, provisioning = given.sources.clock, given.queue, given.provisioning
+    turn = partial(Turn, given.composio, provisioning, queue, clock)
+    token = given.sources.token
+    sweep = Sweep(given.user_table, given.walk_table, given.catalog, queue, turn, clock, token)
+    return Worker(provisioning, sweep, queue, clock)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -9,9 +9,10 @@ import boto3
 import httpx
 from typer.testing import CliRunner, Result
 
-from handler.catalog_table import WATERMARK_KEY, server_key, server_to_row
+from handler.catalog_table import server_key, server_to_row
 from handler.dynamodb import to_item
 from handler.values import Target
+from handler.walk_table import RECENT, walk_key
 from local.emulator import aws_environment
 from local.simulator.project import DEFAULT_API_KEY
 from provisioner.main import app
@@ -104,7 +105,7 @@ class Operator:
     def swept(self, ago: int, *, held: int = 0) -> None:
         """Let the last pass have begun so many seconds ago, and one be at work for as many more."""
         now = int(time.time())
-        self.put({**WATERMARK_KEY, "read_until": now - ago, "lease_until": now + held})
+        self.put({**walk_key(RECENT), "read_until": now - ago, "lease_until": now + held})
 
     def put(self, row: Mapping[str, Any]) -> None:
         """Write a row."""

@@ -92,7 +92,7 @@ def _rests(system: System) -> bool:
             for server, needs in state.servers.items()
         )
         and not state.messages
-        and not any("due_at" in row or "backfill" in row for row in rows.values())
+        and not any("due_at" in row or "cursor" in row for row in rows.values())
     )
 
 

@@ -14,6 +14,7 @@ from handler.credentials import Credentials
 from handler.dynamodb import Table, TooLarge
 from handler.transport import Transport
 from handler.values import Target
+from handler.walk_table import WalkTable
 from tests.doubles import Clock, Counted, FakeSecretsManager, Log
 from tests.fakes.dynamodb import FakeDynamoDB
 
@@ -38,7 +39,9 @@ class World:
         self.toolkits: dict[str, str] = {}
         self.asked_for_toolkits = 0
         self.dynamodb = FakeDynamoDB(TABLE)
-        self.catalog_table = CatalogTable(Table(cast("DynamoDBClient", self.dynamodb), TABLE))
+        table = Table(cast("DynamoDBClient", self.dynamodb), TABLE)
+        self.walk_table = WalkTable(table)
+        self.catalog_table = CatalogTable(table, self.walk_table)
         store = FakeSecretsManager()
         store.keep("ak_invented")
         secrets = cast("SecretsManagerClient", store)
@@ -53,6 +56,11 @@ class World:
         ids = frozenset(enrolled) or None
         base_url = "https://composio.example"
         return Catalog(self.catalog_table, self.composio, ids, base_url, clock=self.clock)
+
+    @property
+    def backfills(self) -> set[str]:
+        """The back-fills that are not done."""
+        return {walk.name for walk in self.walk_table.walks()}
 
     @property
     def deadline(self) -> float:
@@ -250,14 +258,14 @@ def test_server_is_read_every_five_minutes(world: World) -> None:
 def test_of_a_list_only_what_has_changed_is_written(world: World) -> None:
     catalog = world.catalog()
     catalog.sync(deadline=world.deadline)
-    assert world.trips() == ["Query", "UpdateItem", "UpdateItem", "UpdateItem"]
+    assert world.trips() == ["Query", *["UpdateItem"] * 5]  # each with its back-fill
 
     changed = BOTH._replace(required=frozenset({"ac_chat"}))
     world.servers[BOTH.id] = changed
     world.clock.forward(300)
     assert catalog.sync(deadline=world.deadline) == View((changed, MAIL), up_to_date=True)
 
-    assert world.trips() == ["Query", "UpdateItem", "UpdateItem"]
+    assert world.trips() == ["Query", *["UpdateItem"] * 3]
     assert world.catalog().known() == View((changed, MAIL), up_to_date=True)
 
 
@@ -481,18 +489,20 @@ def test_event_waits_for_a_slow_catalog_for_a_few_seconds(world: World) -> None:
 
 def test_server_that_was_taken_out_and_is_enrolled_again_is_back_filled(world: World) -> None:
     world.catalog(MAIL.id, BOTH.id).refresh(deadline=world.deadline)
-    world.catalog_table.begin_backfill(BOTH.id, token="t", now=int(world.clock()) + 60, lease=9)
-    world.catalog_table.leave_backfill(BOTH.id, None, token="t")
-    without = world.catalog(MAIL.id)
     world.clock.forward(120)
-    without.refresh(deadline=world.deadline)
-    assert BOTH.id not in world.catalog_table.catalog().backfills
+    for name in (MAIL.id, BOTH.id):
+        walk = world.walk_table.take_backfill(
+            name, token="t", mine="", now=int(world.clock()), lease=9
+        )
+        assert walk
+        world.walk_table.end(walk)
+    world.catalog(MAIL.id).refresh(deadline=world.deadline)
+    assert world.backfills == set()
 
     again = world.catalog(MAIL.id, BOTH.id)
     again.refresh(deadline=world.deadline)
 
-    assert BOTH.id in again.backfills()
-    assert BOTH.id in world.catalog_table.catalog().backfills
+    assert world.backfills == {f"BACKFILL#{BOTH.id}"}
     assert not world.catalog_table.catalog().servers[BOTH.id].left
 
 
@@ -518,7 +528,7 @@ def test_server_that_left_is_back_with_the_list_of_all(world: World) -> None:
     every.refresh(deadline=world.deadline)
 
     assert every.known() == View((BOTH, MAIL), up_to_date=True)
-    assert BOTH.id in every.backfills()
+    assert f"BACKFILL#{BOTH.id}" in world.backfills
 
 
 def test_server_that_cannot_be_stored_does_not_stop_the_others(

@@ -896,11 +896,9 @@ def test_active_accounts_come_page_by_page_from_a_place_on(
         composio.active_accounts(place, auth_config_ids={"ac_b", "ac_a"}, deadline=deadline)
     )
 
-    assert [(at.cursor, at.pages, [one.id for one in found]) for at, found in pages] == [
-        ("c7", 7, ["ca_1", "ca_2"]),
-        ("c8", 8, ["ca_3"]),
-        ("c9", 9, []),
-    ]
+    said = [(*page.place[:2], [one.id for one in page.accounts]) for page in pages]
+    assert said == [("c7", 7, ["ca_1", "ca_2"]), ("c8", 8, ["ca_3"]), ("c9", 9, [])]
+    assert [page.following and page.following.cursor for page in pages] == ["c8", "c9", None]
     assert {query["auth_config_ids"] for query in network.queries} == {"ac_a,ac_b"}
     assert {query["statuses"] for query in network.queries} == {"ACTIVE"}
     assert {query["account_type"] for query in network.queries} == {"ALL"}

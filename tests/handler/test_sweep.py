@@ -172,7 +172,9 @@ def test_many_recent_accounts_are_read_in_turns(world: World) -> None:
 
 
 def test_two_sweeps_at_once_do_not_both_read(world: World) -> None:
-    world.catalog_table.begin_recent(now=int(world.now), start=0, lease=LEASE_SECONDS)
+    world.walk_table.take_recent(
+        token="another", mine="", now=int(world.now), lease=LEASE_SECONDS, start=0
+    )
 
     world.tick()
     assert world.upstream.requests == []
@@ -312,7 +314,7 @@ def test_new_server_has_its_users_back_filled_page_by_page() -> None:
     world.tick()
 
     assert {user for server, user in world.upstream.instances if server == "srv_new"} == set(users)
-    assert world.catalog_table.catalog().backfills == frozenset()
+    assert list(world.walk_table.walks()) == []
 
 
 def test_server_that_needs_less_completes_those_who_waited(world: World) -> None:
@@ -338,7 +340,7 @@ def test_back_fill_of_a_server_that_requires_nothing_reads_nobody(world: World) 
     world.tick()
 
     assert {"task": "backfill", "server_id": SERVER} in world.sqs.sent
-    assert world.catalog_table.catalog().backfills == frozenset()
+    assert list(world.walk_table.walks()) == []
     # Only the sweep's look at recent accounts, which asks for those of every auth config.
     listed = [one for one in world.upstream.requests if "connected_accounts" in one.url.path]
     assert len(listed) == 1

@@ -1,6 +1,7 @@
 """`provisioner backfill`: it begins first, waits where that is needed, and then counts."""
 
 import json
+from functools import partial
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from typer.testing import CliRunner, Result
 from handler.catalog import MEMORY_SECONDS
 from handler.catalog_table import CATALOG, server_from_row
 from handler.decisions import LEASE_SECONDS
+from handler.paging import Place
 from provisioner import context, repairs
 from provisioner.errors import Trouble
 from provisioner.main import app
@@ -32,7 +34,7 @@ def world() -> World:
             world.upstream.accounts[known.id] = as_composio_has_it(known)
     world.upstream.requests.clear()
     world.sqs.sent.clear()
-    assert "backfill" not in catalog_row(world)
+    assert list(world.walk_table.walks()) == []
     return world
 
 
@@ -115,7 +117,8 @@ def test_a_server_that_has_just_changed_keeps_its_minute(world: World) -> None:
     world.work()
 
     assert asked_for_accounts(world) == []
-    assert catalog_row(world)["backfill_until"] == until
+    (walk,) = world.walk_table.walks()
+    assert walk.lease_until == until
     world.now = until
     world.tick()
     assert world.row("user_0")["status"] == "ready"
@@ -129,19 +132,22 @@ def test_what_the_catalog_has_learnt_meanwhile_stays(world: World) -> None:
     repairs.begin_backfill(stack, SERVER)
 
     row = catalog_row(world)
-    assert (row["name"], row["required"], row["backfill"]) == ("new", [GMAIL], "")
+    assert (row["name"], row["required"]) == ("new", [GMAIL])
+    assert repairs.backfill_place(stack, SERVER) == ""
 
 
 def test_who_is_at_it_loses_it_and_it_begins_at_the_first_page(world: World) -> None:
     now = int(world.now)
     repairs.begin_backfill(stack_of(world), SERVER)
-    world.catalog_table.begin_backfill(SERVER, token="other", now=now, lease=LEASE_SECONDS)
+    take = partial(world.walk_table.take_backfill, SERVER, mine="", lease=LEASE_SECONDS)
+    other = take(token="other", now=now)
+    assert other
     repairs.begin_backfill(stack_of(world), SERVER)
-    world.catalog_table.leave_backfill(SERVER, "page 7", token="other")
+    world.walk_table.leave(other._replace(place=Place("page 7")), until=now)
 
-    later = now + LEASE_SECONDS
-    place = world.catalog_table.begin_backfill(SERVER, token="mine", now=later, lease=LEASE_SECONDS)
-    assert place == ""
+    walk = take(token="mine", now=now)
+    assert walk
+    assert walk.place.cursor == ""
 
 
 def test_a_server_that_the_catalog_does_not_know_is_not_made_up(world: World) -> None:

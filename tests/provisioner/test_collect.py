@@ -75,9 +75,12 @@ def test_a_pass_is_at_work_for_as_long_as_it_is_handed_on() -> None:
     world.tick()
     stack, began = stack_of(world), int(world.now)
     assert swept(stack, began + 7) == Swept(began=7, active=7)
-    world.catalog_table.begin_recent(now=began + 60, start=0, lease=LEASE_SECONDS)
+    walk = world.walk_table.take_recent(
+        token="t", mine="", now=began + 60, lease=LEASE_SECONDS, start=0
+    )
+    assert walk
     assert swept(stack, began + 61) == Swept(began=61, active=1 - LEASE_SECONDS)
-    world.catalog_table.keep_recent(now=began + 600, lease=LEASE_SECONDS)
+    world.walk_table.leave(walk, until=began + 600 + LEASE_SECONDS)
     assert swept(stack, began + 601) == Swept(began=601, active=1 - LEASE_SECONDS)
     assert swept(stack, began + 999) == Swept(began=999, active=399 - LEASE_SECONDS)
 

@@ -122,6 +122,7 @@ def _run_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.upstream.accounts["ca_slack"] = as_composio_has_it(account(SLACK, user="early"))
     world.upstream.script.append(refusal(403, "not connected"))
     _complete(world, "early")
+    _find_oddities(world, monkeypatch)
     world.now += 2000
     world.upstream.down = True
     _work(world, {"task": "sweep"}, {"task": "nothing"}, "no JSON")
@@ -129,6 +130,28 @@ def _run_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         broken.setattr(world.db, "update_item", None)
         _deliver(world, SAMPLES["connected-second"])
         _complete(world, "unlucky")
+
+
+def _find_oddities(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the sweep meet an account of nobody, one that no row takes, and pages that repeat."""
+    nobodys = as_composio_has_it(account(GMAIL, id="ca_nobodys")) | {"user_id": None}
+    world.upstream.accounts["ca_nobodys"] = nobodys
+    world.upstream.accounts["ca_full"] = as_composio_has_it(account(GMAIL, id="ca_full", user="f"))
+    update, listed = world.db.update_item, world.upstream._accounts
+
+    def refuse(**request: Any) -> Any:
+        if request["Key"]["pk"]["S"] == "USER#f":
+            raise RuntimeError
+        return update(**request)
+
+    def repeat(params: httpx.QueryParams) -> httpx.Response:
+        body = listed(params.remove("cursor")).json()
+        return httpx.Response(200, json=body | {"next_cursor": "again"})
+
+    with monkeypatch.context() as odd:
+        odd.setattr(world.db, "update_item", refuse)
+        odd.setattr(world.upstream, "_accounts", repeat)
+        _work(world, {"task": "sweep"})
 
 
 def _complete(world: World, user: str) -> None:

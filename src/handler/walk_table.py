@@ -1,0 +1,152 @@
+"""How far the sweep has come with what it reads in turns, in the table.
+
+| pk | sk | holds |
+|---|---|---|
+| `SWEEP` | `WATERMARK` | how far recent accounts have been read, and the walk that reads them |
+| `SWEEP` | `BACKFILL#<server_id>` | the walk over the accounts that an MCP server requires |
+
+Who takes a walk has it until the lease ends, or leaves it to whoever has the token.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from handler.dynamodb import Table, assign
+from handler.paging import Place
+
+SWEEP = "SWEEP"
+RECENT = "WATERMARK"
+BACKFILL = "BACKFILL#"
+
+
+class Walk(NamedTuple):
+    """A walk over all pages of a list; times are Unix seconds."""
+
+    name: str
+    begun_at: int
+    token: str = ""
+    """Whose it is; "" where nobody has taken it yet."""
+    lease_until: int = 0
+    place: Place = Place()
+    news: int = 0
+    """How many accounts were news that were there before it began."""
+    set_aside: tuple[str, ...] = ()
+    """The ids of accounts that could not be handled, and have got messages of their own."""
+    read_until: int = 0
+    """The watermark of recent accounts: those that were created before have been read."""
+
+    def again(self) -> "Walk":
+        """Return the walk at the first page."""
+        return self._replace(place=Place(), news=0)
+
+
+@dataclass(eq=False)
+class WalkTable:
+    """The walks, in the table."""
+
+    table: Table
+
+    def walks(self) -> Iterator[Walk]:
+        """Yield every walk that is not at its end."""
+        for row in self.table.partition(SWEEP):
+            if "cursor" in row:
+                yield walk_from_row(row)
+
+    def take_recent(
+        self, *, token: str, mine: str, now: int, lease: int, start: int
+    ) -> Walk | None:
+        """Take the walk over recent accounts, or begin it; None where it is somebody else's.
+
+        Args:
+            token: Unique to this taking.
+            mine: The token with which it was left to the caller, or "".
+            now: Unix seconds.
+            lease: Seconds for which it is the caller's.
+            start: The first watermark.
+        """
+        begin = (
+            "#cursor = if_not_exists(#cursor, :first), #begun_at = if_not_exists(#begun_at, :now),"
+            " #read_until = if_not_exists(#read_until, :start), "
+        )
+        return self._take(RECENT, begin, token=token, mine=mine, now=now, lease=lease, start=start)
+
+    def take_backfill(
+        self, server_id: str, *, token: str, mine: str, now: int, lease: int
+    ) -> Walk | None:
+        """Take a back-fill, as above; None, too, where it is done, or not due yet."""
+        return self._take(BACKFILL + server_id, "", token=token, mine=mine, now=now, lease=lease)
+
+    def leave(self, walk: Walk, *, until: int) -> None:
+        """Store how far the walk is; from this time on, or with its token, others can take it."""
+        row: dict[str, Any] = {
+            **walk.place._asdict(),
+            "news": walk.news,
+            "set_aside": list(walk.set_aside) or None,
+            "lease_until": until,
+        }
+        self._update(walk, row)
+
+    def end(self, walk: Walk) -> None:
+        """Store that the walk is at its end; watermark and what was set aside stay."""
+        row: dict[str, Any] = {
+            **dict.fromkeys(_PASSING),
+            "set_aside": list(walk.set_aside) or None,
+            "read_until": walk.read_until or None,
+        }
+        self._update(walk, row)
+
+    def request_backfill(self, server_id: str, *, at: int) -> None:
+        """Have a back-fill begin at this time; whoever is at an older one loses it."""
+        row: dict[str, Any] = {
+            **dict.fromkeys((*_PASSING, "set_aside")),
+            "cursor": "",
+            "begun_at": at,
+            "lease_until": at,
+        }
+        self.table.update(walk_key(BACKFILL + server_id), assign(row), **row)
+
+    def _take(
+        self, name: str, begin: str, *, token: str, mine: str, now: int, lease: int, start: int = 0
+    ) -> Walk | None:
+        free = "(attribute_not_exists(#lease_until) OR #lease_until <= :now OR #token = :mine)"
+        row, _ = self.table.update(
+            walk_key(name),
+            f"SET {begin}#token = :token, #lease_until = :until",
+            free if begin else f"attribute_exists(#cursor) AND {free}",
+            token=token,
+            mine=mine,
+            now=now,
+            until=now + lease,
+            start=start,
+            first="",
+        )
+        # A write that botocore repeats fails on its own first attempt: the row is then ours.
+        return walk_from_row(walk_key(name) | row) if row.get("token") == token else None
+
+    def _update(self, walk: Walk, row: Mapping[str, Any]) -> None:
+        values = {**row, "token": walk.token}
+        self.table.update(walk_key(walk.name), assign(row), "#token = :token", **values)
+
+
+def walk_key(name: str) -> dict[str, str]:
+    """Return the key of the row that holds the walk."""
+    return {"pk": SWEEP, "sk": name}
+
+
+def walk_from_row(row: Mapping[str, Any]) -> Walk:
+    """Return the walk in the row."""
+    return Walk(
+        name=row["sk"],
+        begun_at=row["begun_at"],
+        token=row.get("token", ""),
+        lease_until=row.get("lease_until", 0),
+        place=Place(**{name: row[name] for name in Place._fields if name in row}),
+        news=row.get("news", 0),
+        set_aside=tuple(row.get("set_aside", ())),
+        read_until=row.get("read_until", 0),
+    )
+
+
+_PASSING = (*Place._fields, "begun_at", "token", "lease_until", "news")
+"""The attributes that a row has only while there is a walk."""

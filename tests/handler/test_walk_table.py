@@ -1,0 +1,117 @@
+"""Walks are one taker's at a time, and go on where they were left."""
+
+import pytest
+
+from handler.dynamodb import Table
+from handler.paging import Place
+from handler.walk_table import Walk, WalkTable
+
+PLACE = Place("c7", 7, "c4", "digest")
+
+
+@pytest.fixture
+def table(empty_table: Table) -> WalkTable:
+    return WalkTable(empty_table)
+
+
+def recent(table: WalkTable, now: int, token: str = "t", mine: str = "") -> Walk | None:
+    return table.take_recent(token=token, mine=mine, now=now, lease=40, start=50)
+
+
+def backfill(table: WalkTable, now: int, token: str = "t", mine: str = "") -> Walk | None:
+    return table.take_backfill("srv", token=token, mine=mine, now=now, lease=40)
+
+
+def test_walk_over_recent_accounts_begins_at_the_first_page(table: WalkTable) -> None:
+    walk = recent(table, 100)
+
+    assert walk == Walk("WATERMARK", 100, "t", 140, read_until=50)
+    assert list(table.walks()) == [walk]
+
+
+def test_walk_is_one_takers_until_its_lease_ends(table: WalkTable) -> None:
+    recent(table, 100)
+
+    assert recent(table, 139, "u") is None
+    taken = recent(table, 140, "u")
+    assert taken
+    assert (taken.begun_at, taken.token) == (100, "u")
+
+
+def test_walk_goes_on_where_it_was_left(table: WalkTable) -> None:
+    walk = recent(table, 100)
+    assert walk
+    left = walk._replace(place=PLACE, news=3, set_aside=("ca_1", "ca_2"))
+
+    table.leave(left, until=120)
+
+    assert recent(table, 119, "u") is None
+    assert recent(table, 120, "u") == left._replace(token="u", lease_until=160)
+
+
+def test_walk_that_is_handed_on_is_for_whoever_has_its_token(table: WalkTable) -> None:
+    walk = recent(table, 100)
+    assert walk
+    table.leave(walk, until=280)
+
+    assert recent(table, 101, "u", mine="another") is None
+    assert recent(table, 101, "v", mine="t")
+    assert recent(table, 102, "w", mine="t") is None
+
+
+def test_walk_that_was_lost_is_neither_left_nor_ended(table: WalkTable) -> None:
+    lost = recent(table, 100)
+    assert lost
+    walk = recent(table, 140, "u")
+
+    table.leave(lost._replace(place=PLACE), until=0)
+    table.end(lost._replace(read_until=100))
+
+    assert list(table.walks()) == [walk]
+
+
+def test_end_of_a_walk_keeps_the_watermark_and_what_was_set_aside(table: WalkTable) -> None:
+    walk = recent(table, 100)
+    assert walk
+    table.leave(walk._replace(place=PLACE, news=3), until=100)
+    walk = recent(table, 101)
+    assert walk
+
+    table.end(walk._replace(read_until=100, set_aside=("ca_1",)))
+
+    assert list(table.walks()) == []
+    again = Walk("WATERMARK", 200, "u", 240, set_aside=("ca_1",), read_until=100)
+    assert recent(table, 200, "u") == again
+
+
+def test_back_fill_is_only_where_it_was_requested_and_when_it_is_due(table: WalkTable) -> None:
+    assert backfill(table, 100) is None
+
+    table.request_backfill("srv", at=160)
+
+    assert backfill(table, 159) is None
+    assert backfill(table, 160) == Walk("BACKFILL#srv", 160, "t", 200)
+
+
+def test_back_fill_that_was_ended_is_done(table: WalkTable) -> None:
+    table.request_backfill("srv", at=100)
+    walk = backfill(table, 100)
+    assert walk
+
+    table.end(walk)
+
+    assert backfill(table, 1000) is None
+    assert list(table.walks()) == []
+
+
+def test_request_takes_the_back_fill_away_from_who_is_at_it(table: WalkTable) -> None:
+    table.request_backfill("srv", at=100)
+    before = backfill(table, 100, "before")
+    assert before
+    table.request_backfill("srv", at=110)
+
+    table.leave(before._replace(place=PLACE), until=0)
+    table.end(before)
+
+    assert backfill(table, 109, "after", mine="before") is None
+    assert backfill(table, 110, "after") == Walk("BACKFILL#srv", 110, "after", 150)
