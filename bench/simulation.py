@@ -1,6 +1,6 @@
 """A model of very many users, minute by minute: what piles up, where, and how long it lasts.
 
-The delays, the sweep's room and the concurrency are the project's own; how long a call takes is
+The delays, the sweep's pace and the concurrency are the project's own; how long a call takes is
 assumed, and says so. One unit stands for `UNIT` users, so that a day is simulated in a second.
 """
 
@@ -14,7 +14,7 @@ from itertools import count
 from typing import NamedTuple
 
 from handler.decisions import delay
-from handler.sweep import MOST_QUEUED, OVERLAP_SECONDS
+from handler.sweep import MOST_DUE, OVERLAP_SECONDS
 
 UNIT = 50
 DAY_MINUTES = 24 * 60
@@ -100,11 +100,13 @@ def simulate(scenario: Scenario) -> Outcome:
     queue: deque[Case] = deque()
     for minute, arrived in enumerate(arrivals(scenario)):
         start, out = minute * 60.0, minute in scenario.outage
-        while due and due[0].due <= start and len(queue) < MOST_QUEUED // UNIT:
+        worked = _worked(scenario, out=out)
+        # What is due follows as the queue is worked off, and so much waits there.
+        while due and due[0].due <= start and len(queue) < worked + MOST_DUE // UNIT:
             queue.append(heapq.heappop(due))
         moments = [start + luck.uniform(0, 60) for _ in range(arrived)]
         fresh = [Case(at, next(numbers), at, 0) for at in moments]
-        taken = min(len(queue), _worked(scenario, out=out))
+        taken = min(len(queue), worked)
         again = [queue.popleft()._replace(due=start + 60 * n / taken) for n in range(taken)]
         allowed = int(scenario.calls_a_minute - looking_back(arrived)[1]) // UNIT
         ready = refused = 0

@@ -102,7 +102,7 @@ def begin_backfill(stack: Stack, server_id: str) -> None:
         raise Trouble(f"the catalog does not know {server_id}", "provisioner doctor")
     walk, now = _backfill(stack, server_id), int(stack.services.sources.clock())
     at = max(now, walk.lease_until) if walk and not walk.token else now
-    stack.walk_table.request_backfill(server_id, at=at)
+    stack.services.walk_table.request_backfill(server_id, at=at)
     stack.queue.send([{"task": "backfill", "server_id": server_id}])
 
 
@@ -114,7 +114,7 @@ def backfill_place(stack: Stack, server_id: str) -> str | None:
 
 def _backfill(stack: Stack, server_id: str) -> Walk | None:
     name = BACKFILL + server_id
-    return next((walk for walk in stack.walk_table.walks() if walk.name == name), None)
+    return next((walk for walk in stack.services.walk_table.walks() if walk.name == name), None)
 
 
 def _pk(user_id: str) -> str:

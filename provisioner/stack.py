@@ -24,7 +24,6 @@ from handler.settings import Settings, enrolled_servers
 from handler.transport import Transport
 from handler.urls import LOOPBACK
 from handler.user_table import UserTable
-from handler.walk_table import WalkTable
 from provisioner import environment
 from provisioner.errors import Trouble
 
@@ -217,11 +216,6 @@ class Stack:
     def catalog_table(self) -> CatalogTable:
         """The catalog, in the table."""
         return self.services.catalog_table
-
-    @property
-    def walk_table(self) -> WalkTable:
-        """The progress of the sweep and of the back-fills, in the table."""
-        return self.services.walk_table
 
     @property
     def queue(self) -> Queue:

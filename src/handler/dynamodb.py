@@ -79,14 +79,22 @@ class Table:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    def due(self, limit: int) -> list[dict[str, Any]]:
-        """Return the keys of at most `limit` rows with a due time, the earliest first."""
+    def due(
+        self, limit: int, *, until: int, after: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the keys of at most so many rows that are due until then, the earliest first.
+
+        `until` is Unix seconds, and `after` one of the keys: those that follow are returned.
+        """
+        start: dict[str, Any] = {"ExclusiveStartKey": to_item(after)} if after else {}
         page = self.client.query(
             TableName=self.name,
             IndexName=DUE,
-            KeyConditionExpression="due = :due",
-            ExpressionAttributeValues={":due": {"S": DUE}},
+            KeyConditionExpression="#due = :due AND #due_at <= :until",
+            ExpressionAttributeNames={"#due": DUE, "#due_at": "due_at"},
+            ExpressionAttributeValues={":due": {"S": DUE}, ":until": {"N": str(until)}},
             Limit=limit,
+            **start,
         )
         return [from_item(item) for item in page["Items"]]
 

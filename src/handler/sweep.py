@@ -1,6 +1,6 @@
 """Catches up with whatever was missed, each minute, in three parts.
 
-- due: instances whose lease or retry time has passed go to the queue, one message each.
+- due: targets whose lease or retry time has passed go to the queue, one message each.
 - recent: accounts that have turned ACTIVE lately are read at Composio and taken like any event,
   so that an event that was never sent is not missed either.
 - catalog: a server that is new, or requires something else, has its users back-filled.
@@ -8,22 +8,29 @@
 Each part survives the failure of the others, stays inside its time, and hands the rest on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 from handler.account_walk import Scope, Turn
 from handler.catalog import Catalog
 from handler.composio import PagesRepeat
-from handler.decisions import LEASE_SECONDS
+from handler.decisions import LEASE_SECONDS, LONGEST_DELAY_SECONDS
+from handler.paging import Place
 from handler.queue import Queue
 from handler.telemetry import Metric, count, logger, took
 from handler.transport import Unavailable
-from handler.user_table import UserTable
-from handler.walk_table import BACKFILL, RECENT, Walk, WalkTable
+from handler.user_table import Due, UserTable
+from handler.walk_table import BACKFILL, DUE, RECENT, Walk, WalkTable
 
-MOST_QUEUED = 3000
-"""With so many messages in the queue, no more instances are sent there: that is the pace."""
+MOST_DUE = 100
+"""So much of what is due is in the queue at once. The next is sent when the message behind it is
+reached: as fast as it is worked off, and no faster, so that nothing else waits for long."""
+
+MOST_COUNTED = 3000
+SOON_SECONDS = LONGEST_DELAY_SECONDS
+"""What counts as pending is due by then: what has failed is due long after."""
 
 OVERLAP_SECONDS = 900
 """A link dies after 10 minutes (Composio's KB, "Connected accounts"), so an account turns ACTIVE
@@ -76,6 +83,10 @@ class Sweep:
         """
         self._survive("backfill", partial(self._backfill, server_id, token, deadline))
 
+    def more_due(self, token: str, *, deadline: float) -> None:  # noqa: ARG002 - as all messages
+        """Queue what is due after what was queued before, left with this token."""
+        self._survive("due", partial(self._more_due, token))
+
     def _survive(self, name: str, part: Callable[[], None]) -> None:
         try:
             part()
@@ -84,16 +95,30 @@ class Sweep:
             count(Metric.SWEEP_FAILED)
 
     def _due(self, _: float) -> None:
-        pending = self.user_table.due(MOST_QUEUED)
         now = int(self.clock())
+        pending = self.user_table.due(MOST_COUNTED, until=now + SOON_SECONDS)
         count(Metric.TARGETS_PENDING, len(pending))
-        took(Metric.OLDEST_DUE_AGE, now - min((at for *_, at in pending), default=now))
-        room = max(MOST_QUEUED - self.queue.depth(), 0)
+        took(Metric.OLDEST_DUE_AGE, now - min((one.at for one in pending), default=now))
+        due = [one for one in pending if one.at <= now]
+        walk = self._take(DUE, begin={"cursor": "", "begun_at": now}) if due else None
+        if walk:
+            self._queue_due(walk, due[:MOST_DUE])
+
+    def _more_due(self, token: str) -> None:
+        walk = self._take(DUE, token)
+        if walk is None:
+            return
+        now, cursor = int(self.clock()), walk.place.cursor
+        if due := self.user_table.due(MOST_DUE, until=now, cursor=cursor):
+            self._queue_due(walk, due)
+        else:
+            self.walk_table.end(walk)
+
+    def _queue_due(self, walk: Walk, due: Sequence[Due]) -> None:
         self.queue.send(
-            {"task": "due", "user_id": user_id, "server_id": server_id}
-            for user_id, server_id, at in pending[:room]
-            if at <= now
+            {"task": "due", "user_id": one.user_id, "server_id": one.server_id} for one in due
         )
+        self._hand_on(walk._replace(place=Place(due[-1].cursor)), {"task": "more_due"})
 
     def _catalog_part(self, deadline: float) -> None:
         self.catalog.refresh(deadline=deadline)
@@ -113,13 +138,8 @@ class Sweep:
 
     def _recent(self, deadline: float, token: str = "") -> None:
         now = int(self.clock())
-        walk = self.walk_table.take_recent(
-            token=self.token(),
-            mine=token,
-            now=now,
-            lease=LEASE_SECONDS,
-            start=now - OVERLAP_SECONDS,
-        )
+        begin = {"cursor": "", "begun_at": now, "read_until": now - OVERLAP_SECONDS}
+        walk = self._take(RECENT, token, begin)
         if walk is None:
             return
         floor, settled = walk.read_until - OVERLAP_SECONDS, walk.begun_at - OVERLAP_SECONDS
@@ -131,10 +151,7 @@ class Sweep:
             self.walk_table.end(ended)
 
     def _backfill(self, server_id: str, token: str, deadline: float) -> None:
-        now = int(self.clock())
-        walk = self.walk_table.take_backfill(
-            server_id, token=self.token(), mine=token, now=now, lease=LEASE_SECONDS
-        )
+        walk = self._take(BACKFILL + server_id, token)
         if walk is None:
             return
         # What is in memory may be older than the change that is back-filled.
@@ -146,6 +163,18 @@ class Sweep:
             self._hand_on(ended.again(), task)
         elif ended:
             self.walk_table.end(ended._replace(set_aside=()))
+
+    def _take(
+        self, name: str, mine: str = "", begin: Mapping[str, object] = MappingProxyType({})
+    ) -> Walk | None:
+        return self.walk_table.take(
+            name,
+            token=self.token(),
+            mine=mine,
+            now=int(self.clock()),
+            lease=LEASE_SECONDS,
+            begin=begin,
+        )
 
     def _go_on(
         self, walk: Walk, scope: Scope, task: dict[str, str], deadline: float

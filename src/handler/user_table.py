@@ -7,9 +7,10 @@
 Each write is one round trip: its condition, not a read before it, decides who wins.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from handler.dynamodb import DUE, Table, assign
 from handler.fact_table import ACCOUNTS, Facts, accounts_from_row, accounts_key
@@ -19,15 +20,28 @@ INSTANCE = "INSTANCE#"
 """Prefix of the sort keys of instances."""
 
 
+class Due(NamedTuple):
+    """A target that is to be looked at again, and when (Unix seconds)."""
+
+    user_id: str
+    server_id: str
+    at: int
+    cursor: str
+
+
 @dataclass(eq=False)
 class UserTable:
     """The users' instances, and what is known of a user as a whole."""
 
     table: Table
 
-    def due(self, limit: int) -> list[tuple[str, str, int]]:
-        """Return (user, MCP server, Unix time due) of at most so many, the earliest first."""
-        return [(*instance_ids(row), row["due_at"]) for row in self.table.due(limit)]
+    def due(self, limit: int, *, until: int, cursor: str = "") -> list[Due]:
+        """Return at most so many targets that are due until then, the earliest first.
+
+        `until` is Unix seconds; with the cursor of one of them, those after it are returned.
+        """
+        rows = self.table.due(limit, until=until, after=json.loads(cursor or "null"))
+        return [Due(*instance_ids(row), row["due_at"], json.dumps(row)) for row in rows]
 
     def user(self, user_id: str) -> tuple[Facts, dict[str, TargetRow]]:
         """Return all that is known of a user: the facts, and the instances by MCP server."""

@@ -4,12 +4,14 @@
 |---|---|---|
 | `SWEEP` | `WATERMARK` | how far recent accounts have been read, and the walk that reads them |
 | `SWEEP` | `BACKFILL#<server_id>` | the walk over the accounts that an MCP server requires |
+| `SWEEP` | `DUE` | the walk over what is due |
 
 Who takes a walk has it until the lease ends, or leaves it to whoever has the token.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from handler.dynamodb import Table, assign
@@ -18,6 +20,7 @@ from handler.paging import Place
 SWEEP = "SWEEP"
 RECENT = "WATERMARK"
 BACKFILL = "BACKFILL#"
+DUE = "DUE"
 
 
 class Walk(NamedTuple):
@@ -53,29 +56,40 @@ class WalkTable:
             if "cursor" in row:
                 yield walk_from_row(row)
 
-    def take_recent(
-        self, *, token: str, mine: str, now: int, lease: int, start: int
+    def take(
+        self,
+        name: str,
+        *,
+        token: str,
+        mine: str,
+        now: int,
+        lease: int,
+        begin: Mapping[str, object] = MappingProxyType({}),
     ) -> Walk | None:
-        """Take the walk over recent accounts, or begin it; None where it is somebody else's.
+        """Take a walk; None where it is somebody else's, or is to begin later.
 
         Args:
+            name: Which walk.
             token: Unique to this taking.
             mine: The token with which it was left to the caller, or "".
             now: Unix seconds.
             lease: Seconds for which it is the caller's.
-            start: The first watermark.
+            begin: The attributes that a walk begins with; without, there has to be one.
         """
-        begin = (
-            "#cursor = if_not_exists(#cursor, :first), #begun_at = if_not_exists(#begun_at, :now),"
-            " #read_until = if_not_exists(#read_until, :start), "
+        first = "".join(f"#{name} = if_not_exists(#{name}, :{name}), " for name in begin)
+        free = "(attribute_not_exists(#lease_until) OR #lease_until <= :now OR #token = :mine)"
+        row, _ = self.table.update(
+            walk_key(name),
+            f"SET {first}#token = :token, #lease_until = :until",
+            free if begin else f"attribute_exists(#cursor) AND {free}",
+            token=token,
+            mine=mine,
+            now=now,
+            until=now + lease,
+            **begin,
         )
-        return self._take(RECENT, begin, token=token, mine=mine, now=now, lease=lease, start=start)
-
-    def take_backfill(
-        self, server_id: str, *, token: str, mine: str, now: int, lease: int
-    ) -> Walk | None:
-        """Take a back-fill, as above; None, too, where it is done, or not due yet."""
-        return self._take(BACKFILL + server_id, "", token=token, mine=mine, now=now, lease=lease)
+        # A write that botocore repeats fails on its own first attempt: the row is then ours.
+        return walk_from_row(walk_key(name) | row) if row.get("token") == token else None
 
     def leave(self, walk: Walk, *, until: int) -> None:
         """Store how far the walk is; from this time on, or with its token, others can take it."""
@@ -105,24 +119,6 @@ class WalkTable:
             "lease_until": at,
         }
         self.table.update(walk_key(BACKFILL + server_id), assign(row), **row)
-
-    def _take(
-        self, name: str, begin: str, *, token: str, mine: str, now: int, lease: int, start: int = 0
-    ) -> Walk | None:
-        free = "(attribute_not_exists(#lease_until) OR #lease_until <= :now OR #token = :mine)"
-        row, _ = self.table.update(
-            walk_key(name),
-            f"SET {begin}#token = :token, #lease_until = :until",
-            free if begin else f"attribute_exists(#cursor) AND {free}",
-            token=token,
-            mine=mine,
-            now=now,
-            until=now + lease,
-            start=start,
-            first="",
-        )
-        # A write that botocore repeats fails on its own first attempt: the row is then ours.
-        return walk_from_row(walk_key(name) | row) if row.get("token") == token else None
 
     def _update(self, walk: Walk, row: Mapping[str, Any]) -> None:
         values = {**row, "token": walk.token}

@@ -6,6 +6,7 @@
 | `{"task": "sweep"}` | the schedule, each minute |
 | `{"task": "due", "user_id", "server_id"}` | the sweep |
 | `{"task": "watch", "user_id", "account_id"}` | a connect session, for each link that it makes |
+| `{"task": "more_due", "token"}` | the sweep, behind what is due |
 | `{"task": "recent", "token"}` | the sweep, to itself |
 | `{"task": "backfill", "server_id", "token"}` | the sweep, to itself; no token at first |
 | `{"task": "account", "account_id", "user_id"}` | the sweep, about an account that it set aside |
@@ -94,6 +95,8 @@ class Worker:
                 return partial(self.provisioning.watch, user_id, account_id)
             case {"task": "backfill", "server_id": str(server_id)}:
                 return partial(self.sweep.backfill, server_id, str(message.get("token", "")))
+            case {"task": "more_due", "token": str(token)}:
+                return partial(self.sweep.more_due, token)
             case {"task": "recent", "token": str(token)}:
                 return partial(self.sweep.recent, token)
             case {"task": "account", "account_id": str(account_id), "user_id": str(user_id)}:

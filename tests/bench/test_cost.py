@@ -7,7 +7,7 @@ import yaml
 
 from bench import page, prices
 from bench.simulation import OUTAGE, SCENARIOS, UNIT, Outcome, Scenario, looking_back, simulate
-from handler.sweep import MOST_QUEUED
+from handler.sweep import MOST_DUE
 from handler.telemetry import Metric
 from tests.template.sam_template import FUNCTIONS
 
@@ -45,7 +45,7 @@ def test_nothing_is_created_in_an_outage_and_no_limit_is_passed(
         for number, minute in enumerate(outcome.minutes):
             assert minute.ready == 0 or number not in scenario.outage
             assert minute.ready <= scenario.calls_a_minute
-            assert minute.queued <= MOST_QUEUED
+            assert minute.queued <= MOST_DUE
 
 
 def test_scenario_as_delivered_is_that_of_the_template() -> None:

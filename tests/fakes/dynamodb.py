@@ -131,7 +131,7 @@ class FakeDynamoDB:
         condition = self._check("Query", request, "KeyConditionExpression")
         if "IndexName" in request:
             found = [one for rows in self.rows.values() for one in rows.values() if _due(one)]
-            found.sort(key=lambda one: (int(one["due_at"]["N"]), _key(one)))
+            found.sort(key=lambda one: _position(request, one))
             found = [{name: one[name] for name in ("pk", "sk", *INDEX)} for one in found]
         else:
             rows = self.rows.get(request["ExpressionAttributeValues"][":pk"]["S"], {})
@@ -228,7 +228,8 @@ class FakeDynamoDB:
 
     def _page(self, request: Request, found: list[Item]) -> Any:
         if start := request.get("ExclusiveStartKey"):
-            found = found[1 + [_key(one) for one in found].index(_key(start)) :]
+            # A position, whether there is an item or not.
+            found = [one for one in found if _position(request, one) > _position(request, start)]
         items, size = list[Item](), 0
         for item in found[: request.get("Limit")]:
             if size > PAGE_BYTES:
@@ -248,6 +249,10 @@ def _always(*_: object) -> bool:
 
 def _key(item: Item) -> Key:
     return item["pk"]["S"], item["sk"]["S"]
+
+
+def _position(request: Request, item: Item) -> tuple[int, Key]:
+    return int(item[INDEX[1]]["N"]) if "IndexName" in request else 0, _key(item)
 
 
 def _given(request: Request) -> tuple[dict[str, str], Item]:

@@ -10,6 +10,7 @@ from handler.account_walk import MOST_FAILING
 from handler.catalog import MEMORY_SECONDS
 from handler.paging import Place
 from handler.sweep import HANDED_ON_SECONDS, MOST_BACKFILLS, OVERLAP_SECONDS, REPEATING_SECONDS
+from handler.walk_table import BACKFILL, Walk
 from tests.doubles import Counted, Figured
 from tests.fakes.dynamodb import service_error
 from tests.world import GMAIL, NOW, SERVER, SLACK, World, account, as_composio_has_it, refusal
@@ -58,6 +59,11 @@ def backfill(world: World) -> None:
     world.sqs.put({"task": "backfill", "server_id": SERVER})
     while world.sqs.messages:
         world.work()
+
+
+def take_backfill(world: World, server_id: str, lease: int = 40) -> Walk | None:
+    name, now = BACKFILL + server_id, int(world.now)
+    return world.walk_table.take(name, token=server_id, mine="", now=now, lease=lease)
 
 
 def refuse_writes(world: World, monkeypatch: pytest.MonkeyPatch, *users: str) -> None:
@@ -255,7 +261,7 @@ def test_cursor_that_is_not_known_any_more_has_the_walk_begin_again(world: World
     for user in users(3):
         connect(world, user, created=LONG_AGO)
     world.walk_table.request_backfill(SERVER, at=int(world.now))
-    walk = world.walk_table.take_backfill(SERVER, token="t", mine="", now=int(world.now), lease=40)
+    walk = take_backfill(world, SERVER)
     assert walk
     world.walk_table.leave(walk._replace(place=Place("of yesterday", 9)), until=0)
     listed = world.upstream._accounts
@@ -467,8 +473,7 @@ def test_few_back_fills_go_on_at_once_and_none_is_sent_again_while_it_does() -> 
     (first, *_) = sent = tasks(world, "backfill")
     assert len(sent) == MOST_BACKFILLS
     for task in sent:
-        server_id, now = task["server_id"], int(world.now)
-        world.walk_table.take_backfill(server_id, token=server_id, mine="", now=now, lease=90)
+        take_backfill(world, task["server_id"], lease=90)
     world.now += 60
     world.sweep.run(deadline=world.now + 27)
     assert tasks(world, "backfill") == sent

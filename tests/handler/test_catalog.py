@@ -14,7 +14,7 @@ from handler.credentials import Credentials
 from handler.dynamodb import Table, TooLarge
 from handler.transport import Transport
 from handler.values import Target
-from handler.walk_table import WalkTable
+from handler.walk_table import BACKFILL, WalkTable
 from tests.doubles import Clock, Counted, FakeSecretsManager, Log
 from tests.fakes.dynamodb import FakeDynamoDB
 
@@ -491,8 +491,8 @@ def test_server_that_was_taken_out_and_is_enrolled_again_is_back_filled(world: W
     world.catalog(MAIL.id, BOTH.id).refresh(deadline=world.deadline)
     world.clock.forward(120)
     for name in (MAIL.id, BOTH.id):
-        walk = world.walk_table.take_backfill(
-            name, token="t", mine="", now=int(world.clock()), lease=9
+        walk = world.walk_table.take(
+            BACKFILL + name, token="t", mine="", now=int(world.clock()), lease=9
         )
         assert walk
         world.walk_table.end(walk)

@@ -7,9 +7,10 @@ import pytest
 
 from handler.catalog import MEMORY_SECONDS
 from handler.decisions import LEASE_SECONDS
-from handler.sweep import MOST_QUEUED, OVERLAP_SECONDS
+from handler.sweep import OVERLAP_SECONDS
 from handler.telemetry import metrics
 from handler.values import Target
+from handler.walk_table import RECENT
 from tests.doubles import Figured, Killed, die
 from tests.world import GMAIL, NOW, SERVER, SLACK, World, account, as_composio_has_it, refusal
 
@@ -112,21 +113,19 @@ def test_sweep_tells_of_none_pending(world: World, figured: Figured) -> None:
     assert (figured("TargetsPending"), figured("OldestDueAge")) == ([0], [0])
 
 
-def test_full_queue_gets_no_more_and_is_told_of_all_the_same(
-    world: World, figured: Figured
-) -> None:
-    world.upstream.script.append(refusal(429, "slow"))
+def test_what_has_failed_and_is_due_tomorrow_is_not_pending(world: World, figured: Figured) -> None:
+    world.upstream.script.append(refusal(404, "no such server"))
     world.see(account(GMAIL))
     world.see(account(SLACK))
+    assert world.row()["status"] == "failed"
     metrics.clear_metrics()
-    world.sqs.backlog = MOST_QUEUED
-    world.now += 5000
-    world.upstream.down = True
 
     world.tick()
+    world.now = world.row()["due_at"] - 60
+    world.tick()
 
-    assert [task for task in world.sqs.sent if task["task"] == "due"] == []
-    assert figured("OldestDueAge") == [4985]
+    assert figured("TargetsPending") == [0, 1]
+    assert figured("OldestDueAge") == [0, 0]
 
 
 def test_watermark_stays_when_composio_fails_in_the_middle(world: World) -> None:
@@ -172,8 +171,10 @@ def test_many_recent_accounts_are_read_in_turns(world: World) -> None:
 
 
 def test_two_sweeps_at_once_do_not_both_read(world: World) -> None:
-    world.walk_table.take_recent(
-        token="another", mine="", now=int(world.now), lease=LEASE_SECONDS, start=0
+    now = int(world.now)
+    begin = {"cursor": "", "begun_at": now}
+    world.walk_table.take(
+        RECENT, token="another", mine="", now=now, lease=LEASE_SECONDS, begin=begin
     )
 
     world.tick()
@@ -206,18 +207,6 @@ def test_claim_of_the_dead_is_finished_without_an_event(world: World) -> None:
     world.tick()
 
     assert world.row()["status"] == "ready"
-
-
-def test_no_more_is_queued_than_can_be_worked_off(world: World) -> None:
-    world.upstream.down = True
-    world.see(account(GMAIL))
-    world.see(account(SLACK))
-    world.now += 15
-    world.sqs.backlog = MOST_QUEUED
-
-    world.tick()
-
-    assert {"due"}.isdisjoint({task["task"] for task in world.sqs.sent})
 
 
 def test_what_expired_meanwhile_makes_a_due_instance_wait_and_then_rest(world: World) -> None:

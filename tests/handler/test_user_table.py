@@ -132,11 +132,35 @@ def test_repeated_claim_by_the_sdk_counts_one_attempt() -> None:
     assert table.claim("u", SERVER, tried="this", token="a", now=1, lease=40).attempts == 1
 
 
+def test_due_are_those_until_a_time_the_earliest_first_and_read_on_after_one(
+    table: UserTable,
+) -> None:
+    for number, user in enumerate(("c", "a", "d", "b")):
+        claimed = table.claim(user, SERVER, tried="this", token=user, now=100, lease=40)
+        late = Settlement(Status.RETRYING, due_in=10 * (number // 2))
+        table.settle(claimed, late, now=100)
+
+    def due(limit: int = 9, until: int = 200, cursor: str = "") -> list[tuple[str, int]]:
+        return [(one.user_id, one.at) for one in table.due(limit, until=until, cursor=cursor)]
+
+    everything = due()
+    assert {user for user, _ in everything[:2]} == {"a", "c"}
+    assert [at for _, at in everything] == [100, 100, 110, 110]
+    assert due(until=109) == everything[:2]
+    assert due(limit=3) == everything[:3]
+    assert due(cursor=table.due(1, until=200)[0].cursor) == everything[1:]
+    assert due(cursor=table.due(4, until=200)[3].cursor) == []
+    second = table.due(2, until=200)[1]
+    # It is due later than all of them now.
+    table.claim(second.user_id, SERVER, tried="this", token="again", now=120, lease=40)
+    assert due(cursor=second.cursor)[:2] == everything[2:]
+
+
 def test_only_instances_that_somebody_must_look_at_are_in_the_index(
     table: UserTable,
 ) -> None:
     def due() -> list[Any]:
-        return table.due(10)
+        return table.due(10, until=10**9)
 
     claim(table, "a")
     assert len(due()) == 1

@@ -4,7 +4,7 @@ import pytest
 
 from handler.dynamodb import Table
 from handler.paging import Place
-from handler.walk_table import Walk, WalkTable
+from handler.walk_table import BACKFILL, RECENT, Walk, WalkTable
 
 PLACE = Place("c7", 7, "c4", "digest")
 
@@ -15,11 +15,12 @@ def table(empty_table: Table) -> WalkTable:
 
 
 def recent(table: WalkTable, now: int, token: str = "t", mine: str = "") -> Walk | None:
-    return table.take_recent(token=token, mine=mine, now=now, lease=40, start=50)
+    begin = {"cursor": "", "begun_at": now, "read_until": 50}
+    return table.take(RECENT, token=token, mine=mine, now=now, lease=40, begin=begin)
 
 
 def backfill(table: WalkTable, now: int, token: str = "t", mine: str = "") -> Walk | None:
-    return table.take_backfill("srv", token=token, mine=mine, now=now, lease=40)
+    return table.take(BACKFILL + "srv", token=token, mine=mine, now=now, lease=40)
 
 
 def test_walk_over_recent_accounts_begins_at_the_first_page(table: WalkTable) -> None:

@@ -12,6 +12,7 @@ from handler.catalog import MEMORY_SECONDS
 from handler.catalog_table import CATALOG, server_from_row
 from handler.decisions import LEASE_SECONDS
 from handler.paging import Place
+from handler.walk_table import BACKFILL
 from provisioner import context, repairs
 from provisioner.errors import Trouble
 from provisioner.main import app
@@ -139,7 +140,7 @@ def test_what_the_catalog_has_learnt_meanwhile_stays(world: World) -> None:
 def test_who_is_at_it_loses_it_and_it_begins_at_the_first_page(world: World) -> None:
     now = int(world.now)
     repairs.begin_backfill(stack_of(world), SERVER)
-    take = partial(world.walk_table.take_backfill, SERVER, mine="", lease=LEASE_SECONDS)
+    take = partial(world.walk_table.take, BACKFILL + SERVER, mine="", lease=LEASE_SECONDS)
     other = take(token="other", now=now)
     assert other
     repairs.begin_backfill(stack_of(world), SERVER)

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from handler.composio import Composio
 from handler.decisions import LEASE_SECONDS
 from handler.transport import Transport
+from handler.walk_table import RECENT
 from provisioner.activity import Swept, swept
 from provisioner.doctor.collect import collect
 from provisioner.doctor.judge import judge
@@ -75,8 +76,13 @@ def test_a_pass_is_at_work_for_as_long_as_it_is_handed_on() -> None:
     world.tick()
     stack, began = stack_of(world), int(world.now)
     assert swept(stack, began + 7) == Swept(began=7, active=7)
-    walk = world.walk_table.take_recent(
-        token="t", mine="", now=began + 60, lease=LEASE_SECONDS, start=0
+    walk = world.walk_table.take(
+        RECENT,
+        token="t",
+        mine="",
+        now=began + 60,
+        lease=LEASE_SECONDS,
+        begin={"cursor": "", "begun_at": began + 60},
     )
     assert walk
     assert swept(stack, began + 61) == Swept(began=61, active=1 - LEASE_SECONDS)
