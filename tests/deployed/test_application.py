@@ -132,7 +132,7 @@ def test_events_that_composio_sends_itself_twice_and_all_at_once_end_ready(
 
 
 def test_the_environment_of_the_function_is_what_the_settings_read(deployed: Deployed) -> None:
-    given = set(deployed.environment()) - {"POWERTOOLS_SERVICE_NAME", "_PUBLISHED"}
+    given = set(deployed.environment()) - {"POWERTOOLS_SERVICE_NAME", "RELEASE", "_PUBLISHED"}
     assert given == {name.upper() for name in Settings.model_fields}
 
 

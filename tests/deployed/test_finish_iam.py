@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from handler.dynamodb import to_item
+from handler.walk_table import BACKFILL, walk_key
 from tests.deployed.application import BOTH, SERVER, someone, until
 from tests.deployed.finishing import Finishing, make_due
 from tests.deployed.role import actions, begin_anew, policy, without
@@ -18,7 +20,6 @@ FOR_EVENTS = {
 }
 FOR_DUE = {
     ("Due", "dynamodb:Query"),
-    ("Queue", "sqs:GetQueueAttributes"),
     ("Queue", "sqs:SendMessage"),
 }
 FOR_BACK_OFF = {("Queue", "sqs:ChangeMessageVisibility")}
@@ -30,10 +31,12 @@ _TRACED = "the emulator collects no traces"
 CANNOT_FAIL_HERE = {
     ("Queue", "sqs:ReceiveMessage"): _POLLED,
     ("Queue", "sqs:DeleteMessage"): _POLLED,
+    ("Queue", "sqs:GetQueueAttributes"): _POLLED,
     ("Stream", "dynamodb:DescribeStream"): _POLLED,
     ("Stream", "dynamodb:GetRecords"): _POLLED,
     ("Stream", "dynamodb:GetShardIterator"): _POLLED,
     ("Streams", "dynamodb:ListStreams"): _POLLED,
+    ("DeadLetterQueue", "sqs:SendMessage"): _POLLED,
     ("Logs", "logs:CreateLogStream"): _LOGGED,
     ("Logs", "logs:PutLogEvents"): _LOGGED,
     ("Traces", "xray:PutTraceSegments"): _TRACED,
@@ -56,13 +59,15 @@ def backfilled(finishing: Finishing) -> bool:
     with contextlib.suppress(finishing.dynamodb.exceptions.ConditionalCheckFailedException):
         finishing.dynamodb.update_item(
             TableName=finishing.stack.table_name,
-            Key={"pk": {"S": "CATALOG"}, "sk": {"S": f"SERVER#{SERVER}"}},
-            UpdateExpression="SET backfill_until = :past",
-            ConditionExpression="backfill_token = :nobody",
-            ExpressionAttributeValues={":past": {"N": "1"}, ":nobody": {"S": ""}},
+            Key=to_item(walk_key(BACKFILL + SERVER)),
+            UpdateExpression="SET lease_until = :past",
+            ConditionExpression="attribute_exists(#cursor) AND attribute_not_exists(#token)",
+            ExpressionAttributeNames={"#cursor": "cursor", "#token": "token"},
+            ExpressionAttributeValues={":past": {"N": "1"}},
         )
-    server = finishing.scan().get(("CATALOG", f"SERVER#{SERVER}"), "backfill")
-    return "backfill" not in server and finishing.idle()
+    rows = finishing.scan()
+    walk = rows.get(("SWEEP", BACKFILL + SERVER), {"cursor": ""})
+    return ("CATALOG", f"SERVER#{SERVER}") in rows and "cursor" not in walk and finishing.idle()
 
 
 def someone_due(finishing: Finishing) -> str:
@@ -117,8 +122,8 @@ def test_without_one_action_what_is_due_stays_so_and_with_it_again_it_is_finishe
         until(lambda: refused(finishing, action, since), "it is refused")
         until(finishing.idle, "the sweep has run")
         assert finishing.statuses([user])[user] == "retrying"
-    finishing.sweep()
-    until(lambda: finishing.all_ready([user]), "ready")
+    # What was begun in vain is taken up again when its lease ends.
+    finishing.sweep_until(lambda: finishing.all_ready([user]), "ready", 240)
 
 
 @pytest.mark.parametrize(("sid", "action"), sorted(FOR_BACK_OFF))

@@ -10,6 +10,7 @@ NEEDED = ("dynamodb:UpdateItem", "dynamodb:Query", "secretsmanager:GetSecretValu
 CANNOT_FAIL_HERE = {
     "logs:CreateLogStream": "the emulator writes the function's log itself, not in its name",
     "logs:PutLogEvents": "the emulator writes the function's log itself, not in its name",
+    "sqs:SendMessage": "one event needs it only where many servers or a connect session are",
     "xray:PutTraceSegments": "the emulator collects no traces",
     "xray:PutTelemetryRecords": "the emulator collects no traces",
 }

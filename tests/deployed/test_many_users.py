@@ -102,7 +102,7 @@ def table() -> Iterator[str]:
 
 
 MEASURED = """
-import boto3, json, resource, sys, time
+import boto3, json, sys, time
 from handler.values import Status
 from provisioner.locate import NEEDED
 from provisioner.scan import entries
@@ -114,7 +114,9 @@ began = time.process_time()
 found = entries(stack, [Status(one) for one in sys.argv[2:]])
 seconds = time.process_time() - began
 counts = {one: sum(entry.status == one for entry in found) for one in Status}
-kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+# Not ru_maxrss, which a child begins with that of the process it was forked from.
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+kilobytes = int(status["VmHWM"].split()[0])
 print(json.dumps({"counts": counts, "seconds": seconds, "megabytes": kilobytes / 1024}))
 """
 
