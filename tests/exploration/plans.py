@@ -92,7 +92,11 @@ def _rests(system: System) -> bool:
             for server, needs in state.servers.items()
         )
         and not state.messages
-        and not any("due_at" in row or "cursor" in row for row in rows.values())
+        # Where the walk over what is due was not ended, the next one takes it over.
+        and not any(
+            "due_at" in row or ("cursor" in row and key != ("SWEEP", "DUE"))
+            for key, row in rows.items()
+        )
     )
 
 
