@@ -28,7 +28,12 @@ LONGEST_RETRY_AFTER_SECONDS = 3600
 HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
 
 
-class InstanceRecord(BaseModel):
+class _Said(BaseModel):
+    # Built when Composio first answers: few starts lead to a call, and most need one of these only.
+    model_config = ConfigDict(defer_build=True)
+
+
+class InstanceRecord(_Said):
     """The 201 body of create-instance, and an item of the list of instances."""
 
     model_config = ConfigDict(strict=True)
@@ -40,13 +45,13 @@ class InstanceRecord(BaseModel):
     updated_at: str
 
 
-class Reference(BaseModel):
+class Reference(_Said):
     """Something with an id."""
 
     id: Id
 
 
-class McpServer(BaseModel):
+class McpServer(_Said):
     """The part of an MCP server that decides."""
 
     id: str
@@ -69,7 +74,7 @@ class McpServer(BaseModel):
         return self
 
 
-class ConnectLink(BaseModel):
+class ConnectLink(_Said):
     """The 201 body of a new connect link."""
 
     redirect_url: Annotated[StrictStr, AfterValidator(web_address)]
@@ -77,7 +82,7 @@ class ConnectLink(BaseModel):
     expires_at: Moment | None = None
 
 
-class CompletedAuth(BaseModel):
+class CompletedAuth(_Said):
     """The 200 body of complete_auth; the guide and the specification disagree on its shape."""
 
     connected_account_id: Id | None = None
@@ -90,13 +95,13 @@ class CompletedAuth(BaseModel):
         return self.connected_account_id or nested
 
 
-class Toolkit(BaseModel):
+class Toolkit(_Said):
     """What an auth config is for."""
 
     slug: str
 
 
-class AuthConfig(BaseModel):
+class AuthConfig(_Said):
     """The part of an auth config that people read."""
 
     id: str
