@@ -71,6 +71,9 @@ def left_out(folder: str, names: Iterable[str]) -> set[str]:
     if path.name == "boto3":
         # The descriptions of boto3's resources, which nothing here uses; clients are botocore's.
         return {"__pycache__", "data", "examples"} & set(names)
+    if path.name == "dateutil":
+        # Its copy of the time zone database: botocore uses only the parser and fixed zones.
+        return {"__pycache__", "zoneinfo"} & set(names)
     if path.parts[-2:] == ("aws_lambda_powertools", "utilities"):
         return set(names) - UTILITIES_IMPORTED
     if path.name == "aws_lambda_powertools":

@@ -63,6 +63,7 @@ def test_what_is_not_imported_stays_out() -> None:
         "data",
         "examples",
     }
+    assert bundle.left_out("target/dateutil", ["tz", "zoneinfo"]) == {"zoneinfo"}
     powertools = "target/aws_lambda_powertools"
     assert bundle.left_out(powertools, ["event_handler", "logging"]) == {"event_handler"}
     utilities = ["__init__.py", "batch", "jmespath_utils"]
