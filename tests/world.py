@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from handler import services, webhook, worker
+from handler.catalog import MEMORY_SECONDS
 from handler.dynamodb import from_item
 from handler.events import Account
 from handler.services import Sources
@@ -319,6 +320,17 @@ class World:
         creates = self.upstream.creates
         self.upstream.requests.clear()
         return operations, creates
+
+
+def swept_world() -> World:
+    """Return a world whose server is known and back-filled, and whose sweep has run before."""
+    world = World()
+    for _ in range(2):
+        world.tick()
+        world.now += MEMORY_SECONDS
+    world.upstream.requests.clear()
+    world.sqs.sent.clear()
+    return world
 
 
 def account(

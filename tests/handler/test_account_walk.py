@@ -13,7 +13,17 @@ from handler.sweep import HANDED_ON_SECONDS, MOST_BACKFILLS, OVERLAP_SECONDS, RE
 from handler.walk_table import BACKFILL, Walk
 from tests.doubles import Counted, Figured
 from tests.fakes.dynamodb import service_error
-from tests.world import GMAIL, NOW, SERVER, SLACK, World, account, as_composio_has_it, refusal
+from tests.world import (
+    GMAIL,
+    NOW,
+    SERVER,
+    SLACK,
+    World,
+    account,
+    as_composio_has_it,
+    refusal,
+    swept_world,
+)
 
 LONG_AGO = NOW - 10**6
 
@@ -22,14 +32,31 @@ type Answer = Callable[[httpx.QueryParams], httpx.Response]
 
 @pytest.fixture
 def world() -> World:
-    """The server is known and back-filled, and the sweep has run before."""
-    world = World()
-    for _ in range(2):
-        world.tick()
-        world.now += MEMORY_SECONDS
-    world.upstream.requests.clear()
-    world.sqs.sent.clear()
-    return world
+    return swept_world()
+
+
+def slow(world: World, seconds: int) -> None:
+    """Let each page of the list of accounts take so long."""
+    listed = world.upstream._accounts
+
+    def later(params: httpx.QueryParams) -> httpx.Response:
+        world.now += seconds
+        return listed(params)
+
+    world.upstream._accounts = later  # type: ignore[method-assign]
+
+
+def repeating(world: World, cursor: str) -> None:
+    """Let the page of the cursor name itself as the next one."""
+    listed = world.upstream._accounts
+
+    def repeat(params: httpx.QueryParams) -> httpx.Response:
+        answer = listed(params)
+        if params.get("cursor") != cursor:
+            return answer
+        return httpx.Response(200, json=answer.json() | {"next_cursor": cursor})
+
+    world.upstream._accounts = repeat  # type: ignore[method-assign]
 
 
 def connect(world: World, user: str, *, created: float | None = None, **shown: Any) -> None:
@@ -184,14 +211,7 @@ def test_pages_that_repeat_end_the_walk_and_the_newest_are_found_all_the_same(
     for number, user in enumerate(users(9)):
         connect(world, user, created=world.now - number)
     listed = world.upstream._accounts
-
-    def repeat(params: httpx.QueryParams) -> httpx.Response:
-        answer = listed(params)
-        if params.get("cursor") != "6":
-            return answer
-        return httpx.Response(200, json=answer.json() | {"next_cursor": "6"})
-
-    world.upstream._accounts = repeat  # type: ignore[method-assign]
+    repeating(world, "6")
     before = watermark(world)
     minutes(world, 10)
 
@@ -216,14 +236,7 @@ def test_back_fill_whose_pages_repeat_rests_and_begins_again(
     for user in users(3):
         connect(world, user, created=LONG_AGO)
     listed = world.upstream._accounts
-
-    def repeat(params: httpx.QueryParams) -> httpx.Response:
-        answer = listed(params)
-        if params.get("cursor") != "2":
-            return answer
-        return httpx.Response(200, json=answer.json() | {"next_cursor": "2"})
-
-    world.upstream._accounts = repeat  # type: ignore[method-assign]
+    repeating(world, "2")
     world.walk_table.request_backfill(SERVER, at=int(world.now))
     minutes(world, 5)
     assert counted()["PagesRepeat"] == 1
@@ -378,13 +391,7 @@ def test_account_of_long_ago_at_the_front_of_the_list_hides_nobody(world: World)
 def test_turn_with_little_time_makes_progress(world: World) -> None:
     for user in users(3):
         connect(world, user, created=LONG_AGO)
-    listed = world.upstream._accounts
-
-    def slow(params: httpx.QueryParams) -> httpx.Response:
-        world.now += 2
-        return listed(params)
-
-    world.upstream._accounts = slow  # type: ignore[method-assign]
+    slow(world, 2)
     world.walk_table.request_backfill(SERVER, at=int(world.now))
     world.sqs.put({"task": "backfill", "server_id": SERVER})
     for _ in range(20):
@@ -406,13 +413,7 @@ def test_walk_that_is_handed_on_is_not_sent_again(world: World) -> None:
     world.upstream.page = 2
     for user in users(3):
         connect(world, user, created=LONG_AGO)
-    listed = world.upstream._accounts
-
-    def slow(params: httpx.QueryParams) -> httpx.Response:
-        world.now += 15
-        return listed(params)
-
-    world.upstream._accounts = slow  # type: ignore[method-assign]
+    slow(world, 15)
     world.walk_table.request_backfill(SERVER, at=int(world.now))
     world.sweep.backfill(SERVER, deadline=world.now + 27)
     assert [task for task in tasks(world, "backfill") if "token" in task]
@@ -428,13 +429,7 @@ def test_walk_whose_message_is_lost_is_taken_up_by_the_sweep(world: World) -> No
     world.upstream.page = 2
     for user in users(4):
         connect(world, user, created=LONG_AGO)
-    listed = world.upstream._accounts
-
-    def slow(params: httpx.QueryParams) -> httpx.Response:
-        world.now += 15
-        return listed(params)
-
-    world.upstream._accounts = slow  # type: ignore[method-assign]
+    slow(world, 15)
     world.walk_table.request_backfill(SERVER, at=int(world.now))
     for _ in range(40):
         world.sqs.messages.clear()

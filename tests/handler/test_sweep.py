@@ -12,7 +12,17 @@ from handler.telemetry import metrics
 from handler.values import Target
 from handler.walk_table import RECENT
 from tests.doubles import Figured, Killed, die
-from tests.world import GMAIL, NOW, SERVER, SLACK, World, account, as_composio_has_it, refusal
+from tests.world import (
+    GMAIL,
+    NOW,
+    SERVER,
+    SLACK,
+    World,
+    account,
+    as_composio_has_it,
+    refusal,
+    swept_world,
+)
 
 
 def connect(world: World, *auth_configs: str, user: str = "user_1", created: float = NOW) -> None:
@@ -24,13 +34,7 @@ def connect(world: World, *auth_configs: str, user: str = "user_1", created: flo
 
 @pytest.fixture
 def world() -> World:
-    """Every server is known, back-filled, and the sweep has run before."""
-    world = World()
-    for _ in range(2):
-        world.tick()
-        world.now += MEMORY_SECONDS
-    world.upstream.requests.clear()
-    return world
+    return swept_world()
 
 
 def test_account_that_no_event_told_of_is_found(world: World) -> None:
