@@ -125,7 +125,7 @@ class Screen:
             nonlocal done, told
             done += pieces
             bar.advance(task, pieces)
-            if bar.disable and (done - told) * 10 >= total:
+            if bar.disable and ((done - told) * 10 >= total or told < done == total):
                 told = done
                 self._tell(doing, done, total)
 
