@@ -120,7 +120,7 @@ class Operator:
         for url in (self.at.stack.queue_url, self.at.stack.dead_letter_queue_url):
             self.at.sqs.purge_queue(QueueUrl=url)
         for pk, sk in self.at.scan():
-            if pk.startswith("USER#"):
+            if pk.startswith(("USER#", "SWEEP")):
                 key = to_item({"pk": pk, "sk": sk})
                 self.at.dynamodb.delete_item(TableName=self.at.stack.table_name, Key=key)
         self.at.composio.reset()

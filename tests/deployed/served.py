@@ -60,7 +60,7 @@ def until_said(lines: Iterable[str], end: str) -> Iterator[str]:
 def pasted(folder: Path, command: str, *, check: bool = True) -> str:
     """Run a command as another terminal would."""
     run = subprocess.run(  # noqa: S603 - the commands are ours
-        ["/bin/sh", "-c", command], cwd=folder, check=check, capture_output=True, text=True
+        ["/bin/sh", "-c", command], cwd=folder, check=check, stdout=subprocess.PIPE, text=True
     )
     return run.stdout
 
@@ -73,7 +73,7 @@ def titled(said: str, start: str) -> list[str]:
 
 def operating(said: str) -> list[str]:
     """Return the printed commands of the operator, to be run by the tests' own environment."""
-    ours = f"PYTHONPATH=src:. {sys.executable} -c 'from provisioner.main import main; main()'"
+    ours = f"PYTHONPATH=src:. {sys.executable} -m provisioner"
     install, *commands = titled(said, "operate")
     assert install == "make provisioner"
     return [each.replace(".tools/provisioner/bin/provisioner", ours) for each in commands]
