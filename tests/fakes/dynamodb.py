@@ -1,8 +1,9 @@
 """A small stand-in for boto3's DynamoDB client: one table, its index, and nothing lenient.
 
-Each request is validated by botocore's own model of DynamoDB; what this project never sends is
-refused. `tests/handler/test_*_table.py` hold it to the emulator. A request is atomic because
-nothing else runs.
+Each request is validated by botocore's own model of DynamoDB. What AWS refuses is a ClientError;
+what this project never sends is NotSupported, which nobody takes for an answer of AWS. The tests
+of `tests/handler` that ask for an `empty_table` hold it to the emulator and to moto. A request is
+atomic because nothing else runs.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,13 +25,16 @@ type Key = tuple[str, str]
 INDEX = ("due", "due_at")
 """Partition and sort key of the sparse index, whose name is that of its partition key."""
 
+_KEYS = {"pk": "S", "sk": "S"}
+_TYPES = {**_KEYS, "due": "S", "due_at": "N"}
+
 _SUPPORTED = {
     "GetItem": {"TableName", "Key", "ConsistentRead"},
     "PutItem": {"TableName", "Item", "ConditionExpression"},
     "DeleteItem": {"TableName", "Key"},
     "UpdateItem": {"TableName", "Key", "UpdateExpression", "ConditionExpression", "ReturnValues"},
     "Query": {"TableName", "IndexName", "KeyConditionExpression", "ConsistentRead", "Limit"},
-    "Scan": {"TableName", "FilterExpression", "ProjectionExpression", "Segment", "TotalSegments"},
+    "Scan": {"TableName"},
 }
 _ALWAYS = {
     "ExclusiveStartKey",
@@ -39,7 +43,10 @@ _ALWAYS = {
     "ReturnConsumedCapacity",
     "ReturnValuesOnConditionCheckFailure",
 }
+_RETURNED = {"NONE", "ALL_NEW"}
 PAGE_BYTES = 1 << 20
+_valid: set[int] = set()
+"""Hashes of the requests that were valid: the explorer sends the same ones again and again."""
 
 
 class ConditionalCheckFailedException(ClientError):
@@ -75,6 +82,20 @@ def _model() -> ServiceModel:
     )
 
 
+def _validate(operation: str, request: Request) -> None:
+    """Refuse what botocore's model, or this fake, does not have."""
+    sent = hash(f"{operation}{request!r}")
+    if sent in _valid:
+        return
+    shape = _model().operation_model(operation).input_shape
+    if report := ParamValidator().validate(request, shape).generate_report():  # type: ignore[arg-type]
+        raise ParamValidationError(report=report)
+    unknown = request.keys() - _SUPPORTED[operation] - _ALWAYS
+    if unknown or request.get("ReturnValues", "NONE") not in _RETURNED:
+        raise NotSupported(f"{operation} with {sorted(unknown) or request['ReturnValues']}")
+    _valid.add(sent)
+
+
 class FakeDynamoDB:
     """The client's methods over one in-memory table with the keys of template.yaml.
 
@@ -100,18 +121,15 @@ class FakeDynamoDB:
 
     def put_item(self, **request: Any) -> Any:
         """PutItem."""
-        return self._write("PutItem", request, _key(request["Item"]), lambda _: request["Item"])
+        return self._write("PutItem", request, lambda _: request["Item"])
 
     def delete_item(self, **request: Any) -> Any:
         """DeleteItem."""
-        return self._write("DeleteItem", request, _key(request["Key"]), lambda _: None)
+        return self._write("DeleteItem", request, lambda _: None)
 
     def update_item(self, **request: Any) -> Any:
         """UpdateItem."""
-        try:
-            compiled = expressions.update(request["UpdateExpression"])
-        except NotSupported as problem:
-            raise service_error("UpdateItem", "ValidationException", str(problem)) from None
+        compiled = expressions.update(request["UpdateExpression"])
 
         def changed(old: Item | None) -> Item:
             new = dict(old or request["Key"])
@@ -122,9 +140,8 @@ class FakeDynamoDB:
         names = request.get("ExpressionAttributeNames", {})
         about = ["pk", "sk", *(names.get(name, name) for name, _ in compiled.run)]
         if len(set(about)) < len(about):
-            message = "an attribute is changed twice, or a key is"
-            raise service_error("UpdateItem", "ValidationException", message)
-        return self._write("UpdateItem", request, _key(request["Key"]), changed, compiled.used)
+            raise _invalid("UpdateItem", "an attribute is changed twice, or a key is")
+        return self._write("UpdateItem", request, changed, compiled.used)
 
     def query(self, **request: Any) -> Any:
         """Query of a partition of the table, or of the index; the items in order, by pages."""
@@ -141,16 +158,9 @@ class FakeDynamoDB:
 
     def scan(self, **request: Any) -> Any:
         """Scan, in the order of the keys, which the real one does not promise."""
-        condition = self._check("Scan", request, "FilterExpression")
+        self._check("Scan", request)
         items = [item for _, rows in sorted(self.rows.items()) for _, item in sorted(rows.items())]
-        segment, segments = request.get("Segment", 0), request.get("TotalSegments", 1)
-        mine = [one for number, one in enumerate(items) if number % segments == segment]
-        held = [one for one in mine if condition(one, *_given(request))]
-        if wanted := request.get("ProjectionExpression"):
-            names = request["ExpressionAttributeNames"]
-            kept = {names[name.strip()] for name in wanted.split(",")}
-            held = [{name: one[name] for name in one.keys() & kept} for one in held]
-        return self._page(request, held)
+        return self._page(request, items)
 
     def snapshot(self) -> Snapshot:
         """Return this moment."""
@@ -172,37 +182,31 @@ class FakeDynamoDB:
         expression: str = "ConditionExpression",
         used: frozenset[str] = frozenset(),
     ) -> Condition:
-        """Refuse what AWS, or this fake, does not take, and return the compiled condition."""
-        shape = _model().operation_model(operation).input_shape
-        if report := ParamValidator().validate(request, shape).generate_report():  # type: ignore[arg-type]
-            raise ParamValidationError(report=report)
-        if unknown := request.keys() - _SUPPORTED[operation] - _ALWAYS:
-            raise NotImplementedError(f"the fake does not know {sorted(unknown)}")
+        """Refuse what is wrong, and return the compiled condition."""
+        _validate(operation, request)
         self.calls.append((operation, request))
         if request["TableName"] != self.table_name:
             raise service_error(operation, "ResourceNotFoundException", "no such table")
-        try:
-            text = request.get(expression)
-            compiled = expressions.condition(text) if text else Compiled(_always, frozenset())
-        except NotSupported as problem:
-            raise service_error(operation, "ValidationException", str(problem)) from None
-        projected = {one.strip() for one in request.get("ProjectionExpression", "").split(",")}
+        if "Key" in request and {n: next(iter(v)) for n, v in request["Key"].items()} != _KEYS:
+            raise _invalid(operation, "the key is not of this table")
+        text = request.get(expression)
+        compiled = expressions.condition(text) if text else Compiled(_always, frozenset())
         names, values = _given(request)
-        wrong = (compiled.used | used | projected - {""}) ^ (names.keys() | values.keys())
-        if wrong:
-            message = f"not used, or not defined: {sorted(wrong)}"
-            raise service_error(operation, "ValidationException", message)
+        wrong = (compiled.used | used) ^ (names.keys() | values.keys())
+        if wrong or {} in (request.get(f"ExpressionAttribute{one}") for one in ("Names", "Values")):
+            raise _invalid(operation, f"not used, or not defined: {sorted(wrong)}")
         return compiled.run
 
     def _write(
         self,
         operation: str,
         request: Request,
-        key: Key,
         change: Callable[[Item | None], Item | None],
         used: frozenset[str] = frozenset(),
     ) -> Any:
-        condition, old = self._check(operation, request, used=used), self._item(*key)
+        condition = self._check(operation, request, used=used)
+        key = _key(request.get("Key") or request["Item"])
+        old = self._item(*key)
         if not condition(old or {}, *_given(request)):
             asked = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
             fields = {"Item": old} if asked and old else {}
@@ -210,8 +214,9 @@ class FakeDynamoDB:
             raise service_error(operation, code, "The conditional request failed", **fields)
         new = change(old)
         if item_size(new or {}) > LARGEST_ITEM:
-            message = "Item size to update has exceeded the maximum allowed size"
-            raise service_error(operation, "ValidationException", message)
+            raise _invalid(operation, "Item size to update has exceeded the maximum allowed size")
+        if new and any(kind not in new.get(name, {kind}) for name, kind in _TYPES.items()):
+            raise _invalid(operation, "a key of the table or of its index is of another type")
         if new is None:
             self.rows.get(key[0], {}).pop(key[1], None)
         else:
@@ -241,6 +246,10 @@ class FakeDynamoDB:
             kept = ("pk", "sk", *(INDEX if "IndexName" in request else ()))
             more = {"LastEvaluatedKey": {name: items[-1][name] for name in kept}}
         return {"Items": items, "Count": len(items), **more, **_read(request, items)}
+
+
+def _invalid(operation: str, message: str) -> ClientError:
+    return service_error(operation, "ValidationException", message)
 
 
 def _always(*_: object) -> bool:

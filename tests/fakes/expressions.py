@@ -29,7 +29,7 @@ _ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 class NotSupported(Exception):
-    """The expression is wrong, or of a kind that this project does not use."""
+    """The request is wrong, or of a kind that this project does not send."""
 
 
 class Compiled[T](NamedTuple):
@@ -52,9 +52,10 @@ def condition(text: str) -> Compiled[Condition]:
 def update(text: str) -> Compiled[list[tuple[str, Change]]]:
     """Compile an update to its changes, each with the attribute that it is about."""
     parser = _Parser(text)
-    changes = []
+    changes, keywords = [], ["SET", "REMOVE", "ADD"]
     while parser.left:
-        keyword = parser.take("SET", "REMOVE", "ADD")
+        keyword = parser.take(*keywords)
+        keywords.remove(keyword)
         while True:
             changes.append(getattr(parser, keyword.lower())())
             if not parser.took(","):
