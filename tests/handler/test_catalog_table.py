@@ -50,9 +50,9 @@ def test_catalog_spans_pages(catalog_table: CatalogTable) -> None:
         configs = frozenset(f"ac_{number}_{one}_{'x' * 90}" for one in range(300))
         catalog_table.store_server(Target(f"srv_{number}", configs, name="n"))
 
-    shelf = catalog_table.catalog()
+    catalog = catalog_table.catalog()
 
-    assert (len(shelf.servers), shelf.synced_at) == (40, 0)
+    assert (len(catalog.servers), catalog.synced_at) == (40, 0)
     client: object = catalog_table.table.client
     if isinstance(client, FakeDynamoDB):
         assert [name for name, _ in client.calls].count("Query") > 1
