@@ -89,11 +89,12 @@ def test_index_has_the_keys_of_the_rows_with_a_due_time_the_earliest_first(
         empty_table.update({"pk": "p", "sk": sk}, assign(values), **values)
     empty_table.update(KEY, "SET #x = :x", x="x")
 
-    first, second = empty_table.due(2)
+    first, second = empty_table.due(2, until=100)
 
     assert first == {"pk": "p", "sk": "b", "due": "due", "due_at": 9}
     assert second["sk"] == "c"
-    assert len(empty_table.due(10)) == 3
+    assert empty_table.due(10, until=10) == [first, second]
+    assert [row["sk"] for row in empty_table.due(10, until=100, after=second)] == ["a"]
 
 
 @pytest.mark.parametrize(
