@@ -42,7 +42,7 @@ provisioner: tools-provisioner ## Install the operator's command line, .tools/pr
 	@.tools/provisioner/bin/provisioner --help
 
 test: tools-dev+local+sam+emulator ## Run all tests, also those against the deployed stack
-	@.tools/dev/bin/python -m pytest $(ARGS)
+	@.tools/dev/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-fast: tools-dev ## Run the tests that need no deployed stack
 	@.tools/dev/bin/python -m pytest -m 'not slow and not prove' \

@@ -3,6 +3,7 @@
 import gc
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -84,10 +85,26 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def _said(config: pytest.Config) -> list[str]:
+    return [*report.lines(), *config.stash.get(_FIGURES, [])]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand over what this process explored and measured, if it is one of several."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["said"] = _said(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what another process has explored and measured."""
+    said = getattr(node, "workeroutput", {}).get("said", [])
+    node.config.stash.setdefault(_FIGURES, []).extend(said)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how much was explored, and what was measured."""
-    said = [*report.lines(), *terminalreporter.config.stash.get(_FIGURES, [])]
-    if said:
+    if said := _said(terminalreporter.config):
         terminalreporter.section("explored and measured")
     for line in said:
         terminalreporter.write_line(line)
