@@ -232,9 +232,9 @@ def test_a_full_disk_is_told(
 
 def test_progress_is_lines_or_json_where_nothing_moves(capsys: pytest.CaptureFixture[str]) -> None:
     for as_json in (False, True):
-        with Screen(as_json=as_json).progress("retrying", 20) as advance:
-            for _ in range(20):
+        with Screen(as_json=as_json).progress("retrying", 25) as advance:
+            for _ in range(25):
                 advance(1)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[:10] == [f"retrying: {done} of 20" for done in range(2, 21, 2)]
-    assert json.loads(lines[-1]) == {"progress": "retrying", "done": 20, "total": 20}
+    assert lines[:9] == [f"retrying: {done} of 25" for done in (*range(3, 25, 3), 25)]
+    assert json.loads(lines[-1]) == {"progress": "retrying", "done": 25, "total": 25}
