@@ -111,8 +111,16 @@ class Operator:
         """Write a row."""
         self.at.dynamodb.put_item(TableName=self.at.stack.table_name, Item=to_item(row))
 
+    def forget_deliveries(self) -> None:
+        """Empty the webhook's log, in which doctor looks for deliveries that were rejected."""
+        group = self.at.stack.webhook_log_group_name
+        pages = self.at.logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
+        for stream in [stream for page in pages for stream in page["logStreams"]]:
+            name = stream["logStreamName"]
+            self.at.logs.delete_log_stream(logGroupName=group, logStreamName=name)
+
     def put_right(self) -> None:
-        """Make everything as it should be, with nobody in the table, and nothing to back-fill."""
+        """Make everything as it should be: nobody in the table, no back-fill, nothing rejected."""
         self.account_rule(enabled=True)
         self.announcer(enabled=True)
         self.release("1")
@@ -123,6 +131,7 @@ class Operator:
             if pk.startswith(("USER#", "SWEEP")):
                 key = to_item({"pk": pk, "sk": sk})
                 self.at.dynamodb.delete_item(TableName=self.at.stack.table_name, Key=key)
+        self.forget_deliveries()
         self.at.composio.reset()
         self.at.api_key, self.at.secrets = DEFAULT_API_KEY, [self.at.stack.webhook_secret]
         self.at.put_secret()
