@@ -65,22 +65,24 @@ class Turn:
         # never come past it.
         stop = self.deadline - min(CALL_SECONDS, (self.deadline - self.clock()) / 2)
         began = self.clock()
-        for page in self.composio.active_accounts(
+        accounts = None
+        for place, accounts, following in self.composio.active_accounts(
             self.walk.place, auth_config_ids=self.scope.auth_config_ids, deadline=self.deadline
         ):
-            self.walk = self.walk._replace(place=page.place)
-            for account in page.accounts:
+            self.walk = self.walk._replace(place=place)
+            for account in accounts:
                 if _created_before(self.scope.floor, account):
                     continue
                 if self._news and self.clock() > stop:
                     return False
                 self._take(account, began)
-            if page.accounts and _created_before(self.scope.floor, page.accounts[-1]):
-                return True
-            if page.following and self.clock() > stop:
-                self.walk = self.walk._replace(place=page.following)
+            if accounts and _created_before(self.scope.floor, accounts[-1]):
+                break
+            if following and self.clock() > stop:
+                self.walk = self.walk._replace(place=following)
                 return False
             began = self.clock()
+        self.walk = self.walk._replace(emptied=self.walk.emptied + 1 if accounts == [] else 0)
         return True
 
     def _take(self, account: ConnectedAccount, read_at: float) -> None:

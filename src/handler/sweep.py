@@ -146,7 +146,7 @@ class Sweep:
         ended = self._go_on(walk, Scope(None, floor, settled), {"task": "recent"}, deadline)
         if ended and not _to_be_repeated(ended):
             read_until = max(ended.read_until, ended.begun_at)
-            self.walk_table.end(ended._replace(read_until=read_until))
+            self.walk_table.end(ended._replace(read_until=read_until, emptied=0))
         elif ended:
             self.walk_table.end(ended)
 
@@ -159,10 +159,12 @@ class Sweep:
         required = self.catalog.server(server_id, deadline=deadline).required
         task = {"task": "backfill", "server_id": server_id}
         ended = self._go_on(walk, Scope(required, 0, walk.begun_at), task, deadline)
-        if ended and _to_be_repeated(ended):
+        if ended and ended.emptied == 1:
+            self.walk_table.leave(ended.again(), until=int(self.clock()))  # to the next sweep
+        elif ended and _to_be_repeated(ended):
             self._hand_on(ended.again(), task)
         elif ended:
-            self.walk_table.end(ended._replace(set_aside=()))
+            self.walk_table.end(ended._replace(set_aside=(), emptied=0))
 
     def _take(
         self, name: str, mine: str = "", begin: Mapping[str, object] = MappingProxyType({})
@@ -206,5 +208,10 @@ class Sweep:
 
 
 def _to_be_repeated(walk: Walk) -> bool:
-    """Whether an account may be missed: a list can shift between the reading of two pages."""
-    return walk.news > 0 and walk.place.pages > 0
+    """Whether an account may be missed.
+
+    A list can shift between the reading of two pages. That it lists nothing is believed the second
+    time, unless the next walk reads the same accounts again in any case.
+    """
+    alone = walk.begun_at - walk.read_until > OVERLAP_SECONDS
+    return (walk.news > 0 and walk.place.pages > 0) or (walk.emptied == 1 and alone)

@@ -34,6 +34,8 @@ class Walk(NamedTuple):
     place: Place = Place()
     news: int = 0
     """How many accounts were news that were there before it began."""
+    emptied: int = 0
+    """How many times in a row it has come to its end with a page that lists nothing."""
     set_aside: tuple[str, ...] = ()
     """The ids of accounts that could not be handled, and have got messages of their own."""
     read_until: int = 0
@@ -96,6 +98,7 @@ class WalkTable:
         row: dict[str, Any] = {
             **walk.place._asdict(),
             "news": walk.news,
+            "emptied": walk.emptied or None,
             "set_aside": list(walk.set_aside) or None,
             "lease_until": until,
         }
@@ -105,6 +108,7 @@ class WalkTable:
         """Store that the walk is at its end; watermark and what was set aside stay."""
         row: dict[str, Any] = {
             **dict.fromkeys(_PASSING),
+            "emptied": walk.emptied or None,
             "set_aside": list(walk.set_aside) or None,
             "read_until": walk.read_until or None,
         }
@@ -113,7 +117,7 @@ class WalkTable:
     def request_backfill(self, server_id: str, *, at: int) -> None:
         """Have a back-fill begin at this time; whoever is at an older one loses it."""
         row: dict[str, Any] = {
-            **dict.fromkeys((*_PASSING, "set_aside")),
+            **dict.fromkeys((*_PASSING, "emptied", "set_aside")),
             "cursor": "",
             "begun_at": at,
             "lease_until": at,
@@ -139,6 +143,7 @@ def walk_from_row(row: Mapping[str, Any]) -> Walk:
         lease_until=row.get("lease_until", 0),
         place=Place(**{name: row[name] for name in Place._fields if name in row}),
         news=row.get("news", 0),
+        emptied=row.get("emptied", 0),
         set_aside=tuple(row.get("set_aside", ())),
         read_until=row.get("read_until", 0),
     )

@@ -219,7 +219,7 @@ def test_pages_that_repeat_end_the_walk_and_the_newest_are_found_all_the_same(
     assert len(asked) == 20
     assert ready(world) == set(users(6))
     assert counted()["PagesRepeat"] == counted()["SweepFailed"] == 10
-    assert len(figured("SweepRun")) == 2 + 10
+    assert len(figured("SweepRun")) == 3 + 10
     assert watermark(world) == before
     connect(world, "user_new")
     minutes(world, 1)

@@ -11,7 +11,7 @@ from handler import sweep
 from handler.sweep import HANDED_ON_SECONDS
 from handler.values import Settlement, Status, Target
 from tests.doubles import Counted
-from tests.world import GMAIL, SERVER, SLACK, World, account, refusal
+from tests.world import GMAIL, SERVER, SLACK, World, account, refusal, swept_world
 
 MOST_DUE = 20
 """Here: everything is a fifth of what it is, so that the test takes a fifth of the time."""
@@ -93,12 +93,7 @@ def tasks(world: World) -> list[dict[str, Any]]:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(sweep, "MOST_DUE", MOST_DUE)
-    world = World()
-    for _ in range(2):
-        world.tick()
-        world.now += 60
-    world.sqs.sent.clear()
-    return world
+    return swept_world()
 
 
 def test_queue_stays_short_while_composio_hangs(world: World) -> None:

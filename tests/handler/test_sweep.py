@@ -7,6 +7,7 @@ import pytest
 
 from handler.catalog import MEMORY_SECONDS
 from handler.decisions import LEASE_SECONDS
+from handler.dynamodb import from_item
 from handler.sweep import OVERLAP_SECONDS
 from handler.telemetry import metrics
 from handler.values import Target
@@ -88,6 +89,51 @@ def test_nothing_is_missed_by_a_pause_of_the_sweep(world: World) -> None:
     world.tick()
 
     assert world.row()["status"] == "ready"
+
+
+def tick_with_an_empty_list(world: World) -> None:
+    listed = world.upstream._accounts
+    empty = httpx.Response(200, json={"items": []})
+    world.upstream._accounts = lambda params: empty  # type: ignore[method-assign]  # noqa: ARG005
+    world.tick()
+    world.upstream._accounts = listed  # type: ignore[method-assign]
+    world.now += 60
+
+
+def test_one_empty_list_after_a_pause_is_not_believed(world: World) -> None:
+    connect(world, GMAIL, SLACK, created=NOW + 100)
+    world.now += 100_000
+
+    tick_with_an_empty_list(world)
+    world.tick()
+
+    assert world.row()["status"] == "ready"
+
+
+def test_empty_list_is_believed_the_second_time_and_at_once_without_a_pause(world: World) -> None:
+    behind = []
+    for pause in (60, 60, 100_000, 60, 60):
+        world.now += pause
+        world.tick()
+        row = from_item(world.db.rows["SWEEP"]["WATERMARK"])
+        behind.append(world.now - row["read_until"])
+
+    assert behind == [0, 0, 100_000, 0, 0]
+
+
+def test_one_empty_list_ends_no_back_fill(world: World) -> None:
+    connect(world, GMAIL, created=NOW - 10**6)
+    world.upstream.servers[SERVER] = [GMAIL]
+    world.now += 600
+    world.tick()
+    world.now += MEMORY_SECONDS
+
+    tick_with_an_empty_list(world)
+    assert [one.name for one in world.walk_table.walks()] == [f"BACKFILL#{SERVER}"]
+    world.tick()
+
+    assert world.row()["status"] == "ready"
+    assert list(world.walk_table.walks()) == []
 
 
 def test_sweep_tells_how_many_are_pending_and_how_long_the_oldest_is_due(

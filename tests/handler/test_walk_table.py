@@ -42,7 +42,7 @@ def test_walk_is_one_takers_until_its_lease_ends(table: WalkTable) -> None:
 def test_walk_goes_on_where_it_was_left(table: WalkTable) -> None:
     walk = recent(table, 100)
     assert walk
-    left = walk._replace(place=PLACE, news=3, set_aside=("ca_1", "ca_2"))
+    left = walk._replace(place=PLACE, news=3, emptied=1, set_aside=("ca_1", "ca_2"))
 
     table.leave(left, until=120)
 
@@ -78,10 +78,10 @@ def test_end_of_a_walk_keeps_the_watermark_and_what_was_set_aside(table: WalkTab
     walk = recent(table, 101)
     assert walk
 
-    table.end(walk._replace(read_until=100, set_aside=("ca_1",)))
+    table.end(walk._replace(read_until=100, emptied=1, set_aside=("ca_1",)))
 
     assert list(table.walks()) == []
-    again = Walk("WATERMARK", 200, "u", 240, set_aside=("ca_1",), read_until=100)
+    again = Walk("WATERMARK", 200, "u", 240, emptied=1, set_aside=("ca_1",), read_until=100)
     assert recent(table, 200, "u") == again
 
 
@@ -109,6 +109,7 @@ def test_request_takes_the_back_fill_away_from_who_is_at_it(table: WalkTable) ->
     table.request_backfill("srv", at=100)
     before = backfill(table, 100, "before")
     assert before
+    table.leave(before._replace(emptied=1), until=140)
     table.request_backfill("srv", at=110)
 
     table.leave(before._replace(place=PLACE), until=0)
