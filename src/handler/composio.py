@@ -95,15 +95,16 @@ class Composio:
         return None if found is None else must_read(ConnectedAccount, found)
 
     def find_account(
-        self, account_id: str, user_id: str, *, deadline: float
+        self, account_id: str, user_id: str | None, *, deadline: float
     ) -> ConnectedAccount | None:
-        """Return a connected account if it is this user's, or None."""
-        if "," in user_id:
+        """Return a connected account if a list has it, and it is this user's; or None."""
+        if user_id and "," in user_id:
             found = self.get_account(account_id, deadline=deadline)
             return found if found and found.user_id == user_id else None
-        ids = {"user_ids": user_id, "connected_account_ids": account_id}
-        theirs = (one for one in self._accounts(deadline, **ids) if one.id == account_id)
-        return next((one for one in theirs if one.user_id in {None, user_id}), None)
+        ids = {"user_ids": user_id} if user_id else {}
+        listed = self._accounts(deadline, connected_account_ids=account_id, **ids)
+        theirs = (one for one in listed if one.id == account_id)
+        return next((one for one in theirs if not user_id or one.user_id in {None, user_id}), None)
 
     def toolkits(self, *, deadline: float) -> dict[str, str]:
         """Return the toolkit's name of each auth config of the project."""

@@ -153,8 +153,9 @@ class Provisioning:
             return self.handle_fact(event.account, deadline=deadline)
         found = self.composio.get_account(event.account_id, deadline=deadline)
         account = found.fact() if found else None
-        if account is None and event.user_id:
-            # The filter proves the pair, also when the vendor no longer names the user.
+        if account is None and (event.user_id or found is None):
+            # The filter proves the pair, also when the vendor no longer names the user; and that
+            # there is no such account is believed of two answers.
             found = self.composio.find_account(event.account_id, event.user_id, deadline=deadline)
             account = found.fact(event.user_id) if found else None
         if account is None:

@@ -648,3 +648,18 @@ def test_user_whom_only_the_event_names_and_composio_does_not_confirm_is_ignored
 
     assert seen.ignored
     assert world.user_table.user("user_1")[0].accounts == ()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_account_that_an_event_only_names_is_believed_to_be_deleted_where_the_list_lacks_it_too(
+    world: World, known: bool
+) -> None:
+    world.see(account(SLACK))
+    if known:
+        world.upstream.accounts["ca_gmail"] = as_composio_has_it(account(GMAIL))
+    world.upstream.gets.append(refusal(404, "not found"))
+
+    seen = world.provisioning.handle_event(AccountEvent("ca_gmail", None), deadline=world.now + 20)
+
+    assert [one.status for one in seen.outcomes] == (["ready"] if known else [])
+    assert bool(seen.ignored) is not known
