@@ -18,6 +18,7 @@ from provisioner.context import Context
 from provisioner.dead_letter_commands import dead_letters
 from provisioner.doctor.command import doctor
 from provisioner.errors import TRACEBACK, Trouble, explained
+from provisioner.events_command import events
 from provisioner.import_command import import_
 from provisioner.output import Screen
 from provisioner.version import version
@@ -35,6 +36,7 @@ COMMANDS: dict[str, tuple[Command, tuple[str, ...]]] = {
         ("list --status failed", "list --status waiting --limit 0 --json"),
     ),
     "watch": (reading.watch, ("watch --interval 10", "watch --times 1 --json")),
+    "events": (events, ("events", "events --json | jq .detail.endpoint.url")),
     "retry": (repair.retry, ("retry user_1", "retry --all-failed")),
     "backfill": (repair.backfill, ("backfill srv_demo", "backfill srv_demo --dry-run")),
     "forget": (repair.forget, ("forget user_1", "forget user_1 --yes")),

@@ -1,6 +1,7 @@
 """The side of the deployed application that nobody waits for, and verbs to try it."""
 
 import contextlib
+import itertools
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,8 +13,9 @@ import boto3
 from handler.dynamodb import from_item
 from local.emulated_stack import Stack
 from local.simulator.client import Simulator
+from provisioner import bus
+from provisioner.stack import Stack as Operated
 from tests.deployed.application import ALIAS, BOTH, INSTANCE, PATIENCE_SECONDS, Deployed, event
-from tests.deployed.bus_listener import Ear
 
 
 class Finishing(Deployed):
@@ -23,13 +25,11 @@ class Finishing(Deployed):
         super().__init__(stack, composio)
         self.sqs = boto3.client("sqs", **stack.connection)
         self.events = boto3.client("events", **stack.connection)
-        self.ear = Ear(stack)
 
     def close(self) -> None:
         """Close the connections."""
         self.sqs.close()
         self.events.close()
-        self.ear.close()
         super().close()
 
     def put(self, details: Iterable[bytes], source: str = "my-application") -> None:
@@ -47,6 +47,15 @@ class Finishing(Deployed):
                 ]
             )
             assert answer["FailedEntryCount"] == 0
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+        """Listen to the outcomes on the bus; yields what returns those that are new."""
+        clients = {"dynamodb": self.dynamodb, "events": self.events, "sqs": self.sqs}
+        outputs = {"BusName": self.stack.bus_name}
+        operated = Operated(self.stack.stack_name, outputs, {}, clients.__getitem__)
+        with bus.listening(operated) as (_, receive):
+            yield lambda: list(itertools.chain.from_iterable(iter(lambda: receive(0), [])))
 
     def complete(self, *users: str) -> list[bytes]:
         """Let the users have all accounts at Composio, and return the events that tell of them."""

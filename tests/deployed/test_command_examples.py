@@ -9,12 +9,15 @@ import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
 from handler.dynamodb import to_item
 from handler.walk_table import BACKFILL, walk_key
-from tests.deployed.application import BOTH, GMAIL, SERVER
+from provisioner.bus import PREFIX
+from tests.deployed.application import BOTH, GMAIL, SERVER, until
 from tests.deployed.operator_commands import Operator
 
 PAGE = Path("docs/provisioner.md").resolve()
@@ -61,6 +64,19 @@ def events(operator: Operator) -> None:
     Path("events.jsonl").write_bytes(b"\n".join(operator.at.complete("user_6", "user_7")) + b"\n")
 
 
+def outcome(operator: Operator) -> None:
+    """Let there be an outcome as soon as somebody listens."""
+
+    def connect() -> None:
+        queues = operator.at.sqs.list_queues
+        (url,) = until(lambda: queues(QueueNamePrefix=PREFIX).get("QueueUrls"), "there is a queue")
+        rule: Any = {"Rule": url.split("/")[-1], "EventBusName": operator.at.stack.bus_name}
+        until(lambda: operator.at.events.list_targets_by_rule(**rule)["Targets"], "it is heard")
+        operator.at.connect("user_8", *BOTH)
+
+    Thread(target=connect).start()
+
+
 def no_backfill(operator: Operator) -> None:
     """End the one that follows from the server's being new, which waits for a sweep."""
     key = to_item(walk_key(BACKFILL + SERVER))
@@ -70,6 +86,7 @@ def no_backfill(operator: Operator) -> None:
 BEFORE: dict[str, Callable[[Operator], None]] = {
     "doctor": lambda operator: operator.schedule(runs=True),
     "user user_3": lambda operator: operator.schedule(runs=False),
+    "events --times 1": outcome,
     "dead-letters show": dead_letters,
     "backfill srv_demo": no_backfill,
     "import events.jsonl": events,

@@ -1,7 +1,6 @@
 """The roles of worker and announcer are as wide as they have to be, and no wider."""
 
 import contextlib
-import json
 import time
 
 import pytest
@@ -11,7 +10,6 @@ from handler.walk_table import BACKFILL, walk_key
 from tests.deployed.application import BOTH, SERVER, someone, until
 from tests.deployed.finishing import Finishing, make_due
 from tests.deployed.role import actions, begin_anew, policy, without
-from tests.docs.events_doc import OUT_PATTERN
 
 FOR_EVENTS = {
     ("Table", "dynamodb:UpdateItem"),
@@ -149,10 +147,10 @@ def test_without_it_no_outcome_is_told_and_with_it_again_none_was_lost(
     finishing: Finishing, sid: str, action: str
 ) -> None:
     user, since = someone("untold"), time.time()
-    finishing.ear.listen(json.dumps(OUT_PATTERN))
-    with without(finishing, finishing.stack.announcer_function_name, action, sid):
-        assert finishing.connect(user, *BOTH).instance == ("ready", [])
-        until(lambda: "events:PutEvents" in finishing.announcer_log(since), "it is refused")
-        assert finishing.ear.heard() == []
-    (told,) = until(finishing.ear.heard, "it is told after all")
+    with finishing.listening() as heard:
+        with without(finishing, finishing.stack.announcer_function_name, action, sid):
+            assert finishing.connect(user, *BOTH).instance == ("ready", [])
+            until(lambda: "events:PutEvents" in finishing.announcer_log(since), "it is refused")
+            assert heard() == []
+        (told,) = until(heard, "it is told after all")
     assert told["detail"]["user_id"] == user

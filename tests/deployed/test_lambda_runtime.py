@@ -183,7 +183,6 @@ def test_announcer_puts_on_the_bus_what_the_stream_says(start: Start, finishing:
     assert finishing.connect(user, *BOTH).instance == ("ready", [])
     # The stack's own announcer tells of the row as it is.
     image = json.loads(finishing.item(user)) | {"claim_token": {"S": told}}
-    finishing.ear.listen(json.dumps({"detail": {"id": [told]}}))
     change = {
         "Keys": {key: image[key] for key in ("pk", "sk")},
         "OldImage": image | {"status": {"S": "creating"}},
@@ -191,14 +190,15 @@ def test_announcer_puts_on_the_bus_what_the_stream_says(start: Start, finishing:
         "SequenceNumber": "1",
     }
 
-    invocation = start("AnnouncerFunction").invoke(
-        {"Records": [{"eventName": "MODIFY", "eventSource": "aws:dynamodb", "dynamodb": change}]}
-    )
-
-    assert invocation.answer == {"batchItemFailures": []}
-    (heard,) = until(finishing.ear.heard, "the outcome is told")
-    outcome_schema(DETAIL_TYPES[Status.READY]).validate(heard)
-    assert heard["detail"]["user_id"] == user
+    record = {"eventName": "MODIFY", "eventSource": "aws:dynamodb", "dynamodb": change}
+    with finishing.listening() as heard:
+        invocation = start("AnnouncerFunction").invoke({"Records": [record]})
+        assert invocation.answer == {"batchItemFailures": []}
+        (outcome,) = until(
+            lambda: [one for one in heard() if one["detail"]["id"] == told], "it is told"
+        )
+    outcome_schema(DETAIL_TYPES[Status.READY]).validate(outcome)
+    assert outcome["detail"]["user_id"] == user
     assert logged(finishing, invocation, user) == ([], {"ColdStart": 1, "OutcomeAnnounced": 1})
 
 

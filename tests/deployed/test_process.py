@@ -220,6 +220,7 @@ def ended_by(running: subprocess.Popen[bytes], number: signal.Signals) -> tuple[
         ["user", "user_1"],
         ["doctor"],
         ["watch"],
+        ["events"],
         ["retry", "--all-failed"],
         ["dead-letters", "show"],
         ["send"],

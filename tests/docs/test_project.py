@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from provisioner import bus
 from tests.docs.events_doc import DOC, OUT_PATTERN
 from tests.template.sam_template import TEMPLATE
 
@@ -63,6 +64,7 @@ def test_listeners_elsewhere_hear_what_is_told(language: str) -> None:
 
     assert [re.findall(r'"([^"]+)"', one) for one in sources] == [OUT_PATTERN["source"]]
     assert [re.findall(r'"([^"]+)"', one) for one in kinds] == [OUT_PATTERN["detail-type"]]
+    assert bus.PATTERN == OUT_PATTERN
 
 
 @pytest.mark.slow

@@ -127,6 +127,7 @@ def test_a_fault_of_this_program_is_a_message_and_with_a_variable_its_traceback(
         ["watch", "--interval", "nan"],
         ["watch", "--interval", "inf"],
         ["watch", "--times", "0"],
+        ["events", "--times", "0"],
         ["dead-letters"],
         ["dead-letters", "drop"],
         ["list", "--stack-name"],

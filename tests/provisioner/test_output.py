@@ -6,6 +6,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 from handler.fact_table import account_to_row, accounts_key
 from handler.user_table import instance_key
-from provisioner import context
+from provisioner import bus, context
 from provisioner.errors import Trouble
 from provisioner.main import app
 from provisioner.output import Screen, escaped
@@ -63,6 +64,10 @@ def hostile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     vars(stack)["services"] = world.services
     monkeypatch.setattr(type(stack), "where", text)
     monkeypatch.setattr(context, "find", lambda _: stack)
+    detail = dict.fromkeys(("status", "user_id", "server_id"), text) | {"error": {"message": text}}
+    told = {"time": text, "detail": detail}
+    monkeypatch.setattr(bus, "remove_leftovers", lambda _: [text])
+    monkeypatch.setattr(bus, "listening", lambda _: nullcontext((text, lambda _: [told])))
     return world
 
 
@@ -72,6 +77,7 @@ COMMANDS = [
     ["list"],
     ["list", "--status", "failed"],
     ["watch", "--times", "1"],
+    ["events", "--times", "1"],
     ["retry", HOSTILE, "--server", HOSTILE],
     ["backfill", HOSTILE],
     ["forget", HOSTILE],

@@ -1,0 +1,123 @@
+"""`provisioner events` shows what happens as it happens, and ends."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Timer
+from types import SimpleNamespace
+from typing import IO, Any
+
+import pytest
+
+from provisioner import bus
+from tests.deployed.application import BOTH, someone
+from tests.deployed.operator_commands import Operator
+
+
+@contextlib.contextmanager
+def started(operator: Operator, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(  # noqa: S603 - our own
+        [sys.executable, "-m", "provisioner", "--json", *arguments],
+        env={**os.environ, **operator.environment, "PYTHONPATH": f"src{os.pathsep}."},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def said(stream: IO[str] | None) -> Any:
+    assert stream
+    return json.loads(stream.readline())
+
+
+def left(operator: Operator) -> tuple[list[str], list[str]]:
+    """Return the names of the rules and of the queues that are there."""
+    rules = operator.at.events.list_rules(
+        EventBusName=operator.at.stack.bus_name, NamePrefix=bus.PREFIX
+    )
+    queues = operator.at.sqs.list_queues(QueueNamePrefix=bus.PREFIX).get("QueueUrls", [])
+    return [one["Name"] for one in rules["Rules"]], [url.split("/")[-1] for url in queues]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
+def test_events_shows_each_outcome_and_leaves_nothing(
+    operator: Operator, number: signal.Signals
+) -> None:
+    user = someone("shown")
+    with started(operator, "events") as process:
+        assert "listening" in said(process.stderr)["message"]
+        rules, queues = left(operator)
+        assert rules == queues != []
+        operator.fail(user)
+        assert operator.json("retry", user)["retried"] == 1
+        for status in ("failed", "ready"):
+            detail = said(process.stdout)["detail"]
+            assert (detail["user_id"], detail["status"]) == (user, status)
+        began = time.monotonic()
+        process.send_signal(number)
+        rest = process.communicate(timeout=20)
+    assert (process.returncode, *rest) == (128 + number, "", "")
+    assert time.monotonic() - began < 1.5
+    assert left(operator) == ([], [])
+
+
+def test_what_a_killed_one_has_left_is_removed_by_a_later_one_when_it_is_not_in_use(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with started(operator, "events") as process:
+        said(process.stderr)
+        process.kill()
+    ([killed], _) = left(operator)
+
+    def shown_once() -> str:
+        soon = Timer(0.5, operator.at.connect, (someone("soon"), *BOTH))
+        soon.start()
+        try:
+            return operator.run("events", "--times", "1").output
+        finally:
+            soon.join()
+
+    assert killed not in shown_once()
+    assert left(operator) == ([killed], [killed])
+    later = SimpleNamespace(
+        time=lambda: time.time() + bus.IN_USE_SECONDS + 1, monotonic=time.monotonic
+    )
+    monkeypatch.setattr(bus, "time", later)
+    assert f"an earlier run has left: {killed}" in shown_once()
+    assert left(operator) == ([], [])
+
+
+def test_the_documented_permissions_are_enough(operator: Operator) -> None:
+    page = Path("docs/provisioner.md").read_text()
+    (listed,) = re.findall(r"^\| `events` \|(.*)\|$", page, re.MULTILINE)
+    allowed = [*re.findall(r"`((?:events|sqs):\w+)`", listed), "cloudformation:DescribeStacks"]
+    statement = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
+    name = someone("operator")
+    operator.at.iam.create_user(UserName=name)
+    operator.at.iam.put_user_policy(
+        UserName=name,
+        PolicyName="documented",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+    key = operator.at.iam.create_access_key(UserName=name)["AccessKey"]
+    keys = {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+    }
+    operator.environment |= keys
+    assert "no permission" in operator.run("list", code=1).output
+    timer = Timer(0.5, operator.at.connect, (someone("soon"), *BOTH))
+    timer.start()
+    operator.run("events", "--times", "1")
+    timer.join()
