@@ -20,6 +20,7 @@ from provisioner.doctor.command import doctor
 from provisioner.errors import TRACEBACK, Trouble, explained
 from provisioner.events_command import events
 from provisioner.import_command import import_
+from provisioner.logs_command import logs
 from provisioner.output import Screen
 from provisioner.version import version
 
@@ -37,6 +38,10 @@ COMMANDS: dict[str, tuple[Command, tuple[str, ...]]] = {
     ),
     "watch": (reading.watch, ("watch --interval 10", "watch --times 1 --json")),
     "events": (events, ("events", "events --json | jq .detail.endpoint.url")),
+    "logs": (
+        logs,
+        ("logs user_1", "logs --since 2h --follow", "logs --level warning --json"),
+    ),
     "retry": (repair.retry, ("retry user_1", "retry --all-failed")),
     "backfill": (repair.backfill, ("backfill srv_demo", "backfill srv_demo --dry-run")),
     "forget": (repair.forget, ("forget user_1", "forget user_1 --yes")),

@@ -1,4 +1,4 @@
-"""`provisioner events` shows what happens as it happens, and ends."""
+"""`provisioner events` and `provisioner logs`: they show what happens as it happens, and end."""
 
 import contextlib
 import json
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Timer
 from types import SimpleNamespace
@@ -16,8 +17,9 @@ from typing import IO, Any
 
 import pytest
 
+from handler.telemetry import hashed
 from provisioner import bus
-from tests.deployed.application import BOTH, someone
+from tests.deployed.application import BOTH, someone, until
 from tests.deployed.operator_commands import Operator
 
 
@@ -96,6 +98,37 @@ def test_what_a_killed_one_has_left_is_removed_by_a_later_one_when_it_is_not_in_
     monkeypatch.setattr(bus, "time", later)
     assert f"an earlier run has left: {killed}" in shown_once()
     assert left(operator) == ([], [])
+
+
+def test_logs_shows_what_was_logged_of_a_user_or_what_failed_and_goes_on(
+    operator: Operator,
+) -> None:
+    since = ("--since", datetime.now(UTC).isoformat())
+    failing, fine = someone("failing"), someone("fine")
+    with started(operator, "logs", "--follow", *since) as process:
+        operator.fail(failing)
+        assert said(process.stdout)["status"] == "failed"
+        operator.at.connect(fine, *BOTH)
+        operator.at.queue("no json")
+        poison = said(process.stdout)
+        assert (poison["function"], poison["message"]) == ("worker", "message not understood")
+        operator.at.forget()  # the poison would come back
+        process.send_signal(signal.SIGINT)
+        assert process.wait(2) == 130
+
+    def logged(*arguments: str) -> list[Any]:
+        shown = operator.run("logs", *arguments, *since, "--json").stdout
+        return [json.loads(line) for line in shown.splitlines()]
+
+    settled = [one["message"] for one in logged(fine)]
+    assert settled == ["event handled", "instance settled", "event handled"]
+    assert logged(hashed(fine)) == logged(fine)
+    assert {one["user_id"] for one in logged("--level", "info", fine)} == {hashed(fine)}
+    assert [one["message"] for one in logged("--level", "error", failing)] == ["instance settled"]
+    shown = until(lambda: operator.run("logs", *since).stdout, "it is there").splitlines()
+    assert any("ERROR  webhook  instance settled" in line for line in shown)
+    assert f"user_id={hashed(failing)}" in shown[0]
+    assert "nothing since" in operator.run("logs", someone("nobody")).stderr
 
 
 def test_the_documented_permissions_are_enough(operator: Operator) -> None:

@@ -221,6 +221,7 @@ def ended_by(running: subprocess.Popen[bytes], number: signal.Signals) -> tuple[
         ["doctor"],
         ["watch"],
         ["events"],
+        ["logs", "--follow"],
         ["retry", "--all-failed"],
         ["dead-letters", "show"],
         ["send"],

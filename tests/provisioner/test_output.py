@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 
 from handler.fact_table import account_to_row, accounts_key
 from handler.user_table import instance_key
-from provisioner import bus, context
+from provisioner import bus, context, log_lines
 from provisioner.errors import Trouble
+from provisioner.log_lines import Line
 from provisioner.main import app
 from provisioner.output import Screen, escaped
 from tests.provisioner.dead_letter_queue import DeadLetters
@@ -68,6 +69,8 @@ def hostile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     told = {"time": text, "detail": detail}
     monkeypatch.setattr(bus, "remove_leftovers", lambda _: [text])
     monkeypatch.setattr(bus, "listening", lambda _: nullcontext((text, lambda _: [told])))
+    line = Line(0, text, text, {"level": text, "message": text, text: text, "reason": [text]})
+    monkeypatch.setattr(log_lines, "read", lambda *_: [line])
     return world
 
 
@@ -78,6 +81,9 @@ COMMANDS = [
     ["list", "--status", "failed"],
     ["watch", "--times", "1"],
     ["events", "--times", "1"],
+    ["logs", HOSTILE],
+    ["logs", "--since", HOSTILE],
+    ["logs", "--level", HOSTILE],
     ["retry", HOSTILE, "--server", HOSTILE],
     ["backfill", HOSTILE],
     ["forget", HOSTILE],
