@@ -40,7 +40,7 @@ def run_folder(purpose: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def emulator(*, state: Path | None = None) -> Iterator[str]:
+def emulator(*, state: Path | None = None, port: int | None = None) -> Iterator[str]:
     """Run an emulator for as long as the context lasts.
 
     It listens on 127.0.0.1 only and enforces the execution roles' policies. Any number can run
@@ -49,6 +49,7 @@ def emulator(*, state: Path | None = None) -> Iterator[str]:
     Args:
         state: Folder to keep its state in, for an emulator that is started again on the same
             folder, and on the same port; none means that nothing is kept.
+        port: The port; none means any that is free.
 
     Yields:
         The endpoint URL for AWS clients, e.g. `http://127.0.0.1:40123`.
@@ -57,7 +58,7 @@ def emulator(*, state: Path | None = None) -> Iterator[str]:
         EmulatorError: It did not start.
     """
     with run_folder("emulator") as folder:
-        process, endpoint_url = _start(folder, state)
+        process, endpoint_url = _start(folder, state, port)
         try:
             yield endpoint_url
         finally:
@@ -77,12 +78,14 @@ def aws_environment(endpoint_url: str) -> dict[str, str]:
     }
 
 
-def _start(folder: Path, state: Path | None) -> tuple[subprocess.Popen[bytes], str]:
+def _start(
+    folder: Path, state: Path | None, wanted: int | None
+) -> tuple[subprocess.Popen[bytes], str]:
     if not _PYTHON.exists():
         raise EmulatorError("the emulator is not installed: make tools-emulator")
     # Another process may take the free port before the emulator does: then try again.
     for _ in range(_ATTEMPTS):
-        port, mark = _port(state), secrets.token_hex(8)
+        port, mark = wanted or _port(state), secrets.token_hex(8)
         process = _spawn(folder, _environment(folder, state, port, mark))
         try:
             if _ready(process, port, mark):

@@ -57,7 +57,12 @@ def run(command: Callable[[Timeline], None], timeline: Timeline | None = None) -
 
 @contextlib.contextmanager
 def environment(
-    timeline: Timeline, *, composio: OtherComposio | None = None, mcp_server_ids: str = "*"
+    timeline: Timeline,
+    *,
+    composio: OtherComposio | None = None,
+    mcp_server_ids: str = "*",
+    return_url: str = "",
+    port: int | None = None,
 ) -> Iterator[Environment]:
     """Run everything for as long as the context lasts.
 
@@ -65,6 +70,8 @@ def environment(
         timeline: Where progress is shown.
         composio: The server to use instead of the simulator.
         mcp_server_ids: The enrolled MCP servers, separated by commas, or `*`.
+        return_url: Where browsers return to; none means a page of the stack.
+        port: The port of the emulator; none means any that is free.
 
     Raises:
         local.sam.SamError: `sam` failed.
@@ -73,7 +80,7 @@ def environment(
     with run_folder("environment") as folder, contextlib.ExitStack() as running_servers:
         # The build stays in this thread: it takes longest, and signals arrive here.
         with ThreadPoolExecutor() as pool:
-            starting = pool.submit(_start_emulator, timeline, running_servers)
+            starting = pool.submit(_start_emulator, timeline, running_servers, port)
             simulating = None if composio else pool.submit(_simulate, timeline, running_servers)
             with _timed(timeline, "build", "built") as progress:
                 build_dir = build(folder, progress)
@@ -84,6 +91,7 @@ def environment(
             composio_url=url,
             composio_api_key=composio.api_key if composio else DEFAULT_API_KEY,
             mcp_server_ids=mcp_server_ids,
+            more={"ReturnUrl": return_url} if return_url else {},
         )
         with _timed(timeline, "deploy", "deployed") as progress:
             stack = deploy(endpoint_url, build_dir, parameters, progress)
@@ -106,9 +114,11 @@ def _timed(timeline: Timeline, doing: str, done: str) -> Iterator[Callable[[str]
     timeline.line("sam", f"{done} in {time.monotonic() - began:.1f} s")
 
 
-def _start_emulator(timeline: Timeline, running_servers: contextlib.ExitStack) -> str:
+def _start_emulator(
+    timeline: Timeline, running_servers: contextlib.ExitStack, port: int | None
+) -> str:
     with timeline.step("AWS", "the emulator starts"):
-        url = running_servers.enter_context(emulator())
+        url = running_servers.enter_context(emulator(port=port))
     timeline.line("AWS", f"the emulator is at {url}")
     return url
 

@@ -1,13 +1,15 @@
 """Keeps the whole stack running on this machine until it is stopped: `make serve`.
 
 `COMPOSIO_BASE_URL`, `COMPOSIO_API_KEY` and `MCP_SERVER_IDS` select another server, for example
-the real Composio, instead of the simulator.
+the real Composio, instead of the simulator. `PORT` keeps the URLs the same from run to run, and
+`RETURN_URL` is the page of the application to which browsers return.
 """
 
 import contextlib
 import json
 import os
 import shlex
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -37,9 +39,14 @@ def serve(timeline: Timeline) -> None:
     Raises:
         CommandError: A variable of the environment is missing or malformed.
     """
-    server_ids = os.environ.get("MCP_SERVER_IDS") or "*"
     with (
-        environment(timeline, composio=other_composio(), mcp_server_ids=server_ids) as running,
+        environment(
+            timeline,
+            composio=other_composio(),
+            mcp_server_ids=os.environ.get("MCP_SERVER_IDS") or "*",
+            return_url=return_url(),
+            port=port(),
+        ) as running,
         _written(running.stack),
     ):
         for title, commands in _commands(running.stack, running.simulator):
@@ -69,6 +76,28 @@ def other_composio() -> OtherComposio | None:
     if not api_key:
         raise CommandError("COMPOSIO_BASE_URL needs COMPOSIO_API_KEY")
     return OtherComposio(base_url=base_url, api_key=api_key)
+
+
+def return_url() -> str:
+    """Read from the environment where browsers return to; raises CommandError if it is no URL."""
+    url = os.environ.get("RETURN_URL", "")
+    if url and not deliverable(url):
+        raise CommandError("RETURN_URL must be https, unless it is loopback")
+    return url
+
+
+def port() -> int | None:
+    """Read the port from the environment, if any; raises CommandError if it cannot be used."""
+    text = os.environ.get("PORT", "")
+    if not text:
+        return None
+    if text not in map(str, range(1, 65536)):
+        raise CommandError("PORT must be a number from 1 to 65535")
+    try:
+        with socket.create_server(("127.0.0.1", int(text))):
+            return int(text)
+    except OSError as error:
+        raise CommandError(f"PORT={text} cannot be used: {error}") from None
 
 
 @contextlib.contextmanager

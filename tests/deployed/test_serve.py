@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from local.emulated_stack import read
+from local.emulator import _free_port
 from local.environment import send_events
 from local.serve import READY
 from local.simulator.client import Simulator
@@ -86,10 +87,16 @@ def test_another_server_is_used_instead_of_the_simulator(folder: Path) -> None:
             "COMPOSIO_BASE_URL": f"{simulator.url}/",
             "COMPOSIO_API_KEY": KEY,
             "MCP_SERVER_IDS": "srv_demo",
+            "RETURN_URL": "http://localhost:3000/done",
+            "PORT": str(_free_port()),
         }
         given = [f"{name}={value}" for name, value in variables.items()]
         with serving(folder, *given, ended_by=signal.SIGINT) as said:
-            send_events(simulator, read(folder / ".local" / "stack.json"))
+            stack = read(folder / ".local" / "stack.json")
+            assert stack.api_url.startswith(f"http://127.0.0.1:{variables['PORT']}/")
+            back = httpx.get(f"{stack.callback_url}?status=failed&connected_account_id=ca_0")
+            assert back.headers["location"].startswith(variables["RETURN_URL"])
+            send_events(simulator, stack)
             for auth_config_id in ("ac_gmail", "ac_slack"):
                 simulator.add_account("user_1", auth_config_id, webhook=True)
             user, _ = operating(said)
