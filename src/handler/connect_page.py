@@ -82,17 +82,15 @@ class Pages:
 
     def pending(self) -> str:
         """Return the page for what takes a moment longer; it looks again by itself."""
-        head = f"<noscript>{_refresh(REFRESH_SECONDS)}</noscript>"
-        after = _again("", self.texts.look_again)
-        icon = page.icon(page.OPEN, "turn")
-        return self._page(self.texts.pending, icon=icon, after=after, head=head, script=page.SCRIPT)
+        return self.busy("")
 
     def busy(self, list_url: str) -> str:
         """Return the same page as the answer to a form, which is not to be sent again."""
+        # Not beside the script: who reads slowly must not lose the page (WCAG 2.2.1).
+        head = f"<noscript>{_refresh(REFRESH_SECONDS, list_url)}</noscript>"
         after = _again(list_url, self.texts.look_again)
-        head = _refresh(REFRESH_SECONDS, list_url)
         icon = page.icon(page.OPEN, "turn")
-        return self._page(self.texts.pending, icon=icon, after=after, head=head)
+        return self._page(self.texts.pending, icon=icon, after=after, head=head, script=page.SCRIPT)
 
     def ready(self) -> str:
         """Return the page for a user who has everything."""

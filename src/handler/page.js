@@ -5,7 +5,7 @@ const one = (from, what) => from.querySelector(what);
 
 const look = async () => {
   try {
-    const answer = await fetch(location.href, { cache: "no-store" });
+    const answer = await fetch(one(document, ".again a").href, { cache: "no-store" });
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
     const said = one(next, "[role=status]");
     const shown = one(document, "[role=status]");

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,8 +16,12 @@ from local.simulator.options import Options
 from local.simulator.process import running
 from local.simulator.project import DEFAULT_API_KEY
 from tests.deployed.application import GMAIL, SERVER, Deployed, someone
+from tests.deployed.browser import HOMEBOUND, program
 from tests.deployed.finishing import Finishing
 from tests.deployed.operator_commands import Operator
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -166,3 +171,14 @@ def operator(operated_stack: Finishing) -> Iterator[Operator]:
     operator.put_right()
     yield operator
     operator.put_right()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Start a browser without a screen; it is gone when the module is done."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only two modules need it
+
+    with sync_playwright() as playwright:
+        found = program(Path(playwright.chromium.executable_path))
+        with playwright.chromium.launch(executable_path=found, args=HOMEBOUND) as browser:
+            yield browser

@@ -17,12 +17,11 @@ from playwright.sync_api import (
     Page,
     Route,
     expect,
-    sync_playwright,
 )
 
 from handler import page as pages
 from tests.deployed.application import GMAIL, SLACK, Deployed, someone
-from tests.deployed.browser import HOMEBOUND, INSTALL_SECONDS, program
+from tests.deployed.browser import INSTALL_SECONDS
 
 pytestmark = pytest.mark.timeout(2 * INSTALL_SECONDS)
 
@@ -40,15 +39,6 @@ KINDS = {
     "stuck": pages.stuck(),
     "invalid": pages.invalid(),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start a browser without a screen; it is gone when the module is done."""
-    with sync_playwright() as playwright:
-        found = program(Path(playwright.chromium.executable_path))
-        with playwright.chromium.launch(executable_path=found, args=HOMEBOUND) as browser:
-            yield browser
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,10 +14,13 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from handler.connect_page import Account, Pages
+from handler.connect_rules import Place
+from handler.connect_texts import Notice
 from tests.deployed.application import someone, until
-from tests.deployed.browser import HOMEBOUND, INSTALL_SECONDS, program
+from tests.deployed.browser import INSTALL_SECONDS
 from tests.deployed.conftest import Infrastructure, deployed_to
 from tests.deployed.finishing import Finishing
 
@@ -25,6 +29,8 @@ pytestmark = pytest.mark.timeout(2 * INSTALL_SECONDS)
 PATIENCE_MS = 20_000
 PICTURES = os.environ.get("PICTURES")
 """A folder to take pictures into."""
+
+SHEET = "body { background: #f4f5f7; columns: 3 } img { margin: 8px 0 }"
 
 type Scheme = Literal["light", "dark"]
 
@@ -59,14 +65,6 @@ def stack(infrastructure: Infrastructure, return_url: str) -> Iterator[Finishing
     """A stack whose sweep stands still: only the browser and the watch find anything."""
     with deployed_to(infrastructure, "connect", ReturnUrl=return_url, BrandName="Example") as stack:
         yield stack
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = program(Path(playwright.chromium.executable_path))
-        with playwright.chromium.launch(executable_path=found, args=HOMEBOUND) as browser:
-            yield browser
 
 
 @pytest.fixture(autouse=True)
@@ -187,6 +185,39 @@ def test_link_that_another_browser_has_opened_is_refused(
         )
         tab.goto(begin)
         expect(tab.get_by_text("0 of 2 connected.")).to_be_visible()
+
+
+def states() -> Iterator[str]:
+    """Yield the page of each state, in the order in which a user may meet them."""
+    pages, url = Pages("Example"), "https://app.example/"
+    yield pages.start("", "", "ada@example.com", ["gmail", "slack"])
+    places = {"gmail": Place.CONNECTED, "slack": Place.NEW, "notion": Place.ENDED}
+    yield pages.listing("", "", (Account(name, name, place) for name, place in places.items()))
+    yield pages.leaving(url, "slack").replace("refresh", "")  # else it leaves
+    yield pages.busy(url)
+    yield pages.ready()
+    notices = [one for one in pages.texts if isinstance(one, Notice)]
+    for notice in notices[notices.index(pages.texts.failed) :]:
+        yield pages.notice(notice)
+
+
+def test_page_of_each_state_is_accessible_and_has_its_picture(
+    browser: Browser, tmp_path: Path
+) -> None:
+    images = []
+    with context_of(browser) as context:
+        tab = context.new_page()
+        tab.set_viewport_size({"width": 360, "height": 640})
+        for state in states():
+            tab.set_content(state)
+            found = Axe().run(tab)
+            assert found.violations_count == 0, found.generate_report()
+            image = b64encode(tab.locator("main").screenshot()).decode()
+            images.append(f"<img src='data:image/png;base64,{image}'>")
+        tab.set_viewport_size({"width": 1060, "height": 800})
+        tab.set_content(f"<!doctype html><style>{SHEET}</style>{''.join(images)}")
+        path = (Path(PICTURES) if PICTURES else tmp_path) / "connect-states.jpg"
+        assert len(tab.screenshot(path=path, type="jpeg", quality=50, full_page=True)) < 180_000
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
