@@ -29,9 +29,10 @@ class Context:
         return find(self._choice)
 
     def close(self) -> None:
-        """Close the connections that were made."""
+        """Close the connections that were made; the stack is found again when it is needed."""
         if "stack" in vars(self):
             self.stack.close()
+            del vars(self)["stack"]
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask, unless `yes` says it already; end the command if the answer is no."""

@@ -118,7 +118,7 @@ def _of_composio(problem: Problem) -> Trouble:
     if problem.status == 401:
         return Trouble(
             "Composio rejects the API key",
-            "put a valid one into the secret (README, Deploy, step 1)",
+            "provisioner init takes another one",
         )
     said = f"Composio: {problem.message}"
     if problem.status == 403:

@@ -6,12 +6,13 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import boto3
 from botocore.exceptions import ClientError, EndpointConnectionError
 from pydantic import BaseModel, ValidationError, field_validator
 
+from provisioner import samconfig
 from provisioner.errors import Trouble
 from provisioner.stack import Clients, Stack
 
@@ -20,9 +21,9 @@ NAME_VARIABLE = "PROVISIONER_STACK"
 SAMCONFIG = "samconfig.toml"
 SERVED = Path(".local", "stack.json")
 NEEDED = frozenset({
-    "AnnouncerFunctionName", "AnnouncerLogGroupName", "ApiId", "BusName", "DeadLetterQueueUrl",
-    "QueueUrl", "SecretId", "TableName", "WebhookFunctionName", "WebhookLogGroupName", "WebhookUrl",
-    "WorkerFunctionName", "WorkerLogGroupName",
+    "AnnouncerFunctionName", "AnnouncerLogGroupName", "ApiArn", "ApiId", "BusName",
+    "DeadLetterQueueUrl", "QueueUrl", "SecretId", "TableName", "WebhookFunctionName",
+    "WebhookLogGroupName", "WebhookUrl", "WorkerFunctionName", "WorkerLogGroupName",
 })  # fmt: skip
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}|arn:[\w:/-]+")
 
@@ -90,13 +91,15 @@ def find(choice: Choice) -> Stack:
         return _served_stack(served)
     if choice.local:
         raise Trouble("make serve is not running in this folder or above it", "make serve")
-    config = _samconfig()
+    file, config = _samconfig()
     profile = choice.profile or config.get("profile")
     # boto3, unlike AWS's other tools, does not read AWS_REGION.
     region = choice.region or config.get("region") or os.environ.get("AWS_REGION") or None
     session = boto3.Session(profile_name=profile, region_name=region)
     stack = _described(choice.name or config.get("stack_name", DEFAULT_NAME), Clients(session))
-    return replace(stack, options=choice.options(os.environ), profile=profile)
+    own = stack.name == config.get("stack_name") and region == config.get("region", region)
+    options = choice.options(os.environ)
+    return replace(stack, options=options, profile=profile, samconfig=file if own else None)
 
 
 def _served_stack(served: Served) -> Stack:
@@ -148,8 +151,8 @@ def _served() -> Served | None:
     return None
 
 
-def _samconfig() -> dict[str, str]:
-    """Return the options with which `sam deploy` of this checkout would run."""
+def _samconfig() -> tuple[Path | None, dict[str, str]]:
+    """Return the file and options with which `sam deploy` of this checkout would run."""
     for folder in _folders():
         try:
             config = tomllib.loads((folder / SAMCONFIG).read_text())
@@ -157,16 +160,10 @@ def _samconfig() -> dict[str, str]:
             if isinstance(error, FileNotFoundError) or not os.access(folder, os.X_OK):
                 continue
             raise Trouble(f"{folder / SAMCONFIG} cannot be read: {error}", "correct it") from None
-        found = _parameters(config, "global") | _parameters(config, "deploy")
+        found = samconfig.of_deploy(config)
         names = ("stack_name", "region", "profile")
-        return {name: str(found[name]) for name in names if found.get(name)}
-    return {}
-
-
-def _parameters(config: object, command: str) -> dict[str, Any]:
-    for key in ("default", command, "parameters"):
-        config = config.get(key) if isinstance(config, dict) else None
-    return config if isinstance(config, dict) else {}
+        return folder / SAMCONFIG, {name: str(found[name]) for name in names if found.get(name)}
+    return None, {}
 
 
 def _folders() -> Iterator[Path]:

@@ -20,6 +20,7 @@ from provisioner.doctor.command import doctor
 from provisioner.errors import TRACEBACK, Trouble, explained
 from provisioner.events_command import events
 from provisioner.import_command import import_
+from provisioner.init_command import init
 from provisioner.logs_command import logs
 from provisioner.output import Screen
 from provisioner.version import version
@@ -27,6 +28,7 @@ from provisioner.version import version
 type Command = Callable[..., None] | typer.Typer
 
 COMMANDS: dict[str, tuple[Command, tuple[str, ...]]] = {
+    "init": (init, ("init", "init --yes --api-key-file key.txt --servers srv_demo")),
     "doctor": (
         doctor,
         ("doctor", "doctor --json | jq '.[] | select(.level == \"error\")'"),

@@ -5,6 +5,7 @@ characters that change the direction of the text.
 """
 
 import codecs
+import getpass
 import io
 import json
 import os
@@ -80,19 +81,35 @@ class Screen:
         if trouble.remedy:
             self.say(f"→ {trouble.remedy}")
 
+    @property
+    def answers(self) -> bool:
+        """Whether somebody sits at a terminal, and can be asked once more."""
+        return sys.stdin is not None and sys.stdin.isatty()
+
+    def asked(self, question: str, option: str, *, hidden: bool = False) -> str:
+        """Ask for a line, which a terminal does not show as it is typed where it is `hidden`.
+
+        Raises:
+            Trouble: Nobody answers; `option` would have answered beforehand.
+        """
+        try:
+            if hidden and self.answers:
+                return getpass.getpass(f"{question}: ").strip()
+            self.err.print(text(f"{question}: "), end="", soft_wrap=True)
+            answer = sys.stdin.readline() if sys.stdin else ""
+        except (EOFError, OSError, ValueError):
+            answer = ""
+        if not answer:
+            raise Trouble("nobody answers the question", f"{option} answers it beforehand")
+        return answer.strip()
+
     def confirmed(self, question: str) -> bool:
         """Ask, and return whether the answer is yes; raises Trouble if nobody answers."""
         while True:
-            self.err.print(text(f"{question} [y/N]: "), end="", soft_wrap=True)
-            try:
-                answer = sys.stdin.readline() if sys.stdin else ""
-            except (OSError, ValueError):
-                answer = ""
-            if not answer:
-                raise Trouble("nobody answers the question", "--yes answers it beforehand")
-            if answer.strip().lower() in {"y", "yes"}:
+            answer = self.asked(f"{question} [y/N]", "--yes").lower()
+            if answer in {"y", "yes"}:
                 return True
-            if answer.strip().lower() in {"n", "no", ""}:
+            if answer in {"n", "no", ""}:
                 return False
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ It is read and written here, and never shown.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -42,6 +42,14 @@ class Secret:
         """Return the same with these webhook secrets, each once."""
         return Secret({**self.content, "webhook_secrets": list(dict.fromkeys(secrets))})
 
+    def with_api_key(self, api_key: str) -> "Secret":
+        """Return the same with this API key."""
+        return Secret({**self.content, "composio_api_key": api_key})
+
+    def get_secret_value(self, **_: str) -> dict[str, str]:
+        """Answer as Secrets Manager would that holds it."""
+        return {"SecretString": json.dumps(dict(self.content))}
+
 
 def read(stack: Stack) -> Secret:
     """Read the secret.
@@ -49,7 +57,7 @@ def read(stack: Stack) -> Secret:
     Raises:
         Trouble: It is not of the form that the functions read, or there is none.
     """
-    remedy = f"fill it (README, Deploy, step 1) with {FORM}"
+    remedy = f"fill it with {FORM} (aws secretsmanager put-secret-value)"
     try:
         answer = stack.secrets.get_secret_value(SecretId=stack.outputs["SecretId"])
     except ClientError as error:
@@ -63,8 +71,12 @@ def read(stack: Stack) -> Secret:
         raise Trouble(message, remedy) from None
 
 
+def holding(stack: Stack, secret: Secret) -> Stack:
+    """Return the stack as it would be with this secret, which is not stored."""
+    others = stack.client
+    return replace(stack, client=lambda name: secret if name == "secretsmanager" else others(name))
+
+
 def write(stack: Stack, secret: Secret) -> None:
     """Store the secret; the functions read it within five minutes, or when they turn one away."""
-    stack.secrets.put_secret_value(
-        SecretId=stack.outputs["SecretId"], SecretString=json.dumps(dict(secret.content))
-    )
+    stack.secrets.put_secret_value(SecretId=stack.outputs["SecretId"], **secret.get_secret_value())

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -45,8 +46,6 @@ _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=2 * THREADS,
 )
-
-
 _EMULATED = Config(retries={"mode": "standard", "total_max_attempts": 1}, proxies={})
 """An emulator on this machine answers at once, or never."""
 
@@ -106,7 +105,7 @@ class Clients:
 class Stack:
     """A stack; `client` returns a boto3 client by the name of its service.
 
-    `options` are those with which `provisioner` finds it again, `profile` is that of AWS.
+    `options` find it again, `profile` is that of AWS, `sam deploy` deploys it by `samconfig`.
     """
 
     name: str
@@ -115,6 +114,7 @@ class Stack:
     client: Callable[[str], Any]
     options: tuple[str, ...] = ()
     profile: str | None = None
+    samconfig: Path | None = None
 
     @property
     def webhook_url(self) -> str:

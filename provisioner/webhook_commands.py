@@ -32,7 +32,11 @@ def connect_webhook(ctx: typer.Context, *, yes: Yes = False) -> None:
     Composio has one subscription per project: one that goes elsewhere is taken over only
     after a yes. Run it again at any time: what is right already is left alone.
     """
-    context = Context.of(ctx)
+    connect(Context.of(ctx), yes=yes)
+
+
+def connect(context: Context, *, yes: bool) -> None:
+    """Do what `connect-webhook` does."""
     url, kept = context.stack.webhook_url, secret.read(context.stack)
     events = subscription.offered(context.stack.transport)
     found = subscription.current(context.stack.transport)

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import httpx
 
-from handler.paging import Place
 from handler.transport import Unavailable, segment
 from handler.values import Target
 from provisioner.stack import Stack, soon
@@ -39,12 +38,6 @@ def servers(stack: Stack) -> Mapping[str, Target]:
     if stack.enrolled is None:
         return stack.composio.list_servers(deadline=soon())
     return {one: stack.composio.get_server(one, deadline=soon()) for one in sorted(stack.enrolled)}
-
-
-def accounts(stack: Stack) -> bool:
-    """Return whether there are active accounts, by their first page."""
-    page = next(stack.composio.active_accounts(Place(), deadline=soon()))
-    return bool(page.accounts)
 
 
 def deprecated(stack: Stack, first: httpx.Response | None) -> dict[str, str]:

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from handler.transport import Unavailable
-from provisioner import activity, secret, subscription
+from provisioner import activity, enrolment, secret, subscription
 from provisioner.doctor import ask_aws, ask_composio
 from provisioner.doctor.ask_composio import Reached
 from provisioner.doctor.facts import Commands, Facts
@@ -18,12 +18,14 @@ from provisioner.version import version
 
 _PERMISSIONS = {
     "servers": "mcp_servers: write",
-    "accounts": "connected_accounts: read",
+    "followers": "connected_accounts: read",
     "auth_configs": "auth_configs: read",
     "subscription": "webhooks: write",
     "offered": "webhooks: read",
 }
 """What the API key needs for a fact."""
+_MOST_PAGES = 10
+"""Of accounts: how many follow is worth a second or two."""
 
 
 def collect(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
@@ -32,7 +34,11 @@ def collect(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
     sound = held if isinstance(held, Secret) else None
     reached = ask_composio.reach(stack)
     clocks = _clocks(stack, reached, clock)
-    questions = _questions(stack, reached, clock)
+    servers = _ask(lambda: ask_composio.servers(stack), _PERMISSIONS["servers"])
+    known = [] if isinstance(servers, Trouble) else servers.values()
+    questions = _questions(stack, reached, clock) | {
+        "followers": lambda: enrolment.followers(stack, known, _MOST_PAGES)
+    }
     with ThreadPoolExecutor(THREADS) as pool:
         found = pool.map(_ask, questions.values(), map(_PERMISSIONS.get, questions))
         answers = dict(zip(questions, found, strict=True))
@@ -48,9 +54,24 @@ def collect(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
         secret_flaws=sound.flaws if sound else (),
         composio=reached.why_not,
         key_rejected=reached.key_rejected,
+        servers=servers,
         clocks=clocks,
         **answers,
     )
+
+
+def lacking(stack: Stack) -> Trouble | None:
+    """Return what Composio refuses to the API key of the stack, if anything; it is only read."""
+    questions: dict[str, Callable[[], Any]] = {
+        "servers": lambda: stack.composio.list_servers(deadline=soon()),
+        "followers": lambda: enrolment.followers(stack, [], 1),
+        "auth_configs": lambda: stack.composio.toolkits(deadline=soon()),
+        "subscription": lambda: subscription.current(stack.transport),
+    }
+    answers = (_ask(question, _PERMISSIONS[name]) for name, question in questions.items())
+    found = [one for one in answers if isinstance(one, Trouble)]
+    remedies = "; ".join(one.remedy for one in found)
+    return Trouble(str(found[0]), remedies) if found else None
 
 
 def _questions(
@@ -59,8 +80,6 @@ def _questions(
     return {
         "environments": lambda: ask_aws.environments(stack),
         "recursion": lambda: ask_aws.recursion(stack),
-        "servers": lambda: ask_composio.servers(stack),
-        "accounts": lambda: ask_composio.accounts(stack),
         "auth_configs": lambda: frozenset(stack.composio.toolkits(deadline=soon())),
         "subscription": lambda: subscription.current(stack.transport),
         "offered": lambda: tuple(subscription.offered(stack.transport)),

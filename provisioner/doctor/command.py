@@ -19,7 +19,12 @@ def doctor(ctx: typer.Context) -> None:
 
     The exit code is 1 if something is wrong.
     """
-    context = Context.of(ctx)
+    if not report(Context.of(ctx)):
+        raise typer.Exit(1)
+
+
+def report(context: Context) -> bool:
+    """Print the findings, and return whether nothing is wrong."""
     stack = context.stack
     findings = [
         Finding("stack", "ok", f"{stack.name} in {stack.where}"),
@@ -34,5 +39,4 @@ def doctor(ctx: typer.Context) -> None:
             message.append(text(finding.remedy, "bold" if finding.level == "error" else ""))
         table.add_row(text(mark, style), Text(finding.check, no_wrap=True), message)
     context.screen.show([asdict(finding) for finding in findings], table)
-    if any(finding.level == "error" for finding in findings):
-        raise typer.Exit(1)
+    return all(finding.level != "error" for finding in findings)

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from handler.values import Target
 from provisioner.activity import Swept
+from provisioner.enrolment import Followers
 from provisioner.errors import Trouble
 from provisioner.subscription import Subscription
 
@@ -74,8 +75,8 @@ class Facts:
     """Why Composio cannot be asked anything; "" if it can."""
     key_rejected: bool
     servers: Mapping[str, Target] | Trouble
-    accounts: bool | Trouble
-    """Whether any connected account is active: the sweep reads them."""
+    followers: Followers | Trouble
+    """Who has connected everything, by the accounts that the sweep reads, too."""
     auth_configs: frozenset[str] | Trouble
     offered: tuple[str, ...] | Trouble
     subscription: Subscription | Trouble | None
@@ -96,9 +97,9 @@ class Facts:
     """The clocks that could be read, by whose they are."""
 
     @property
-    def fill_secret(self) -> str:
-        """What to do about a secret that lacks something."""
-        return f"fill the secret {self.outputs['SecretId']} (README, Deploy, step 1)"
+    def init(self) -> str:
+        """The command that fills the secret, and sets up what else is missing."""
+        return f"{self.commands.provisioner} init"
 
     def log(self, function: str) -> str:
         """Return the command that shows the log of a function (`Worker`, …)."""

@@ -57,9 +57,9 @@ def secret(facts: Facts) -> Finding:
         return unread(name, facts.has_api_key)
     if facts.secret_flaws:
         message = f"not used: {'; '.join(facts.secret_flaws)}"
-        return Finding(name, "error", message, facts.fill_secret)
+        return Finding(name, "error", message, facts.init)
     if not facts.has_api_key:
-        return Finding(name, "error", "the secret holds no Composio API key", facts.fill_secret)
+        return Finding(name, "error", "the secret holds no Composio API key", facts.init)
     if not facts.webhook_secrets:
         remedy = f"{facts.commands.provisioner} connect-webhook"
         return Finding(name, "error", "no webhook secret: every delivery is rejected", remedy)
@@ -123,8 +123,8 @@ def sweep(facts: Facts) -> Finding:
         return _disabled(facts, name, rule, "the sweep is not scheduled")
     if isinstance(rule, Trouble) or isinstance(facts.swept, Trouble):
         return unread(name, rule, facts.swept)
-    if isinstance(facts.accounts, Trouble) and not facts.composio:
-        return unread(name, facts.accounts)
+    if isinstance(facts.followers, Trouble) and not facts.composio:
+        return unread(name, facts.followers)
     if facts.swept is None:
         return Finding(name, "note", "no sweep has run yet", "run this again in two minutes")
     began, active = max(0, facts.swept.began), facts.swept.active

@@ -12,7 +12,7 @@ def composio(facts: Facts) -> Finding:
     """Judge whether Composio can be asked."""
     name = "Composio"
     if facts.key_rejected:
-        remedy = f"create a new key at Composio, then {facts.fill_secret}"
+        remedy = f"create a new key at Composio, then {facts.init}"
         return Finding(name, "error", "Composio rejects the API key", remedy)
     if facts.composio:
         remedy = "check ComposioBaseUrl and status.composio.dev; the sweep catches up by itself"
@@ -31,14 +31,18 @@ def servers(facts: Facts) -> Finding:
         remedy = "take it out of McpServerIds (sam deploy), or create it at Composio"
         return Finding(name, "error", f"Composio does not know {', '.join(gone)}", remedy)
     if not known:
-        remedy = "choose McpServerIds (docs/operations.md, Enrol an MCP server)"
+        remedy = f"{facts.init} shows those of the project, and takes --servers"
         return Finding(name, "note", "no MCP server is enrolled, so nothing is created", remedy)
     idle = sorted(server.id for server in known if not server.required)
     if idle:
         message = f"no auth config: {', '.join(idle)}"
         return Finding(name, "note", message, "add auth configs to it at Composio")
-    requirements = [f"{one.id} requires {' and '.join(sorted(one.required))}" for one in known]
-    return Finding(name, "ok", ", ".join(requirements))
+    said = []
+    for one in known:
+        users = "" if isinstance(facts.followers, Trouble) else facts.followers.of(one.id)
+        requirement = f"{one.id} requires {' and '.join(sorted(one.required))}"
+        said.append(f"{requirement} (connected by {users})" if users else requirement)
+    return Finding(name, "ok", ", ".join(said))
 
 
 def auth_configs(facts: Facts, servers: Mapping[str, Target]) -> Finding:

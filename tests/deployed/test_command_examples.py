@@ -12,10 +12,12 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
 
 from handler.dynamodb import to_item
 from handler.walk_table import BACKFILL, walk_key
+from local.simulator.project import DEFAULT_API_KEY
 from provisioner.bus import PREFIX
 from tests.deployed.application import BOTH, GMAIL, SERVER, until
 from tests.deployed.operator_commands import Operator
@@ -77,6 +79,13 @@ def outcome(operator: Operator) -> None:
     Thread(target=connect).start()
 
 
+def not_set_up(operator: Operator) -> None:
+    """Undo what `init` has done."""
+    url = f"{operator.at.composio.url}/api/v3/webhook_subscriptions/{operator.subscription()['id']}"
+    httpx.delete(url, headers={"x-api-key": DEFAULT_API_KEY}).raise_for_status()
+    operator.at.put_secret()
+
+
 def no_backfill(operator: Operator) -> None:
     """End the one that follows from the server's being new, which waits for a sweep."""
     key = to_item(walk_key(BACKFILL + SERVER))
@@ -84,7 +93,8 @@ def no_backfill(operator: Operator) -> None:
 
 
 BEFORE: dict[str, Callable[[Operator], None]] = {
-    "doctor": lambda operator: operator.schedule(runs=True),
+    "init": lambda operator: operator.schedule(runs=True),
+    "doctor": not_set_up,
     "user user_3": lambda operator: operator.schedule(runs=False),
     "events --times 1": outcome,
     "dead-letters show": dead_letters,

@@ -47,7 +47,7 @@ def dead_letter(operator: Operator) -> None:
 
 SUNSET = "Sat, 01 May 2027 00:00:00 GMT"
 FAULTS: dict[str, tuple[Callable[[Operator], object], str, str]] = {
-    "empty secret": (empty_secret, "secret", "fill the secret"),
+    "empty secret": (empty_secret, "secret", "provisioner init"),
     "wrong key": (
         lambda at: at.at.composio.set_api_keys("ak_another"),
         "Composio",
@@ -94,7 +94,7 @@ FAULTS: dict[str, tuple[Callable[[Operator], object], str, str]] = {
     "a placeholder for a secret": (
         lambda at: at.at.put_secret("…", *at.secret()["webhook_secrets"]),
         "secret",
-        "fill the secret",
+        "provisioner init",
     ),
     "Composio down": (fault(path="*", status=503), "Composio", "status.composio.dev"),
     "deprecated": (

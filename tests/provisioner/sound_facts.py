@@ -3,6 +3,7 @@
 from handler.values import Target
 from provisioner.activity import Swept
 from provisioner.doctor.facts import Commands, EventSource, Facts, Rule
+from provisioner.enrolment import Followers
 from provisioner.subscription import Subscription
 
 URL = "https://api.invalid/live/webhooks/composio"
@@ -44,7 +45,7 @@ SOUND = Facts(
     composio="",
     key_rejected=False,
     servers={"srv_demo": SERVER},
-    accounts=True,
+    followers=Followers({"srv_demo": 1}, complete=True),
     auth_configs=frozenset({"ac_gmail", "ac_slack"}),
     offered=(EXPIRED, ACTIVE),
     subscription=COMES_HERE,

@@ -95,8 +95,8 @@ def test_a_sweep_that_may_not_read_the_accounts_is_told_of() -> None:
     """Each pass that dies of it has held its lease, and so looks as if it were at work."""
     facts = collect(denied(World(), by_composio=refusal(403, "forbidden")))
 
-    assert isinstance(facts.accounts, Trouble)
-    assert facts.accounts.remedy == "give the API key connected_accounts: read"
+    assert isinstance(facts.followers, Trouble)
+    assert facts.followers.remedy == "give the API key connected_accounts: read"
 
 
 def test_a_clock_is_read_before_the_slow_questions() -> None:

@@ -36,12 +36,12 @@ def test_nothing_is_said_against_what_is_sound() -> None:
 @pytest.mark.parametrize(
     ("changes", "check", "level", "remedy"),
     [
-        ({"has_api_key": False}, "secret", "error", "fill the secret"),
+        ({"has_api_key": False}, "secret", "error", f"{OWN} init"),
         (
             {"secret_flaws": ("webhook_secrets[0] is a placeholder",)},
             "secret",
             "error",
-            "fill the secret",
+            f"{OWN} init",
         ),
         ({"composio": "HTTP 401", "key_rejected": True}, "Composio", "error", "create a new key"),
         ({"composio": "no answer: ConnectError"}, "Composio", "error", "ComposioBaseUrl"),
@@ -51,7 +51,7 @@ def test_nothing_is_said_against_what_is_sound() -> None:
             "error",
             "out of McpServerIds",
         ),
-        ({"servers": {}}, "MCP servers", "note", "choose McpServerIds"),
+        ({"servers": {}}, "MCP servers", "note", f"{OWN} init shows those of the project"),
         (
             {"servers": {"srv_demo": SERVER._replace(required=frozenset())}},
             "MCP servers",
@@ -149,7 +149,7 @@ def test_each_fault_is_found_alone_and_with_its_remedy(
     [
         ("has_api_key", "secret", "error"),
         ("servers", "MCP servers", "error"),
-        ("accounts", "sweep", "error"),
+        ("followers", "sweep", "error"),
         ("auth_configs", "auth configs", "note"),
         ("offered", "event types", "note"),
         ("subscription", "webhook", "error"),
@@ -182,7 +182,7 @@ def test_without_a_webhook_secret_both_sides_say_how_to_get_one() -> None:
 
 def test_what_composio_would_have_to_say_is_not_judged_while_it_says_nothing() -> None:
     silent = Trouble("no answer", "try again")
-    changes = {"composio": "no answer", "servers": silent, "accounts": silent}
+    changes = {"composio": "no answer", "servers": silent, "followers": silent}
 
     assert [one.check for one in told(**changes)] == ["Composio"]
 

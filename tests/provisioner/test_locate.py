@@ -47,11 +47,11 @@ def test_name_region_and_profile_are_those_of_sam_deploy(
 ) -> None:
     (below / "samconfig.toml").write_text(text)
 
-    assert locate._samconfig() == found
+    assert locate._samconfig() == (below / "samconfig.toml", found)
 
 
 def test_of_this_checkout_that_is_the_name_in_samconfig() -> None:
-    assert locate._samconfig() == {"stack_name": locate.DEFAULT_NAME}
+    assert locate._samconfig()[1] == {"stack_name": locate.DEFAULT_NAME}
 
 
 @pytest.mark.parametrize("text", [b"no toml", b"\xff", b""])
@@ -176,4 +176,4 @@ def test_a_folder_that_has_been_removed_is_below_nothing(below: Path) -> None:
     serve(below)
     (below / "src" / "handler").rmdir()
 
-    assert (locate._samconfig(), locate._served()) == ({}, None)
+    assert (locate._samconfig(), locate._served()) == ((None, {}), None)

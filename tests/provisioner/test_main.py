@@ -44,7 +44,7 @@ def aws(code: str, message: str = "") -> ClientError:
         (NoRegionError(), "no AWS region", "AWS_REGION"),
         (ProfileNotFound(profile="x"), "(x)", "--profile"),
         (EndpointConnectionError(endpoint_url="http://x"), "AWS does not answer", "make serve"),
-        (Unavailable(Problem("no", 401)), "rejects the API key", "into the secret"),
+        (Unavailable(Problem("no", 401)), "rejects the API key", "provisioner init"),
         (Unavailable(Problem("no", 403)), "Composio: no", "webhooks"),
         (Unavailable(Problem("no answer: ConnectError")), "Composio: no answer", "status."),
         (Unavailable(Problem("no", 400, suggested_fix="mend it")), "Composio: no", "mend it"),

@@ -49,7 +49,7 @@ def hostile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     world, found = World(), list(rows(text, text, text))
     world.tick()
     elsewhere = COMES_HERE.model_copy(update={"webhook_url": text})
-    facts = replace(SOUND, subscription=elsewhere, accounts=Trouble(text, text), composio="")
+    facts = replace(SOUND, subscription=elsewhere, followers=Trouble(text, text), composio="")
     monkeypatch.setattr("provisioner.doctor.command.collect", lambda _: facts)
     table = world.services.user_table.table
     others = table.partition
