@@ -2,10 +2,12 @@
 
 from importlib import metadata
 
+DISTRIBUTION = "mcp-instance-provisioner"
+
 
 def version() -> str | None:
     """Return the version that is installed; None in a checkout that is not installed."""
     try:
-        return metadata.version("mcp-instance-provisioner")
+        return metadata.version(DISTRIBUTION)
     except metadata.PackageNotFoundError:
         return None

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from handler.transport import Unavailable
-from provisioner import activity, enrolment, secret, subscription
+from provisioner import activity, enrolment, releases, secret, subscription
 from provisioner.doctor import ask_aws, ask_composio
 from provisioner.doctor.ask_composio import Reached
 from provisioner.doctor.facts import Commands, Facts
@@ -28,8 +28,11 @@ _MOST_PAGES = 10
 """Of accounts: how many follow is worth a second or two."""
 
 
-def collect(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
-    """Collect the facts; `clock` is this machine's, in Unix seconds."""
+def collect(stack: Stack, *, newer: bool = False, clock: Callable[[], float] = time.time) -> Facts:
+    """Collect the facts, and of a `newer` release only where that is asked for.
+
+    `clock` is this machine's, in Unix seconds.
+    """
     held = _ask(lambda: secret.read(stack))
     sound = held if isinstance(held, Secret) else None
     reached = ask_composio.reach(stack)
@@ -46,6 +49,7 @@ def collect(stack: Stack, *, clock: Callable[[], float] = time.time) -> Facts:
         commands=Commands(stack.own_command, stack.aws_command),
         version=stack.outputs.get("Version"),
         own_version=version(),
+        newest=_ask(releases.newest) if newer else None,
         parameters=stack.parameters,
         outputs=stack.outputs,
         webhook_url=stack.webhook_url,

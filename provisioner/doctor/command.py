@@ -1,6 +1,7 @@
 """The command `provisioner doctor`."""
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -14,21 +15,27 @@ from provisioner.output import grid, text
 _MARKS = {"ok": ("✓", "green"), "note": ("i", "yellow"), "error": ("✗", "red")}
 
 
-def doctor(ctx: typer.Context) -> None:
+def doctor(
+    ctx: typer.Context,
+    *,
+    newer: Annotated[
+        bool, typer.Option("--newer", help="Ask git for a newer release, too.")
+    ] = False,
+) -> None:
     """Check everything that has to be right: one line each, with what to do about it.
 
     The exit code is 1 if something is wrong.
     """
-    if not report(Context.of(ctx)):
+    if not report(Context.of(ctx), newer=newer):
         raise typer.Exit(1)
 
 
-def report(context: Context) -> bool:
+def report(context: Context, *, newer: bool = False) -> bool:
     """Print the findings, and return whether nothing is wrong."""
     stack = context.stack
     findings = [
         Finding("stack", "ok", f"{stack.name} in {stack.where}"),
-        *judge(collect(stack)),
+        *judge(collect(stack, newer=newer)),
     ]
     table = grid()
     for finding in findings:

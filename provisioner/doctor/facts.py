@@ -59,6 +59,8 @@ class Facts:
     """The stack's; None before it had one."""
     own_version: str | None
     """That of this command line; None in a checkout."""
+    newest: str | Trouble | None = None
+    """The newest release; None where nobody asks."""
     parameters: Mapping[str, str]
     environments: Mapping[str, Mapping[str, str]] | Trouble
     """By function, the environment of the version that runs."""

@@ -11,6 +11,8 @@ from provisioner.subscription import Subscription
 def judge(facts: Facts) -> Iterator[Finding]:
     """Yield the findings; what the others depend on comes first."""
     yield judge_aws.version(facts)
+    if facts.newest is not None:
+        yield judge_aws.newer(facts)
     yield judge_aws.release(facts)
     yield judge_aws.secret(facts)
     if facts.has_api_key is True:

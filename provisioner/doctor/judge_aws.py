@@ -2,6 +2,7 @@
 
 from provisioner.doctor.facts import EventSource, Facts, Finding, Rule, unread
 from provisioner.errors import Trouble
+from provisioner.releases import order
 
 SWEEP_SECONDS, LONGEST_PASS_SECONDS = 300, 3600
 """The sweep begins a pass each minute; with very many users a pass may take up to the second."""
@@ -28,6 +29,17 @@ def version(facts: Facts) -> Finding:
         message = f"the stack is {facts.version}, this command line is {own}"
         return Finding(name, "note", message, "sam deploy the same release, or install the other")
     return Finding(name, "ok", facts.version)
+
+
+def newer(facts: Facts) -> Finding:
+    """Judge whether there is a newer release than this command line."""
+    name, own = "newer release", facts.own_version or ""
+    if isinstance(facts.newest, Trouble):
+        return unread(name, facts.newest, level="note")
+    if order(facts.newest or "") > order(own):
+        remedy = "read its changelog, then docs/operations.md, Deploy"
+        return Finding(name, "note", f"{facts.newest} is there", remedy)
+    return Finding(name, "ok", "there is none")
 
 
 def release(facts: Facts) -> Finding:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -16,7 +17,10 @@ from tests.template.sam_template import TEMPLATE
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-CI = yaml.safe_load(Path(".github/workflows/ci.yml").read_text())
+WORKFLOWS = {
+    path.stem: yaml.safe_load(path.read_text()) for path in Path(".github/workflows").iterdir()
+}
+TOOLS = yaml.safe_load(Path(".github/tools/action.yml").read_text())
 
 
 def test_application_repository_is_told_what_the_project_says() -> None:
@@ -35,15 +39,43 @@ def test_application_repository_is_told_what_the_project_says() -> None:
     assert Path(said["ReadmeUrl"]).is_file()
 
 
-def test_ci_pins_its_actions_and_may_only_read() -> None:
-    (job,) = CI["jobs"].values()
-    used = [step["uses"] for step in job["steps"] if "uses" in step]
+def test_workflows_pin_their_actions_and_ci_may_only_read() -> None:
+    jobs = [job for one in WORKFLOWS.values() for job in one["jobs"].values()]
+    steps = [step for one in (*jobs, TOOLS["runs"]) for step in one["steps"]]
+    used = [step["uses"] for step in steps if "uses" in step]
 
-    assert used
-    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", one) for one in used)
-    assert CI["permissions"] == {}
-    assert job["permissions"] == {"contents": "read"}
-    assert job["timeout-minutes"] <= 30
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}|\./\.github/tools", one) for one in used)
+    assert all(one["permissions"] == {} for one in WORKFLOWS.values())
+    for job in WORKFLOWS["ci"]["jobs"].values():
+        assert job["permissions"] == {"contents": "read"}
+        assert job["timeout-minutes"] <= 30
+    assert WORKFLOWS["ci"]["jobs"]["check-and-test"]["needs"] == "fast"
+
+
+def test_a_release_is_made_of_what_the_changelog_says(tmp_path: Path) -> None:
+    """Nothing is built here: what is tested and built has tests of its own."""
+    changelog = Path("CHANGELOG.md").read_text()
+    headings = re.findall(r"^## \[(.+?)\](.*)$", changelog, flags=re.MULTILINE)
+    assert headings[0] == ("Unreleased", "")
+    assert headings[1][0] == PROJECT["version"]
+    assert all(re.fullmatch(r" - \d{4}-\d\d-\d\d", date) for _, date in headings[1:])
+    assert re.findall(r"^\[(.+?)\]: ", changelog, flags=re.MULTILINE) == [
+        one for one, _ in headings
+    ]
+
+    (tmp_path / ".ci").mkdir()
+    (tmp_path / ".ci" / "run").write_text("#!/bin/sh\nexit 9\n")
+    (tmp_path / ".ci" / "run").chmod(0o700)
+    for file in ("CHANGELOG.md", "pyproject.toml", ".ci/release"):
+        shutil.copy(file, tmp_path / file)
+    release = tmp_path / ".ci" / "release"
+    versions = ("9.9.9", PROJECT["version"])
+    ended = [subprocess.run([release, f"v{one}"], check=False) for one in versions]  # noqa: S603
+    assert [one.returncode for one in ended] == [1, 9]
+    notes = (tmp_path / ".release-notes.md").read_text()
+    assert notes.strip() in changelog
+    assert "### Added" in notes
+    assert not re.search(r"^(## )?\[", notes, re.MULTILINE)
 
 
 def test_updates_look_at_every_locked_list_and_at_the_actions() -> None:

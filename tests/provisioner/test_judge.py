@@ -117,6 +117,7 @@ def test_nothing_is_said_against_what_is_sound() -> None:
         ({"parameters": PARAMETERS | {"McpServerIds": "*"}}, "release", "error", "Release"),
         ({"version": "1.2.4"}, "version", "note", "same release"),
         ({"version": None}, "version", "note", "sam deploy"),
+        ({"newest": "1.10.0"}, "newer release", "note", "docs/operations.md, Deploy"),
         (
             {"swept": Swept(began=301, active=301)},
             "sweep",
@@ -148,6 +149,7 @@ def test_each_fault_is_found_alone_and_with_its_remedy(
     ("fact", "check", "level"),
     [
         ("has_api_key", "secret", "error"),
+        ("newest", "newer release", "note"),
         ("servers", "MCP servers", "error"),
         ("followers", "sweep", "error"),
         ("auth_configs", "auth configs", "note"),
@@ -190,6 +192,12 @@ def test_what_composio_would_have_to_say_is_not_judged_while_it_says_nothing() -
 def test_on_an_emulator_and_in_a_checkout_what_does_not_apply_is_not_judged() -> None:
     assert told(recursion=None, own_version=None) == []
     assert "recursion" not in {one.check for one in judge(replace(SOUND, recursion=None))}
+
+
+def test_only_a_newer_release_is_told_of() -> None:
+    assert [told(newest=other) for other in ("1.2.3", "0.9.9", "")] == [[], [], []]
+    assert "newer release" in {one.check for one in judge(replace(SOUND, newest="1.2.3"))}
+    assert "newer release" not in {one.check for one in judge(SOUND)}
 
 
 def test_which_parameter_does_not_run_where_is_said() -> None:

@@ -50,7 +50,7 @@ def hostile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     world.tick()
     elsewhere = COMES_HERE.model_copy(update={"webhook_url": text})
     facts = replace(SOUND, subscription=elsewhere, followers=Trouble(text, text), composio="")
-    monkeypatch.setattr("provisioner.doctor.command.collect", lambda _: facts)
+    monkeypatch.setattr("provisioner.doctor.command.collect", lambda _, **__: facts)
     table = world.services.user_table.table
     others = table.partition
     monkeypatch.setattr(
