@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from tests.exploration.points import Killed
+from tests.exploration.points import Fault, Killed
 from tests.exploration.promises import Promise, demand
 from tests.exploration.state import Call, Message
 from tests.fakes.dynamodb import service_error
+from tests.world import refusal
 
 if TYPE_CHECKING:
     from tests.exploration.environment import Environment
 
+_STATUS = {
+    Fault.BAD_REQUEST: 400,
+    Fault.FORBIDDEN: 403,
+    Fault.NOT_FOUND: 404,
+    Fault.LIMITED: 429,
+}
 UNANSWERED_SECONDS = 3
 """What a call of boto3 takes that gets no answer."""
 
@@ -35,9 +42,7 @@ class Client:
     def __init__(self, environment: "Environment") -> None:
         self._at = environment
 
-    def _call[T](
-        self, kind: str, name: str, effect: Callable[[], T], **special: Callable[[], Any]
-    ) -> T:
+    def _call[T](self, kind: str, name: str, effect: Callable[[], T], **special: Any) -> T:
         def lost() -> Exception:
             self._at.state.now += UNANSWERED_SECONDS
             return unanswered()
@@ -187,11 +192,13 @@ class Composio:
             lost=lambda: self._time_out(request),
         )
         if request.method != "POST":
-            return call("http read", name, lambda: system.upstream_answer(request))
+            read = partial(system.upstream_answer, request)
+            return call("http read", name, read, odd=partial(_odd, request))
         pair = (name.split("/")[2], json.loads(request.content)["user_id"])
         call("create begins", name, partial(self._begin, pair))
         try:
-            answer = call("create is answered", name, lambda: system.create(request, pair))
+            create = partial(system.create, request, pair)
+            answer = call("create is answered", name, create, odd=partial(_odd, request))
         except Killed:
             self._end(pair, self._at.state.now + sum(_time_outs(request)))
             raise
@@ -220,6 +227,21 @@ class Composio:
         state.calls = tuple(one for one in state.calls if one != mine)
         if ends is not None:
             state.calls += (mine._replace(ends=ends),)
+
+
+def _odd(request: httpx.Request, fault: Fault) -> httpx.Response:
+    """Return an answer that says nothing of how things are."""
+    match fault:
+        case Fault.PAGE:
+            return httpx.Response(200, html="<h1>Please wait</h1>")
+        case Fault.PAGE_404:
+            return httpx.Response(404, html="<h1>Not found</h1>")
+        case Fault.NOTHING:
+            return httpx.Response(200, json={})
+        case Fault.EMPTY:
+            name = "instances" if request.url.path.endswith("/instances") else "items"
+            return httpx.Response(200, json={name: [], "total_pages": 1})
+    return refusal(_STATUS[fault], "odd")
 
 
 def _time_outs(request: httpx.Request) -> tuple[float, float]:

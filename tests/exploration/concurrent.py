@@ -1,13 +1,15 @@
 """What happens at once."""
 
 from tests.exploration.interleaved import Concurrent, Job
-from tests.exploration.plans import LESS, OLD, OLDER, Do, G, S, Step, connect, take, webhook
+from tests.exploration.plans import HOUR, LESS, OLD, OLDER, G, S, connect, webhook
 from tests.exploration.points import Point
 from tests.exploration.state import Fact
+from tests.exploration.steps import TICK, Do, Step, take
 from tests.exploration.system import System
-from tests.world import SERVER
+from tests.world import GMAIL, SERVER
 
 CONNECTED = connect(G, S)
+NEWER = S._replace(at=9)
 GONE, BACK = OLD._replace(at=2, status="EXPIRED"), OLD._replace(at=3)
 
 
@@ -56,6 +58,13 @@ def both(*jobs: tuple[str, Job]) -> tuple[str, Job]:
     return jobs[0][0], job
 
 
+AFTER_A_MINUTE = (Step(Do.WORK), Step(Do.WAIT, seconds=100))
+BEFORE, BEHIND = (
+    Fact(GMAIL, user="user_2", created=-4000),
+    Fact(GMAIL, user="user_3", created=-6000),
+)
+"""Of others, and on the pages of a list before the user's own, and behind it."""
+
 BACKFILL = {"task": "backfill", "server_id": SERVER}
 SWEEP = {"task": "sweep"}
 
@@ -88,6 +97,19 @@ def two() -> list[Concurrent]:
             (sent(S), message(SWEEP)),
             webhook(S),
         ),
+        Concurrent(
+            "refused, and news",
+            (*CONNECTED, *webhook(G), Step(Do.REFUSE)),
+            (sent(S), happens(*connect(NEWER), then=NEWER, name="webhook-2")),
+            webhook(S, NEWER),
+        ),
+        Concurrent(
+            "a back-fill, and an account of the page before goes",
+            (*connect(OLD, BEFORE, BEHIND), *webhook(OLD), HOUR, LESS, *TICK, *AFTER_A_MINUTE),
+            (message(BACKFILL), happens(*connect(BEFORE._replace(status="EXPIRED", at=9)))),
+            pauses=0,
+            page=1,
+        ),
     ]
 
 
@@ -100,6 +122,7 @@ def three() -> list[Concurrent]:
             (sent(S), sent(S, "webhook-2"), told(S)),
             webhook(S),
             pauses=0,
+            long=True,
         ),
         Concurrent(
             "a server needs less, and two workers",

@@ -52,14 +52,13 @@ class Environment:
             jitter=lambda: 1.0,
             token=self._token,
         )
-        enrolled = self.system.enrolled
         settings = Settings(
             table_name="table",
             secret_id="secret",
             queue_url="queue",
             bus_name="bus",
             composio_base_url="https://composio.invalid",
-            mcp_server_ids="*" if enrolled is None else ",".join(sorted(enrolled)),
+            mcp_server_ids=self.state.enrolled,
         )
         wired = services.wire(settings, sources)
         self.webhook, self.worker = webhook.wire(wired), worker.wire(wired)
@@ -95,6 +94,7 @@ class Environment:
         twice: Callable[[], T] | None = None,
         ignored: Callable[[], T] | None = None,
         late: Callable[[], None] | None = None,
+        odd: Callable[[Fault], T] | None = None,
     ) -> T:
         """Make one call, and have happen to it what is chosen."""
         make = partial(
@@ -106,6 +106,7 @@ class Environment:
             twice=twice,
             ignored=ignored,
             late=late,
+            odd=odd,
         )
         if self.system.noted is None:
             return make()
@@ -128,6 +129,7 @@ class Environment:
         twice: Callable[[], T] | None,
         ignored: Callable[[], T] | None,
         late: Callable[[], None] | None,
+        odd: Callable[[Fault], T] | None,
     ) -> T:
         fault = self.system.choose(point)
         if self.state.now > self.ends + KILLED_LATE_SECONDS:
@@ -148,6 +150,8 @@ class Environment:
                 return twice()
             case Fault.IGNORED if ignored:
                 return ignored()
+            case Fault() if odd:
+                return odd(fault)
         return effect()
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from tests.exploration import report
-from tests.exploration.plans import GIVE_UP, TICK, advance
-from tests.exploration.points import FAULTS, Fault, Point
+from tests.exploration.points import FAULTS, ODD, Fault, Point
 from tests.exploration.promises import check_end
 from tests.exploration.state import Fact
+from tests.exploration.steps import GIVE_UP, TICK, advance
 from tests.exploration.system import System
 from tests.world import GMAIL, NOW, SERVER, SLACK, refusal
 
@@ -29,6 +29,7 @@ class ComingFaults:
 
     def __init__(self) -> None:
         self.coming: list[tuple[int, int]] = []
+        self.odd = False
 
     def __call__(self, point: Point) -> Fault | None:
         possible = FAULTS.get(point.kind, ())
@@ -37,7 +38,11 @@ class ComingFaults:
         if not due or not possible:
             return None
         self.coming.remove(due[0])
-        return possible[due[0][1] % len(possible)]
+        fault = possible[due[0][1] % len(possible)]
+        if fault in ODD and self.odd:  # two are evidence
+            return None
+        self.odd |= fault in ODD
+        return fault
 
 
 class UnreliableSystem(System):
@@ -71,7 +76,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.system = UnreliableSystem({SERVER, OTHER})
+        self.system = UnreliableSystem(SERVER, OTHER)
         self.coming = ComingFaults()
         self.system.state.servers = {SERVER: (GMAIL, SLACK), OTHER: (SLACK, "ac_notion")}
         self.unsent: list[Fact] = []
@@ -135,7 +140,7 @@ class Machine(RuleBasedStateMachine):
     def wait(self, seconds: int) -> None:
         self.system.state.now += seconds
 
-    @rule(calls=st.integers(0, 12), which=st.integers(0, 5))
+    @rule(calls=st.integers(0, 12), which=st.integers(0, 15))
     def fault(self, calls: int, which: int) -> None:
         self.coming.coming.append((calls, which))
 

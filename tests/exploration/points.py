@@ -16,6 +16,14 @@ class Fault(StrEnum):
     LATE = "times out, and is still on its way"
     LANDS = "arrives now"
     IGNORED = "is answered 200 and takes nothing"
+    BAD_REQUEST = "is answered 400 for no reason"
+    FORBIDDEN = "is answered 403 for no reason"
+    NOT_FOUND = "is answered 404 for no reason"
+    LIMITED = "is answered 429"
+    PAGE = "is answered 200 with the page of a proxy"
+    PAGE_404 = "is answered 404 with the page of a proxy"
+    NOTHING = "is answered 200 with {}"
+    EMPTY = "is answered 200 with an empty list"
 
 
 class Point(NamedTuple):
@@ -29,6 +37,12 @@ class Point(NamedTuple):
         return f"{self.who}: {self.name}"
 
 
+REFUSALS = frozenset({Fault.BAD_REQUEST, Fault.FORBIDDEN, Fault.NOT_FOUND})
+"""In Composio's own form."""
+_ODD = (*sorted(REFUSALS), Fault.LIMITED, Fault.PAGE, Fault.PAGE_404, Fault.NOTHING, Fault.EMPTY)
+ODD = frozenset(_ODD)
+"""Answers of Composio that are wrong once; they take no effect."""
+
 _READ = (Fault.REFUSED, Fault.DIES_BEFORE)
 _WRITE = (Fault.REFUSED, Fault.LOST, Fault.DIES_BEFORE, Fault.DIES_AFTER)
 FAULTS: dict[str, tuple[Fault, ...]] = {
@@ -37,9 +51,9 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     # botocore repeats a write whose answer is lost: the second fails on the first's condition.
     "dynamodb write": (*_WRITE, Fault.TWICE, Fault.LATE),
     # A lost answer takes its time-out, which a refusal does not.
-    "http read": (*_READ, Fault.LOST),
+    "http read": (*_READ, Fault.LOST, *_ODD),
     "create begins": _READ,
-    "create is answered": (Fault.LOST, Fault.DIES_BEFORE, Fault.DIES_AFTER),
+    "create is answered": (Fault.LOST, Fault.DIES_BEFORE, Fault.DIES_AFTER, *_ODD),
     "sqs read": _READ,
     "sqs write": _WRITE,
     "sqs send": (*_WRITE, Fault.TWICE, Fault.IGNORED),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from handler.creation import NOT_ENROLLED
 from handler.dynamodb import from_item
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ class Promise(StrEnum):
     TRUE = "ready means that the instance exists"
     KEPT = "nothing acknowledged is lost"
     FINISHES = "it finishes by itself"
+    NOT_FINAL = "nothing odd is final"
+    ISOLATED = "one never stops the others"
     ORDER = "an older fact never overwrites a newer one"
     BOUNDED = "round trips are bounded"
     NO_POISON = "the dead-letter queue stays empty"
@@ -53,6 +56,11 @@ def check_write(old: Mapping[str, Any], new: Mapping[str, Any], state: "State") 
         before, after = from_item(old), from_item(new)
         ready = before.get("status") == "ready"
         demand(not ready, Promise.ONE_OUTCOME, f"ready became {after.get('status')}")
+        if after.get("status") == "failed":
+            why = after["last_error"]["message"]
+            left = sort_key.removeprefix("INSTANCE#") not in state.enrolled.split(",")
+            meant = left if why == NOT_ENROLLED.message else state.refused
+            demand(meant, finishing(state), f"failed without a reason: {why}")
         if after.get("status") == "ready":
             key = (sort_key.removeprefix("INSTANCE#"), after["pk"].removeprefix("USER#"))
             demand(key in state.instances, Promise.TRUE, f"there is no instance {key}")
@@ -77,23 +85,33 @@ def check_told(told: Iterable[tuple[str, str, str]], rows: Rows) -> None:
     """Every fact that was acknowledged is in the table, or a newer one of the account is."""
     for user, account, updated_at in told:
         facts = rows.get((f"USER#{user}", "ACCOUNTS"), {})
-        held = facts.get(f"account#{account}", {}).get("updated_at", "")
-        demand(held >= updated_at, Promise.KEPT, f"{account} of {updated_at}: table has {held!r}")
+        held = facts.get(f"account#{account}", {}).get("updated_at")
+        kept = held is not None and held >= updated_at
+        demand(kept, Promise.KEPT, f"{account} of {updated_at}: table has {held!r}")
+
+
+def finishing(state: "State") -> Promise:
+    """Return the promise that is broken where something does not come to its end."""
+    if state.full:
+        return Promise.ISOLATED
+    return Promise.NOT_FINAL if state.odd else Promise.FINISHES
 
 
 def check_end(state: "State", rows: Rows) -> None:
     """Judge what is left when nothing moves any more."""
     check_told(state.told, rows)
-    demand(not state.dead, Promise.NO_POISON, f"dead letters: {state.dead}")
+    finishes = finishing(state)
+    dead = [one for one in state.dead if not state.is_about_the_full(one)]
+    demand(not dead, Promise.NO_POISON, f"dead letters: {dead}")
     for user, server in state.pairs():
         row = rows.get((f"USER#{user}", f"INSTANCE#{server}"), {})
         status = row.get("status", "waiting")
         exists = (server, user) in state.instances
         if state.complete(user, server):
-            demand(exists, Promise.FINISHES, f"{user} is complete, and has no instance ({status})")
-            demand(status == "ready", Promise.FINISHES, f"{user} is complete, but {status}")
+            demand(exists, finishes, f"{user} is complete, and has no instance ({status})")
+            demand(status == "ready", finishes, f"{user} is complete, but {status}")
         else:
-            demand(status in {"waiting", "ready"}, Promise.FINISHES, f"incomplete, but {status}")
+            demand(status in {"waiting", "ready"}, finishes, f"incomplete, but {status}")
             demand(exists or status == "waiting", Promise.TRUE, f"{user} has none, but is {status}")
     allowed = len({pair for pair, _ in state.posts}) + state.faults
     calls = sum(number for _, number in state.posts) - state.forbidden

@@ -7,10 +7,10 @@ Where two histories meet in the same state, what follows is looked at once, and 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.exploration.plans import Plan, advance, begin, finish
-from tests.exploration.points import FAULTS, Fault, Point, cost
+from tests.exploration.points import FAULTS, ODD, Fault, Point, cost
 from tests.exploration.promises import Broken
-from tests.exploration.system import System
+from tests.exploration.steps import Plan, advance, begin, finish
+from tests.exploration.system import Snapshot, System
 from tests.world import NOW
 
 type Script = Mapping[int, Fault]
@@ -29,6 +29,8 @@ class Single:
     """Explores one plan after the other; `runs` counts the invocations that were really made."""
 
     system: System
+    odd: bool = True
+    """One of the faults may be an odd answer; two are evidence."""
     runs: int = 0
     _known: dict[tuple[int, int], int] = field(default_factory=dict)
     _trace: list[str] = field(default_factory=list)
@@ -62,11 +64,14 @@ class Single:
                 ({**script, number: fault}, left - cost(fault))
                 for number in range(max(script, default=-1) + 1, len(points))
                 for fault in FAULTS[points[number].kind]
-                if cost(fault) <= left
+                if cost(fault) <= left and (fault not in ODD or self._may_be_odd(start, script))
             )
             histories += self._from_here(left) if more else 1
             del self._trace[depth:]
         return histories
+
+    def _may_be_odd(self, start: Snapshot, script: Script) -> bool:
+        return self.odd and not start.state.odd and ODD.isdisjoint(script.values())
 
     def _run(self, script: Script) -> tuple[list[Point], bool]:
         """Take one step with these faults; return its points, and whether there is more."""

@@ -25,6 +25,10 @@ class Fact(NamedTuple):
     user: str = "user_1"
     created: int = 0
     number: int = 1
+    disabled: bool = False
+    """Its auth config is disabled, which leaves the account's own time as it was."""
+    bare: bool = False
+    """The event about it only names it, as `…activated` may."""
 
     @property
     def id(self) -> str:
@@ -39,7 +43,7 @@ class Fact(NamedTuple):
         return {
             "id": self.id,
             "user_id": self.user,
-            "auth_config": {"id": self.auth, "is_disabled": False},
+            "auth_config": {"id": self.auth, "is_disabled": self.disabled},
             "status": self.status,
             "is_disabled": False,
             "created_at": moment(self.created),
@@ -98,7 +102,17 @@ class State:
     next_tick: float = NOW
     ticks: int = 0
     page: int = 2
-    memories: Mapping[str, Memory] = field(default_factory=dict)
+    enrolled: str = SERVER
+    """McpServerIds."""
+    refusals: int = 0
+    """So many create calls are still refused for a reason (422)."""
+    full: frozenset[str] = frozenset()
+    """Users whose item has no room for another account."""
+    odd: bool = False
+    """An answer of Composio was wrong; of two, absence is believed."""
+    refused: bool = False
+    """Composio has refused a create call in its own form."""
+    memories: Mapping[tuple[str, str], Memory] = field(default_factory=dict)
 
     def number(self) -> int:
         """Return a number that was not there before."""
@@ -106,19 +120,23 @@ class State:
         return self.numbers
 
     def users(self) -> set[str]:
-        """Everybody who has an account."""
-        return {fact.user for fact in self.accounts.values()}
+        """Everybody who has an account, and room for it."""
+        return {fact.user for fact in self.accounts.values()} - self.full
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Every user with every server."""
         return ((user, server) for user in sorted(self.users()) for server in self.servers)
+
+    def is_about_the_full(self, body: str) -> bool:
+        """Whether a message can only be set aside."""
+        return any(user in body for user in self.full)
 
     def lacking(self, user: str, server: str) -> set[str]:
         """What Composio itself misses of this user for this server."""
         active = {
             fact.auth
             for fact in self.accounts.values()
-            if fact.user == user and fact.status == "ACTIVE"
+            if fact.user == user and fact.status == "ACTIVE" and not fact.disabled
         }
         return set(self.servers[server]) - active
 
@@ -133,4 +151,7 @@ class State:
         that one does has all accounts read at Composio.
         """
         if fact.auth in known and any(fact.auth in needs for needs in self.servers.values()):
-            self.told |= {(fact.user, fact.id, fact.updated_at)}
+            # The future counts as the time of the read.
+            self.told |= {
+                (fact.user, fact.id, fact.updated_at if fact.at <= self.now - NOW else "")
+            }

@@ -3,24 +3,26 @@
 import json
 import logging
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from typing import Any, NamedTuple, cast
 
 import httpx
+from botocore.exceptions import ClientError
 
 from handler.catalog_table import CATALOG
 from handler.credentials import SecretValue
 from handler.dynamodb import from_item
+from handler.fact_table import ACCOUNTS
 from handler.signature import sign
 from handler.telemetry import metrics
 from tests.exploration.environment import Environment
-from tests.exploration.points import Chooser, Fault, Killed, Point
+from tests.exploration.points import ODD, REFUSALS, Chooser, Fault, Killed, Point
 from tests.exploration.promises import Rows, check_told, check_write
 from tests.exploration.state import RECEIVES, VISIBILITY_SECONDS, Fact, Message, State
-from tests.fakes.dynamodb import FakeDynamoDB
-from tests.world import API_KEY, SECRET, FakeComposio, refusal
+from tests.fakes.dynamodb import FakeDynamoDB, service_error
+from tests.world import API_KEY, SECRET, SERVER, FakeComposio, refusal
 
 WEBHOOK_SECONDS, WORKER_SECONDS, BATCH = 25, 30, 5
 """Of the functions in the template."""
@@ -36,23 +38,35 @@ class Snapshot(NamedTuple):
 class System:
     """Everything around the handler, and the handler."""
 
-    def __init__(self, enrolled: Iterable[str] | None = ("srv_demo",)) -> None:
-        self.enrolled = None if enrolled is None else frozenset(enrolled)
-        self.state = State()
+    def __init__(self, *enrolled: str) -> None:
+        self.state = State(enrolled=",".join(enrolled or (SERVER,)))
         self.secret = {"composio_api_key": API_KEY, "webhook_secrets": [SECRET]}
         self.db = FakeDynamoDB("table")
         self.chooser: Chooser = lambda _: None
         self.noted: Callable[[str, str], None] | None = None
         """Is told what each call returned, if anybody wants to know."""
         self._upstream = FakeComposio()
-        self._environments: dict[str, Environment] = {}
+        self._environments: dict[tuple[str, str], Environment] = {}
         self.empty = self.snapshot()
 
     def environment(self, name: str) -> Environment:
         """Return the execution environment of this name; begun if there was none."""
-        if name not in self._environments:
-            self._environments[name] = Environment(self, name)
-        return self._environments[name]
+        key = (name, self.state.enrolled)
+        if key not in self._environments:
+            self._environments[key] = Environment(self, name)
+        return self._environments[key]
+
+    def enrol(self, *servers: str) -> None:
+        """Deploy with these servers enrolled: every execution environment is a new one."""
+        self.state.enrolled = ",".join(servers)
+        for environment in self._environments.values():
+            environment.remember()
+
+    def fill(self, user: str) -> None:
+        """Let the item that holds a user's accounts be so full that none can be forgotten."""
+        self.state.full |= {user}
+        key = {"pk": {"S": f"USER#{user}"}, "sk": {"S": ACCOUNTS}}
+        self.db.rows[key["pk"]["S"]] = {ACCOUNTS: key}
 
     def choose(self, point: Point) -> Fault | None:
         """Ask what happens at this point; before it, what is still on its way may arrive."""
@@ -62,6 +76,8 @@ class System:
                 self.land()
         fault = self.chooser(point)
         self.state.faults += fault is not None
+        self.state.odd |= fault in ODD
+        self.state.refused |= fault in REFUSALS and point.kind == "create is answered"
         return fault
 
     def land(self) -> None:
@@ -70,11 +86,15 @@ class System:
         self.state.late = tuple(rest)
         try:
             self.write(method, request)
-        except self.db.exceptions.ConditionalCheckFailedException:
+        except ClientError:
             return
 
     def write(self, method: str, request: Any) -> Any:
         """Have the table do something, and judge what it changed."""
+        if self.state.full and method == "update_item":
+            user, sort_key = (one["S"] for one in request["Key"].values())
+            if sort_key == ACCOUNTS and user.removeprefix("USER#") in self.state.full:
+                raise service_error("UpdateItem", "ValidationException", "Item size has exceeded")
         try:
             return getattr(self.db, method)(**request)
         finally:
@@ -99,6 +119,11 @@ class System:
         state = self.state
         if server not in state.servers:
             return refusal(404, "no such server")
+        if state.refusals:
+            state.refusals -= 1
+            state.refused = True
+            state.forbidden += 1
+            return refusal(422, "refused")
         if state.lacking(user, server):
             state.forbidden += 1
             return refusal(403, "not all connected")
@@ -202,8 +227,9 @@ class System:
 
     def known(self) -> set[str]:
         """Return the auth configs that the table's catalog requires; of none, Composio's own."""
-        catalog = self.db.rows.get(CATALOG, {}).values()
-        servers = [from_item(cast("Any", item)) for item in catalog]
+        catalog = self.db.rows.get(CATALOG, {}).items()
+        enrolled = {f"SERVER#{one}" for one in self.state.enrolled.split(",")}
+        servers = [from_item(cast("Any", item)) for sk, item in catalog if sk in enrolled]
         needs = [one["required"] for one in servers if "required" in one]
         return set().union(*(needs or self.state.servers.values()))
 
@@ -258,7 +284,8 @@ def _shown(memory: Mapping[str, Any]) -> dict[str, Any]:
 def envelope(fact: Fact) -> dict[str, Any]:
     """Return what Composio would send about it."""
     kind = f"composio.connected_account.{fact.status.lower()}"
-    return {"id": "msg_1", "type": kind, "data": fact.shown()}
+    data = {"connected_account_id": fact.id} if fact.bare else fact.shown()
+    return {"id": "msg_1", "type": kind, "data": data}
 
 
 def _record(message: Message) -> dict[str, Any]:

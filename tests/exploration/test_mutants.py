@@ -8,9 +8,10 @@ from tests.exploration import promises, report
 from tests.exploration.concurrent import three, two
 from tests.exploration.interleaved import Concurrent, Interleaved
 from tests.exploration.mutants import MUTANTS, Mutant, planted
-from tests.exploration.plans import Plan, plans
+from tests.exploration.plans import plans
 from tests.exploration.promises import Promise
 from tests.exploration.single import Found, Single
+from tests.exploration.steps import Plan
 from tests.exploration.system import System, hushed
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(0)]
@@ -43,7 +44,7 @@ def first_found(mutant: Mutant) -> Found | None:
     try:
         for place in places:
             if isinstance(place, Plan):
-                Single(System()).explore(place, 1)
+                Single(System(), odd=False).explore(place, 1)
             else:
                 Interleaved(System()).explore(place, 0)
     except Found as found:
