@@ -25,6 +25,8 @@ class Mutant:
     new: str
     place: str = ""
     """Where to look first: the beginning of the name of a plan, or of a case."""
+    odd: bool = False
+    """The fault may be an odd answer."""
 
 
 def _owner(target: str) -> tuple[Any, Any, str]:
@@ -285,5 +287,105 @@ MUTANTS = (
         "(#status IN (:waiting, :failed)",
         "#status <> :status OR (#status IN (:waiting, :failed)",
         "expired and back, in order",
+    ),
+    Mutant(
+        "take the page of a proxy for a refusal",
+        Promise.NOT_FINAL,
+        "decisions:meaning",
+        "status >= 500 or not answer.problem.enveloped",
+        "status >= 500",
+        odd=True,
+    ),
+    Mutant(
+        "take any 2xx for success",
+        Promise.TRUE,
+        "decisions:meaning",
+        "case status if 200 <= status < 300:\n            return Meaning.UNCLEAR",
+        "case status if 200 <= status < 300:\n            return Meaning.EXISTS",
+        odd=True,
+    ),
+    Mutant(
+        "believe at once that nobody has an account",
+        Promise.NOT_FINAL,
+        "sweep:_to_be_repeated",
+        "walk.emptied == 1",
+        "False",
+        "a sweep after a long pause",
+        odd=True,
+    ),
+    Mutant(
+        "believe the list alone that an account is deleted",
+        Promise.NOT_FINAL,
+        "creation:Creation._correct",
+        "found = self.composio.get_account(known.id, deadline=deadline)",
+        "found = None",
+        "old accounts, one expired and back",
+        odd=True,
+    ),
+    Mutant(
+        "believe one answer that there is no such account",
+        Promise.NOT_FINAL,
+        "provisioning:Provisioning._handle",
+        "(event.user_id or found is None)",
+        "event.user_id",
+        "an old account, only named",
+        odd=True,
+    ),
+    Mutant(
+        "believe one answer that there is no such server",
+        Promise.NOT_FINAL,
+        "readings:Known.after",
+        "now - since < ABSENT_SECONDS",
+        "False",
+        "refused, and no news",
+        odd=True,
+    ),
+    Mutant(
+        "let an event stand against what is read",
+        Promise.FINISHES,
+        "fact_table:FactTable._record",
+        "if account.read:",
+        "if False:",
+        "disabled before the last",
+    ),
+    Mutant(
+        "believe an event from the future",
+        Promise.FINISHES,
+        "provisioning:CLOCKS_DIFFER_SECONDS",
+        "300",
+        "90000000000",
+        "expired in the future",
+    ),
+    Mutant(
+        "never try again what has failed",
+        Promise.FINISHES,
+        "decisions:failed",
+        "Settlement(Status.FAILED, due_in, ",
+        "Settlement(Status.FAILED, None, ",
+        "refused, and no news",
+    ),
+    Mutant(
+        "walk once over a list that shifts",
+        Promise.FINISHES,
+        "sweep:_to_be_repeated",
+        "walk.news > 0 and walk.place.pages > 0",
+        "False",
+        "a back-fill, and an account of the page before goes",
+    ),
+    Mutant(
+        "let one account stop a walk",
+        Promise.ISOLATED,
+        "account_walk:MOST_FAILING",
+        "10",
+        "1",
+        "a full item",
+    ),
+    Mutant(
+        "take a server that comes back for the one that left",
+        Promise.FINISHES,
+        "catalog:Catalog._write",
+        "None if before.left else before.server",
+        "before.server",
+        "enrolled again",
     ),
 )

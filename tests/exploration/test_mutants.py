@@ -44,7 +44,7 @@ def first_found(mutant: Mutant) -> Found | None:
     try:
         for place in places:
             if isinstance(place, Plan):
-                Single(System(), odd=False).explore(place, 1)
+                Single(System(), odd=mutant.odd).explore(place, 1)
             else:
                 Interleaved(System()).explore(place, 0)
     except Found as found:
