@@ -49,7 +49,7 @@ test-fast: tools-dev ## Run the tests that need no deployed stack
 		-p no:schemathesis --ignore=tests/deployed $(ARGS)
 
 prove: tools-dev ## Explore far more histories than `make test` does, and spoil the handler
-	@PROVE=1 .tools/dev/bin/python -m pytest -m prove $(ARGS)
+	@PROVE=1 .tools/dev/bin/python -m pytest -n 2 --dist worksteal -m prove $(ARGS)
 
 bench: tools-dev+sam+emulator ## Measure starts and events beside the floor and what one would otherwise write
 	@UV="$(UV)" PYTHONPATH=src .tools/dev/bin/python -m bench $(ARGS)
