@@ -30,7 +30,7 @@ class Single:
 
     system: System
     odd: bool = True
-    """One of the faults may be an odd answer; two are evidence."""
+    """One of the faults may be an odd answer; two of them are evidence."""
     runs: int = 0
     _known: dict[tuple[int, int], int] = field(default_factory=dict)
     _trace: list[str] = field(default_factory=list)

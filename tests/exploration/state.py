@@ -108,8 +108,8 @@ class State:
     """So many create calls are still refused for a reason (422)."""
     full: frozenset[str] = frozenset()
     """Users whose item has no room for another account."""
-    odd: bool = False
-    """An answer of Composio was wrong; of two, absence is believed."""
+    odd: float = 0
+    """When an answer of Composio was wrong (Unix seconds); of two, absence is believed."""
     refused: bool = False
     """Composio has refused a create call in its own form."""
     memories: Mapping[tuple[str, str], Memory] = field(default_factory=dict)

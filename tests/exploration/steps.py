@@ -97,10 +97,11 @@ def _caught_up(system: System) -> bool:
     """Whether nothing is left to be done but what is due at a later time."""
     state, rows = system.state, system.rows()
     catalog = {server: rows.get(("CATALOG", f"SERVER#{server}"), {}) for server in state.servers}
-    # A list that was wrong once is made good by the next sweep.
-    read_from = state.quiet_from + (2 * MINUTE if state.odd else 0)
+    read_until = rows.get(("SWEEP", "WATERMARK"), {}).get("read_until", 0)
     return (
-        rows.get(("SWEEP", "WATERMARK"), {}).get("read_until", 0) >= read_from
+        read_until >= state.quiet_from
+        # A list that was wrong once is made good by the next sweep.
+        and read_until > state.odd
         and all(
             catalog[server].get("required") == sorted(needs) and "left" not in catalog[server]
             for server, needs in state.servers.items()

@@ -76,7 +76,8 @@ class System:
                 self.land()
         fault = self.chooser(point)
         self.state.faults += fault is not None
-        self.state.odd |= fault in ODD
+        if fault in ODD:
+            self.state.odd = self.state.now
         self.state.refused |= fault in REFUSALS and point.kind == "create is answered"
         return fault
 
