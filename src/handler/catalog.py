@@ -82,6 +82,11 @@ class Catalog:
             raise Unavailable(Problem("the catalog cannot be read"))
         return Target(server_id, frozenset(), gone=True)
 
+    def read_at(self, server_id: str) -> int:
+        """Return when Composio last said what the server is, as far as memory has it."""
+        every = self.enrolled is None
+        return self._stored.synced_at if every else self._stored.known(server_id).read_at
+
     def toolkits(self) -> dict[str, str]:
         """Return the toolkit of each auth config, as far as memory has it."""
         known: dict[str, str] = {}
@@ -127,13 +132,9 @@ class Catalog:
 
     def _fresh(self, server_id: str) -> bool:
         """Whether it is known from not long ago what the server is, or that it is not enrolled."""
-        if self.enrolled is None:
-            read_at = self._stored.synced_at
-        elif server_id in self.enrolled:
-            read_at = self._stored.known(server_id).read_at
-        else:
+        if self.enrolled is not None and server_id not in self.enrolled:
             return True
-        return self.clock() - read_at < FRESH_SECONDS
+        return self.clock() - self.read_at(server_id) < FRESH_SECONDS
 
     def _located(self, server: Target) -> Target:
         return server if server.url else server._replace(url=mcp_url(self.base_url, server.id))

@@ -44,7 +44,7 @@ class CatalogTable:
         without it.
         """
         if backfill_at is not None:
-            self.walk_table.request_backfill(server.id, at=backfill_at)
+            self.walk_table.request_backfill(server.id, at=backfill_at, changed_at=read_at)
         row = server_to_row(server) | marks(Known(server, read_at))
         self.table.update(server_key(server.id), assign(row), **row)
 

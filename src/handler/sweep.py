@@ -157,6 +157,10 @@ class Sweep:
         # What is in memory may be older than the change that is back-filled.
         self.catalog.forget()
         required = self.catalog.server(server_id, deadline=deadline).required
+        if self.catalog.read_at(server_id) < walk.changed_at:
+            # The write of the change failed, or is still on its way.
+            self.walk_table.leave(walk, until=int(self.clock()))
+            return
         task = {"task": "backfill", "server_id": server_id}
         ended = self._go_on(walk, Scope(required, 0, walk.begun_at), task, deadline)
         if ended and ended.emptied == 1:

@@ -38,6 +38,8 @@ class Walk(NamedTuple):
     """How many times in a row it has come to its end with a page that lists nothing."""
     set_aside: tuple[str, ...] = ()
     """The ids of accounts that could not be handled, and have got messages of their own."""
+    changed_at: int = 0
+    """When the change of the MCP server was read that last asked for a back-fill."""
     read_until: int = 0
     """The watermark of recent accounts: those that were created before have been read."""
 
@@ -114,13 +116,14 @@ class WalkTable:
         }
         self._update(walk, row)
 
-    def request_backfill(self, server_id: str, *, at: int) -> None:
+    def request_backfill(self, server_id: str, *, at: int, changed_at: int | None = None) -> None:
         """Have a back-fill begin at this time; whoever is at an older one loses it."""
         row: dict[str, Any] = {
             **dict.fromkeys((*_PASSING, "emptied", "set_aside")),
             "cursor": "",
             "begun_at": at,
             "lease_until": at,
+            **({} if changed_at is None else {"changed_at": changed_at}),
         }
         self.table.update(walk_key(BACKFILL + server_id), assign(row), **row)
 
@@ -145,6 +148,7 @@ def walk_from_row(row: Mapping[str, Any]) -> Walk:
         news=row.get("news", 0),
         emptied=row.get("emptied", 0),
         set_aside=tuple(row.get("set_aside", ())),
+        changed_at=row.get("changed_at", 0),
         read_until=row.get("read_until", 0),
     )
 

@@ -466,6 +466,18 @@ def test_event_that_an_old_memory_ignored_is_found_by_the_back_fill(world: World
     assert world.row()["status"] == "ready"
 
 
+def test_back_fill_waits_for_the_change_that_asked_for_it(world: World) -> None:
+    world.see(account(GMAIL))
+    connect(world, GMAIL, created=NOW - 10**6)
+    now = int(world.now)
+    world.walk_table.request_backfill(SERVER, at=now, changed_at=now)
+    world.sweep.backfill(SERVER, deadline=now + 20)
+    world.catalog_table.store_server(Target(SERVER, frozenset({GMAIL})), read_at=now)
+    world.tick()
+
+    assert world.row()["status"] == "ready"
+
+
 def test_back_fill_that_an_operator_begins_goes_by_the_newest_catalog(world: World) -> None:
     connect(world, "ac_notion", created=NOW - 9000)
     world.catalog.known()
