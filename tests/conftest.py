@@ -85,26 +85,24 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def _said(config: pytest.Config) -> list[str]:
-    return [*report.lines(), *config.stash.get(_FIGURES, [])]
-
-
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand over what this process explored and measured, if it is one of several."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:
-        output["said"] = _said(session.config)
+        output["explored"] = report.taken()
+        output["figures"] = session.config.stash.get(_FIGURES, [])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take over what another process has explored and measured."""
-    said = getattr(node, "workeroutput", {}).get("said", [])
-    node.config.stash.setdefault(_FIGURES, []).extend(said)
+    if output := getattr(node, "workeroutput", None):  # none where it crashed
+        report.add(output["explored"])
+        node.config.stash.setdefault(_FIGURES, []).extend(output["figures"])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how much was explored, and what was measured."""
-    if said := _said(terminalreporter.config):
+    if said := [*report.lines(), *terminalreporter.config.stash.get(_FIGURES, [])]:
         terminalreporter.section("explored and measured")
     for line in said:
         terminalreporter.write_line(line)

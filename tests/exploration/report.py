@@ -1,6 +1,7 @@
 """What the summary of a test run says about the exploration."""
 
 from collections import Counter
+from typing import Any
 
 histories: Counter[str] = Counter()
 looked_at = 0
@@ -8,6 +9,19 @@ looked_at = 0
 
 mutants: dict[str, str | None] = {}
 """The promise by which each was caught; None where it was not, or could not be planted."""
+
+
+def taken() -> dict[str, Any]:
+    """Return what this process has explored, as plain values."""
+    return {"histories": dict(histories), "looked_at": looked_at, "mutants": mutants}
+
+
+def add(explored: dict[str, Any]) -> None:
+    """Add what another process has explored."""
+    global looked_at  # noqa: PLW0603 - a sum, as the others are
+    histories.update(explored["histories"])
+    looked_at += explored["looked_at"]
+    mutants.update(explored["mutants"])
 
 
 def lines() -> list[str]:
