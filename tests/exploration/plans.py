@@ -1,5 +1,6 @@
 """The plans: one user, two accounts, one server; somebody else where they say so."""
 
+from handler.readings import REFRESH_SECONDS
 from tests.exploration.state import Fact
 from tests.exploration.steps import GIVE_UP, TICK, Do, Plan, Step
 from tests.world import GMAIL, SERVER, SLACK
@@ -27,6 +28,8 @@ def bus(*facts: Fact) -> tuple[Step, ...]:
 
 HOUR = Step(Do.WAIT, seconds=3600)
 LESS = Step(Do.REQUIRE, ids=(GMAIL,))
+DUE = Step(Do.WAIT, seconds=REFRESH_SECONDS)
+"""The next sweep reads at Composio what the server requires."""
 
 
 def _orders() -> list[Plan]:
@@ -69,8 +72,8 @@ def _not_final() -> list[Plan]:
     return [
         Plan("refused, and no news", REFUSED),
         Plan("refused, then news", (*REFUSED, *news)),
-        Plan("refused twice, then news", (Step(Do.REFUSE), *REFUSED, *news), long=True),
-        Plan("refused, then disabled", (*REFUSED, *connect(S._replace(disabled=True)))),
+        Plan("refused twice, then news", (Step(Do.REFUSE), *REFUSED, *news), faults=1, long=True),
+        Plan("refused, then disabled", (*REFUSED, *connect(S._replace(disabled=True))), faults=1),
         Plan("disabled before the last", (*connect(G._replace(disabled=True), S), *webhook(G, S))),
         Plan("from the future", (*connect(FUTURE, S), *webhook(FUTURE, S))),
         Plan(
@@ -91,8 +94,9 @@ def _isolated() -> list[Plan]:
         Plan("a full item, and its event", (*full, *CONNECTED, *bus(FULL, G, S))),
         Plan(
             "a full item, and a server needs less",
-            (*connect(OLD), *webhook(OLD), *full, HOUR, *TICK, LESS),
+            (*connect(OLD), *webhook(OLD), *full, HOUR, *TICK, LESS, DUE),
             page=1,
+            faults=1,
             long=True,
         ),
     ]
@@ -107,6 +111,7 @@ def _enrolled_again() -> list[Plan]:
         Plan(
             "enrolled again, and needs less",
             (*connect(OLD), *webhook(OLD), *away, LESS, again),
+            faults=1,
         ),
     ]
 
@@ -132,10 +137,10 @@ def plans() -> list[Plan]:
         ),
         Plan("activated after a sweep", (CONNECTED[0], *TICK, idle, Step(Do.CONNECT, late_s))),
         Plan("a sweep after a long pause", (*CONNECTED, HOUR), page=1),
-        Plan("the server needs less", (CONNECTED[0], *webhook(G), HOUR, *TICK, LESS)),
+        Plan("the server needs less", (CONNECTED[0], *webhook(G), HOUR, *TICK, LESS, DUE)),
         Plan(
             "the server needs less, and the first back-fill is late",
-            (*TICK, *connect(OLD), *webhook(OLD), Step(Do.WAIT, seconds=400), *TICK, LESS),
+            (*TICK, *connect(OLD), *webhook(OLD), Step(Do.WAIT, seconds=400), *TICK, LESS, DUE),
             cold=True,
             long=True,
         ),

@@ -56,6 +56,8 @@ class Plan:
     cold: bool = False
     """Nothing is known yet: no catalog, no watermark, no memory."""
     page: int = 2
+    faults: int = 2
+    """So many at a time are explored by `make prove`; one, where two would take too long."""
     long: bool = False
     """`make test` leaves it out."""
 
