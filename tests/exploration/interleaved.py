@@ -55,7 +55,7 @@ class Interleaved:
         self._trace = [f"case: {case.name}"]
         try:
             begin(self.system, Plan(case.name, case.before, page=case.page))
-            while self.system.state.agenda or self.system.visible():
+            while self.system.state.agenda or self.system.state.visible():
                 advance(self.system)
             self.system.state.quiet_from = float("inf")
             self._start = self.system.snapshot()

@@ -155,3 +155,20 @@ class State:
             self.told |= {
                 (fact.user, fact.id, fact.updated_at if fact.at <= self.now - NOW else "")
             }
+
+    def visible(self) -> list[Message]:
+        """Return what the queue would hand out."""
+        return [one for one in self.messages if one.visible_at <= self.now]
+
+    def receive(self, batch: int) -> list[Message]:
+        """Hand out so many messages at most; what was handed out too often is dead."""
+        poison = [one for one in self.visible() if one.receives >= RECEIVES]
+        self.dead += tuple(one.body for one in poison)
+        self.messages = tuple(one for one in self.messages if one not in poison)
+        taken = {one.id for one in self.visible()[:batch]}
+        hidden = self.now + VISIBILITY_SECONDS
+        self.messages = tuple(
+            one._replace(receives=one.receives + 1, visible_at=hidden) if one.id in taken else one
+            for one in self.messages
+        )
+        return [one for one in self.messages if one.id in taken]

@@ -73,7 +73,7 @@ def advance(system: System) -> str | None:
         if not state.agenda:
             state.quiet_from, state.next_tick = state.now, state.now + MINUTE
         return str(step)
-    if system.visible():
+    if system.state.visible():
         system.work()
         return Do.WORK.value
     if _rests(system):

@@ -1,10 +1,8 @@
 """The whole: functions, table, queue, Composio and senders; one step at a time."""
 
 import json
-import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from typing import Any, NamedTuple, cast
 
@@ -15,12 +13,11 @@ from handler.catalog_table import CATALOG
 from handler.credentials import SecretValue
 from handler.dynamodb import from_item
 from handler.fact_table import ACCOUNTS
-from handler.signature import sign
-from handler.telemetry import metrics
 from tests.exploration.environment import Environment
+from tests.exploration.inputs import envelope, record, request
 from tests.exploration.points import ODD, REFUSALS, Chooser, Fault, Killed, Point
 from tests.exploration.promises import Rows, check_told, check_write
-from tests.exploration.state import RECEIVES, VISIBILITY_SECONDS, Fact, Message, State
+from tests.exploration.state import Fact, Message, State
 from tests.fakes.dynamodb import FakeDynamoDB, service_error
 from tests.world import API_KEY, SECRET, SERVER, FakeComposio, refusal
 
@@ -138,7 +135,8 @@ class System:
         at, known = self.environment(name), self.known()
         at.ends = self.state.now + WEBHOOK_SECONDS
         try:
-            answer = at.webhook.answer(self._signed(fact), seconds=WEBHOOK_SECONDS)
+            event = request(fact, int(self.state.now), key=self.secret["webhook_secrets"][0])
+            answer = at.webhook.answer(event, seconds=WEBHOOK_SECONDS)
         except Killed:
             at.remember()
             return False
@@ -149,23 +147,6 @@ class System:
             self.state.acknowledge(fact, known)
             self.check_told()
         return acknowledged
-
-    def _signed(self, fact: Fact) -> dict[str, Any]:
-        body = json.dumps(envelope(fact))
-        at = str(int(self.state.now))
-        key = self.secret["webhook_secrets"][0].encode()
-        headers = {
-            "webhook-id": ["msg_1"],
-            "webhook-timestamp": [at],
-            "webhook-signature": [sign("msg_1", at, body.encode(), key=key)],
-        }
-        return {
-            "httpMethod": "POST",
-            "resource": "/webhooks/composio",
-            "multiValueHeaders": headers,
-            "body": body,
-            "isBase64Encoded": False,
-        }
 
     def put(self, body: object, fact: Fact | None = None) -> None:
         """Put a message into the queue."""
@@ -178,18 +159,14 @@ class System:
         """Have the bus put an event into the queue."""
         self.put({"detail": envelope(fact)}, fact)
 
-    def visible(self) -> list[Message]:
-        """Return what the queue would hand out."""
-        return [one for one in self.state.messages if one.visible_at <= self.state.now]
-
     def work(self, name: str = "worker", *, batch: int = BATCH) -> None:
         """Have the worker function work off what the queue hands out."""
-        messages = self._receive(batch)
+        messages = self.state.receive(batch)
         if not messages:
             return
         at, known = self.environment(name), self.known()
         at.ends = self.state.now + WORKER_SECONDS
-        records = [_record(one) for one in messages]
+        records = [record(one) for one in messages]
         try:
             answer = at.worker.work(records, seconds=WORKER_SECONDS)
         except Killed:
@@ -199,19 +176,6 @@ class System:
         for message in messages:
             if message.id not in failed:
                 self._delete(name, message, known)
-
-    def _receive(self, batch: int) -> list[Message]:
-        state = self.state
-        poison = [one for one in self.visible() if one.receives >= RECEIVES]
-        state.dead += tuple(one.body for one in poison)
-        state.messages = tuple(one for one in state.messages if one not in poison)
-        taken = {one.id for one in self.visible()[:batch]}
-        hidden = state.now + VISIBILITY_SECONDS
-        state.messages = tuple(
-            one._replace(receives=one.receives + 1, visible_at=hidden) if one.id in taken else one
-            for one in state.messages
-        )
-        return [one for one in state.messages if one.id in taken]
 
     def _delete(self, name: str, message: Message, known: Collection[str]) -> None:
         if self.choose(Point(name, "delete", f"delete of {message.body[:40]}")):
@@ -280,31 +244,3 @@ def _shown(memory: Mapping[str, Any]) -> dict[str, Any]:
         name: vars(value) if isinstance(value, SecretValue) else value
         for name, value in memory.items()
     }
-
-
-def envelope(fact: Fact) -> dict[str, Any]:
-    """Return what Composio would send about it."""
-    kind = f"composio.connected_account.{fact.status.lower()}"
-    data = {"connected_account_id": fact.id} if fact.bare else fact.shown()
-    return {"id": "msg_1", "type": kind, "data": data}
-
-
-def _record(message: Message) -> dict[str, Any]:
-    return {
-        "messageId": message.id,
-        "receiptHandle": message.id,
-        "body": message.body,
-        "attributes": {"ApproximateReceiveCount": str(message.receives)},
-    }
-
-
-@contextmanager
-def hushed() -> Iterator[None]:
-    """Spare the cost of telling: nobody reads what thousands of histories log."""
-    logging.disable(logging.CRITICAL)
-    metrics.add_metric = lambda **_: None  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
-        del metrics.add_metric

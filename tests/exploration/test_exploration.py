@@ -7,7 +7,6 @@ A failure is a trace: the steps taken, and at which call what went wrong.
 """
 
 import os
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,17 +19,15 @@ from tests.exploration.machine import Machine
 from tests.exploration.plans import plans
 from tests.exploration.single import Found, Single
 from tests.exploration.steps import Plan
-from tests.exploration.system import System, hushed
+from tests.exploration.system import System
 
-pytestmark = [pytest.mark.prove, pytest.mark.timeout(0)]
+pytestmark = [
+    pytest.mark.prove,
+    pytest.mark.timeout(0),
+    pytest.mark.usefixtures("hushed"),
+]
 
 LONG = "PROVE" in os.environ
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quiet() -> Iterator[None]:
-    with hushed():
-        yield
 
 
 @pytest.fixture(scope="module")

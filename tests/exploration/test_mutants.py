@@ -7,20 +7,20 @@ import pytest
 from tests.exploration import promises, report
 from tests.exploration.concurrent import three, two
 from tests.exploration.interleaved import Concurrent, Interleaved
-from tests.exploration.mutants import MUTANTS, Mutant, planted
+from tests.exploration.mutant import Mutant, planted
+from tests.exploration.mutants_of_creation import CREATION_MUTANTS
+from tests.exploration.mutants_of_facts import FACT_MUTANTS
 from tests.exploration.plans import plans
 from tests.exploration.promises import Promise
 from tests.exploration.single import Found, Single
 from tests.exploration.steps import Plan
-from tests.exploration.system import System, hushed
+from tests.exploration.system import System
 
-pytestmark = [pytest.mark.prove, pytest.mark.timeout(0)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quiet() -> Iterator[None]:
-    with hushed():
-        yield
+pytestmark = [
+    pytest.mark.prove,
+    pytest.mark.timeout(0),
+    pytest.mark.usefixtures("hushed"),
+]
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def first_found(mutant: Mutant) -> Found | None:
     return None
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", CREATION_MUTANTS + FACT_MUTANTS, ids=lambda mutant: mutant.name)
 def test_every_mutant_is_caught_by_the_promise_that_it_breaks(
     mutant: Mutant, only: Callable[[Promise], None]
 ) -> None:
