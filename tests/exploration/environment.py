@@ -83,31 +83,9 @@ class Environment:
         for one, initial, known in zip(self._remembering, self._initial, each, strict=True):
             vars(one).update({**initial, **known})
 
-    def call[T](
-        self,
-        kind: str,
-        name: str,
-        effect: Callable[[], T],
-        *,
-        refused: Callable[[], Exception],
-        lost: Callable[[], Exception],
-        twice: Callable[[], T] | None = None,
-        ignored: Callable[[], T] | None = None,
-        late: Callable[[], None] | None = None,
-        odd: Callable[[Fault], T] | None = None,
-    ) -> T:
-        """Make one call, and have happen to it what is chosen."""
-        make = partial(
-            self._make,
-            Point(self.name, kind, name),
-            effect,
-            refused=refused,
-            lost=lost,
-            twice=twice,
-            ignored=ignored,
-            late=late,
-            odd=odd,
-        )
+    def call[T](self, kind: str, name: str, effect: Callable[[], T], **faults: Any) -> T:
+        """Make one call, and have happen to it what is chosen; `faults` are those of `_make`."""
+        make: Callable[[], T] = partial(self._make, Point(self.name, kind, name), effect, **faults)
         if self.system.noted is None:
             return make()
         try:
@@ -126,19 +104,17 @@ class Environment:
         *,
         refused: Callable[[], Exception],
         lost: Callable[[], Exception],
-        twice: Callable[[], T] | None,
-        ignored: Callable[[], T] | None,
-        late: Callable[[], None] | None,
-        odd: Callable[[Fault], T] | None,
+        twice: Callable[[], T] | None = None,
+        ignored: Callable[[], T] | None = None,
+        late: Callable[[], None] | None = None,
+        odd: Callable[[Fault], T] | None = None,
     ) -> T:
         fault = self.system.choose(point)
-        if self.state.now > self.ends + KILLED_LATE_SECONDS:
+        if fault is Fault.DIES_BEFORE or self.state.now > self.ends + KILLED_LATE_SECONDS:
             raise Killed
         match fault:
             case Fault.REFUSED:
                 raise refused()
-            case Fault.DIES_BEFORE:
-                raise Killed
             case Fault.LOST | Fault.DIES_AFTER:
                 with suppress(ClientError):
                     effect()
