@@ -111,7 +111,6 @@ def _enrolled_again() -> list[Plan]:
         Plan(
             "enrolled again, and needs less",
             (*connect(OLD), *webhook(OLD), *away, LESS, again),
-            faults=1,
         ),
     ]
 
