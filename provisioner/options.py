@@ -15,7 +15,9 @@ def _user_id(text: str | None) -> str | None:
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
-ServerOnly = Annotated[str | None, typer.Option("--server", help="Only of this MCP server.")]
+TargetOnly = Annotated[
+    str | None, typer.Option("--target", help="Only of this MCP server or session profile.")
+]
 UserId = Annotated[
     str,
     typer.Argument(callback=_user_id, help="Exactly as the application names the user."),

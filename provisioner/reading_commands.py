@@ -4,7 +4,6 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -13,17 +12,18 @@ from rich.live import Live
 from rich.table import Table
 
 from handler import users
-from handler.values import Status, Target
+from handler.values import Kind, Status, Target
 from provisioner import activity, scan
 from provisioner.context import Context
 from provisioner.errors import Trouble
-from provisioner.options import ServerOnly, UserId
+from provisioner.options import TargetOnly, UserId
 from provisioner.output import grid, status, table, text, when
 from provisioner.stack import Stack
 
 _NOT_READY = (Status.FAILED, Status.RETRYING, Status.CREATING, Status.WAITING)
 """The worst first."""
 _MOST_WATCHED = 10
+_TITLES = {Kind.INSTANCE: "MCP server", Kind.SESSION: "session profile"}
 _LONGEST_INTERVAL = 86_400
 
 
@@ -40,21 +40,18 @@ def user(
     """Show everything that is known of a user: accounts, instances, what is missing, errors."""
     context = Context.of(ctx)
     stack = context.stack
-    facts, instances = stack.user_table.user(user_id)
-    if not facts.accounts and not instances:
+    facts, rows = stack.user_table.user(user_id)
+    if not facts.accounts and not rows:
         raise Trouble(
             f"nothing is known of {user_id}",
-            "check the id; provisioner backfill SERVER reads all accounts at Composio",
+            "check the id; provisioner backfill TARGET reads all accounts at Composio",
         )
-    servers = {server.id: server for server in stack.catalog.known().servers}
-    shown = users.status(user_id, facts, instances, servers.values())
-    # Also what is stored of a server that nobody enrols any more, or whose accounts are gone.
-    listed = {server["server_id"] for server in shown["servers"]}
-    for server_id, instance in instances.items():
-        if server_id not in listed:
-            server = servers.get(server_id) or Target(server_id, frozenset())
-            shown["servers"].append(users.server_status(server, facts, instance))
-    context.screen.show(shown, _accounts(shown["accounts"]), *map(_instance, shown["servers"]))
+    targets = {one.key: one for one in stack.catalog.known().targets}
+    # Also what is stored of a target that nobody enrols any more, or whose accounts are gone.
+    for key in rows.keys() - targets.keys():
+        targets[key] = Target(key.name, frozenset(), kind=key.kind)
+    shown = users.status(user_id, facts, rows, targets.values())
+    context.screen.show(shown, _accounts(shown["accounts"]), *map(_target, shown["targets"]))
 
 
 def list_(
@@ -63,22 +60,22 @@ def list_(
     wanted: Annotated[
         list[Status] | None, typer.Option("--status", help="Only these; may be repeated.")
     ] = None,
-    server: ServerOnly = None,
+    target: TargetOnly = None,
     limit: Annotated[int, typer.Option(min=0, help="Show at most so many; 0 for all.")] = 50,
 ) -> None:
-    """List users with their instances; without --status, all that are not ready."""
+    """List users with their targets; without --status, all that are not ready."""
     context = Context.of(ctx)
     entries = [
         entry
         for entry in scan.entries(context.stack, wanted or _NOT_READY)
-        if server in {None, entry.server_id}
+        if target in {None, entry.target.name}
     ]
     shown = entries[: limit or None]
     total = f"{len(entries)} in all"
     if len(shown) < len(entries):
         total = f"{len(shown)} of {len(entries)}"
     context.screen.show(
-        {"total": len(entries), "instances": [asdict(entry) for entry in shown]},
+        {"total": len(entries), "targets": [entry.told() for entry in shown]},
         *([_entries(shown)] if shown else []),
         total,
     )
@@ -112,13 +109,13 @@ def watch(
 
 
 def _entries(entries: Iterable[scan.Entry]) -> Table:
-    shown = table("user", "MCP server", "status", "attempts", "when, UTC", "why")
+    shown = table("user", "target", "status", "attempts", "when, UTC", "why")
     for entry in entries:
         missing = f"missing {', '.join(sorted(entry.missing))}" if entry.missing else ""
         settled = when(entry.settled_at)[5:16]
         shown.add_row(
             entry.user_id,
-            entry.server_id,
+            entry.target.name,
             status(entry.status),
             str(entry.attempts or ""),
             f"due {when(entry.due_at)[11:]}" if entry.due_at else settled,
@@ -174,15 +171,15 @@ def _named(missing: dict[str, str | None]) -> str:
     return f"{toolkit} ({auth_config_id})" if toolkit else auth_config_id
 
 
-def _instance(instance: dict[str, Any]) -> RenderableType:
-    error = instance["last_error"] or {}
+def _target(target: dict[str, Any]) -> RenderableType:
+    error, record = target["last_error"] or {}, target["record"] or {}
     values = {
-        "status": status(instance["status"]),
-        "missing": ", ".join(map(_named, instance["missing"])),
-        "attempts": str(instance["attempts"] or ""),
-        "due at": when(instance["next_attempt_at"]),
-        "instance": (instance["instance"] or {}).get("id", ""),
-        "endpoint": (instance["endpoint"] or {}).get("url", ""),
+        "status": status(target["status"]),
+        "missing": ", ".join(map(_named, target["missing"])),
+        "attempts": str(target["attempts"] or ""),
+        "due at": when(target["next_attempt_at"]),
+        "record": record.get("id") or record.get("session_id", ""),
+        "endpoint": (target["endpoint"] or {}).get("url", ""),
         "error": " ".join(
             str(error[key]) for key in ("status", "slug", "message") if error.get(key)
         ),
@@ -194,4 +191,5 @@ def _instance(instance: dict[str, Any]) -> RenderableType:
     for name, value in values.items():
         if value:
             lines.add_row(f"  {name}", value)
-    return Group(text(f"MCP server {instance['server_id']}", "bold"), lines)
+    title = target.get("server_id") or target["profile"]
+    return Group(text(f"{_TITLES[target['kind']]} {title}", "bold"), lines)

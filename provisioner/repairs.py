@@ -13,31 +13,31 @@ from handler.dynamodb import DUE, assign, to_item
 from handler.fact_table import accounts_key
 from handler.paging import Place
 from handler.queue import BATCH
-from handler.user_table import instance_key
-from handler.values import Status, Target
+from handler.user_table import target_key
+from handler.values import Status, Target, TargetId
 from handler.walk_table import BACKFILL, Walk
 from provisioner.errors import Trouble
 from provisioner.stack import THREADS, Stack
 
-type Key = tuple[str, str]
-"""A user id and the id of an MCP server."""
+type Key = tuple[str, TargetId]
+"""A user id, and a target of this user."""
 
 _DELETE_BATCH = 25
 
 
 def make_due(stack: Stack, key: Key, *, now: int) -> bool:
-    """Make a failed instance due now, its attempts counted anew; False if it is not failed.
+    """Make a failed target due now, its attempts counted anew; False if it is not failed.
 
     It is the sweep's from here on, should the message to the worker never be sent.
     """
     due = {"status": Status.RETRYING.value, "due": DUE, "due_at": now, "tried": ""}
     failed = Status.FAILED.value
-    row = instance_key(*key)
+    row = target_key(*key)
     return stack.table.update(row, assign(due), "#status = :failed", **due, failed=failed)[1]
 
 
 def retry(stack: Stack, keys: Sequence[Key], advance: Callable[[int], None]) -> int:
-    """Have the worker try these failed instances again, and return how many were failed.
+    """Have the worker try these failed targets again, and return how many were failed.
 
     It can be ended at any point and run again: what it has taken up is no longer failed.
     """
@@ -48,8 +48,8 @@ def retry(stack: Stack, keys: Sequence[Key], advance: Callable[[int], None]) -> 
             due = pool.map(lambda key, at=now: make_due(stack, key, now=at), batch)
             taken = [key for key, changed in zip(batch, due, strict=True) if changed]
             stack.queue.send(
-                {"task": "due", "user_id": user_id, "server_id": server_id}
-                for user_id, server_id in taken
+                {"task": "due", "user_id": user_id, "target": target.sort_key}
+                for user_id, target in taken
             )
             number += len(taken)
             advance(len(batch))
@@ -79,41 +79,42 @@ def forget(stack: Stack, user_id: str) -> int:
     return number
 
 
-def pages(stack: Stack, server: Target) -> tuple[list[str], int]:
+def pages(stack: Stack, target: Target) -> tuple[list[str], int]:
     """Return the cursors of the pages that a back-fill reads, and the accounts on them.
 
     Raises:
         Unavailable: They could not be read.
     """
     found = stack.composio.active_accounts(
-        Place(), auth_config_ids=server.required, deadline=float("inf")
+        Place(), auth_config_ids=target.required, deadline=float("inf")
     )
     read = {page.place.cursor: len(page.accounts) for page in found}
     return list(read), sum(read.values())
 
 
-def begin_backfill(stack: Stack, server_id: str) -> None:
-    """Have the worker take the accounts of all users that matter to the server, from the first.
+def begin_backfill(stack: Stack, key: TargetId) -> None:
+    """Have the worker take the accounts of all users that matter to the target, from the first.
 
     The table says so first: the sweep sends the message should this one be lost. Who is at it
     loses it; that of a server that has just changed waits for its minute all the same.
     """
-    if stack.catalog_table.catalog().known(server_id).server is None:
-        raise Trouble(f"the catalog does not know {server_id}", "provisioner doctor")
-    walk, now = _backfill(stack, server_id), int(stack.services.sources.clock())
+    catalog = stack.catalog_table.catalog()
+    if catalog.known(key.name).server is None and key not in {one.key for one in catalog.profiles}:
+        raise Trouble(f"the catalog does not know {key.name}", "provisioner doctor")
+    walk, now = _backfill(stack, key), int(stack.services.sources.clock())
     at = max(now, walk.lease_until) if walk and not walk.token else now
-    stack.services.walk_table.request_backfill(server_id, at=at)
-    stack.queue.send([{"task": "backfill", "server_id": server_id}])
+    stack.services.walk_table.request_backfill(key, at=at)
+    stack.queue.send([{"task": "backfill", "target": key.sort_key}])
 
 
-def backfill_place(stack: Stack, server_id: str) -> str | None:
+def backfill_place(stack: Stack, key: TargetId) -> str | None:
     """Return the cursor that a back-fill has come to ("" at first), or None when it is done."""
-    walk = _backfill(stack, server_id)
+    walk = _backfill(stack, key)
     return walk and walk.place.cursor
 
 
-def _backfill(stack: Stack, server_id: str) -> Walk | None:
-    name = BACKFILL + server_id
+def _backfill(stack: Stack, key: TargetId) -> Walk | None:
+    name = BACKFILL + key.sort_key
     return next((walk for walk in stack.services.walk_table.walks() if walk.name == name), None)
 
 

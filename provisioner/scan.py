@@ -7,7 +7,7 @@ an MCP server, and no instance that is anything else.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from itertools import batched, chain
 from typing import Any, NamedTuple
@@ -17,8 +17,8 @@ import httpx
 from handler.decisions import missing
 from handler.dynamodb import DUE, from_item
 from handler.fact_table import ACCOUNTS, Facts, accounts_from_row
-from handler.user_table import INSTANCE, instance_from_row, instance_ids
-from handler.values import Status, Target
+from handler.user_table import TARGETS, target_from_row, user_of
+from handler.values import Status, Target, TargetId
 from provisioner.errors import Trouble
 from provisioner.stack import THREADS, Stack
 
@@ -30,8 +30,8 @@ _BATCH_GET = 100
 _missing = lru_cache(missing)
 """So that many users who miss the same share one set."""
 
-type Key = tuple[str, str]
-"""A user id and the id of an MCP server."""
+type Key = tuple[str, TargetId]
+"""A user id, and a target of this user."""
 
 _PROJECTED = (
     "pk", "sk", "status", "attempts", "claim_token", "due_at", "missing", "last_error", "settled_at"
@@ -40,10 +40,10 @@ _PROJECTED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One (user, MCP server), as a list shows it; times are Unix seconds."""
+    """One (user, target), as a list shows it; times are Unix seconds."""
 
     user_id: str
-    server_id: str
+    target: TargetId
     status: Status
     missing: frozenset[str] = frozenset()
     attempts: int = 0
@@ -51,15 +51,21 @@ class Entry:
     settled_at: int | None = None
     error: str | None = None
 
+    def told(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        values = asdict(self)
+        del values["target"]
+        return {"user_id": self.user_id, **self.target.told} | values
+
 
 class Lacking(NamedTuple):
-    """What a user lacks for an MCP server, by the facts.
+    """What a user lacks for a target, by the facts.
 
     `missing` is None where that does not matter: the instance is in a status that is not wanted.
     """
 
     user_id: str
-    server_id: str
+    target: TargetId
     missing: frozenset[str] | None
 
 
@@ -72,57 +78,58 @@ def entries(stack: Stack, wanted: Iterable[Status]) -> list[Entry]:
     if statuses <= INDEXED:
         found = [one for one in map(of_row, _due_rows(stack)) if one.status in statuses]
     elif Status.WAITING not in statuses:
-        found = _scan(stack, _stored(statuses), lambda row: [of_row(row)])
+        found = _scan(stack, _stored(statuses), _of_target)
     else:
-        servers = stack.catalog.known().servers
-        found = combined(_scan(stack, {}, lambda row: list(kept(row, statuses, servers))))
-    return sorted(found, key=lambda one: (one.user_id, one.server_id))
+        targets = stack.catalog.known().targets
+        found = combined(_scan(stack, {}, lambda row: list(kept(row, statuses, targets))))
+    return sorted(found, key=lambda one: (one.user_id, one.target))
 
 
 def of_row(row: Mapping[str, Any]) -> Entry:
-    """Return what a row of an instance says.
+    """Return what the row of a target says.
 
     Raises:
         Trouble: It is of a release that has other statuses.
     """
     try:
-        instance = instance_from_row(row)
+        found = target_from_row(row)
     except ValueError:
         message = f"the table holds a status that this release does not have: {row['status']}"
         raise Trouble(message, "install the release of the stack") from None
     return Entry(
-        user_id=instance.user_id,
-        server_id=instance.server_id,
-        status=instance.status,
-        missing=instance.missing,
-        attempts=instance.attempts,
-        due_at=instance.due_at,
+        user_id=found.user_id,
+        target=found.target,
+        status=found.status,
+        missing=found.missing,
+        attempts=found.attempts,
+        due_at=found.due_at,
         settled_at=row.get("settled_at"),
-        error=(instance.last_error or {}).get("message"),
+        error=(found.last_error or {}).get("message"),
     )
 
 
 def kept(
-    row: Mapping[str, Any], statuses: frozenset[Status], servers: Iterable[Target]
+    row: Mapping[str, Any], statuses: frozenset[Status], targets: Iterable[Target]
 ) -> Iterator[Entry | Lacking]:
     """Yield what has to be kept of a row to know who is in these statuses, and who waits."""
-    if row["sk"].startswith(INSTANCE):
+    if row["sk"].startswith(TARGETS):
         wanted = row["status"] not in Status or row["status"] in statuses | {Status.WAITING}
-        yield of_row(row) if wanted else Lacking(*instance_ids(row), None)
+        key = TargetId.of(row["sk"])
+        yield of_row(row) if wanted else Lacking(user_of(row), key, None)
     elif row["sk"] == ACCOUNTS:
         user_id = row["pk"].removeprefix("USER#")
         facts = Facts(accounts_from_row(user_id, row))
         known = {account.auth_config_id for account in facts.accounts}
-        for server in servers:
-            if server.required & known:
-                yield Lacking(user_id, server.id, _missing(server.required, facts.active))
+        for target in targets:
+            if target.required & known:
+                yield Lacking(user_id, target.key, _missing(target.required, facts.active))
 
 
 def combined(parts: Iterable[Entry | Lacking]) -> list[Entry]:
     """Return the entries; who waits, and for what, follows from the facts as they are now."""
     lacking, stored = dict[Key, frozenset[str]](), dict[Key, Entry | None]()
     for part in parts:
-        key = (part.user_id, part.server_id)
+        key = (part.user_id, part.target)
         if isinstance(part, Entry):
             stored[key] = part
         elif part.missing is None:
@@ -130,12 +137,16 @@ def combined(parts: Iterable[Entry | Lacking]) -> list[Entry]:
         else:
             lacking[key] = part.missing
     found = [one for one in stored.values() if one and one.status is not Status.WAITING]
-    for (user_id, server_id), names in lacking.items():
-        waiting = Entry(user_id=user_id, server_id=server_id, status=Status.WAITING)
-        before = stored.get((user_id, server_id), waiting)
+    for (user_id, target), names in lacking.items():
+        waiting = Entry(user_id=user_id, target=target, status=Status.WAITING)
+        before = stored.get((user_id, target), waiting)
         if before and before.status is Status.WAITING:
             found.append(replace(before, missing=names, error=None))
     return found
+
+
+def _of_target(row: Mapping[str, Any]) -> list[Entry]:
+    return [of_row(row)] if row["sk"].startswith(TARGETS) else []
 
 
 def _stored(statuses: frozenset[Status]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from handler.dynamodb import from_item
 from handler.events import Account
 from handler.services import Sources
 from handler.settings import Settings
+from handler.values import Kind, TargetId, session_profile
 from local.sign import signed
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.openapi import conforms, routes
@@ -23,7 +24,9 @@ NOW = 1767225600.0
 SECRET = "whsec_invented_for_the_samples"
 API_KEY = "ak_invented"
 SERVER = "srv_demo"
+TARGET = TargetId(Kind.INSTANCE, SERVER)
 GMAIL, SLACK = "ac_gmail", "ac_slack"
+PROFILE = session_profile("work", {GMAIL: "gmail", SLACK: "slack"}, {"preload": {"tools": "all"}})
 
 
 class SecretStore:
@@ -108,6 +111,8 @@ class FakeComposio:
     script: deque[Callable[[httpx.Request], httpx.Response] | httpx.Response | Exception] = field(
         default_factory=deque
     )
+    router_sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The bodies with which sessions were made, by id."""
     gets: deque[httpx.Response] = field(default_factory=deque)
     down: bool = False
     page: int = 100
@@ -125,6 +130,9 @@ class FakeComposio:
         if self.down:
             raise httpx.ConnectError("down", request=request)
         parts = request.url.path.removeprefix("/api/v3/").split("/")
+        return self._session(request, parts) if "tool_router" in parts else self._v3(request, parts)
+
+    def _v3(self, request: httpx.Request, parts: list[str]) -> httpx.Response:
         match request.method, parts:
             case "POST", ["mcp", "servers", server_id, "instances"]:
                 return self._create(request, server_id)
@@ -162,14 +170,42 @@ class FakeComposio:
     def _create(self, request: httpx.Request, server_id: str) -> httpx.Response:
         user_id = json.loads(request.content)["user_id"]
         if self.script:
-            step = self.script.popleft()
-            if isinstance(step, Exception):
-                raise step
-            return step if isinstance(step, httpx.Response) else step(request)
+            return self._next(request)
         if (server_id, user_id) in self.instances:
             return refusal(409, "exists")
         self.instances.add((server_id, user_id))
         return httpx.Response(201, json=self.record(server_id, user_id))
+
+    def _next(self, request: httpx.Request) -> httpx.Response:
+        step = self.script.popleft()
+        if isinstance(step, Exception):
+            raise step
+        return step if isinstance(step, httpx.Response) else step(request)
+
+    def _session(self, request: httpx.Request, parts: list[str]) -> httpx.Response:
+        if request.method == "GET":
+            session_id = parts[-1]
+            if session_id not in self.router_sessions:
+                return refusal(404, "no such session")
+            return httpx.Response(200, json=self._session_body(session_id))
+        if self.script:
+            return self._next(request)
+        return httpx.Response(201, json=self.make_session(json.loads(request.content)))
+
+    def make_session(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Make a session, and return what is answered."""
+        session_id = f"trs_{len(self.router_sessions) + 1}"
+        self.router_sessions[session_id] = body
+        return self._session_body(session_id)
+
+    def _session_body(self, session_id: str) -> dict[str, Any]:
+        url = f"https://composio.invalid/tool_router/{session_id}/mcp"
+        return {
+            "session_id": session_id,
+            "mcp": {"type": "http", "url": url},
+            "config_version": 1,
+            "warnings": [],
+        }
 
     def _accounts(self, params: httpx.QueryParams) -> httpx.Response:
         items = list(self.accounts.values())
@@ -278,7 +314,7 @@ class World:
     def see(self, account: Account) -> dict[str, str]:
         """Take a fact to its end, and return the status by server."""
         seen = self.provisioning.handle_fact(account, deadline=self.now + 22)
-        return {outcome.server_id: outcome.status.value for outcome in seen.outcomes}
+        return {outcome.target.name: outcome.status.value for outcome in seen.outcomes}
 
     def sleep(self, seconds: float) -> None:
         """Let the time pass at once."""
@@ -307,9 +343,12 @@ class World:
         """Send a proxy event, signed now."""
         return self.deliver(signed(event, secret=secret, now=int(self.now)))
 
-    def row(self, user_id: str = "user_1", server_id: str = SERVER) -> dict[str, Any]:
-        """Return the row of an instance; empty where there is none."""
-        key = {"pk": {"S": f"USER#{user_id}"}, "sk": {"S": f"INSTANCE#{server_id}"}}
+    def row(
+        self, user_id: str = "user_1", server_id: str = SERVER, *, target: TargetId | None = None
+    ) -> dict[str, Any]:
+        """Return the row of a target, or of an instance; empty where there is none."""
+        sort_key = (target or TargetId(Kind.INSTANCE, server_id)).sort_key
+        key = {"pk": {"S": f"USER#{user_id}"}, "sk": {"S": sort_key}}
         found = self.db.get_item(TableName="table", Key=key)
         return from_item(found["Item"]) if "Item" in found else {}
 

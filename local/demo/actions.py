@@ -200,7 +200,7 @@ def _answer(attempt: dict[str, Any]) -> str:
         return f"not reached: {attempt['error']}"
     try:
         body = json.loads(attempt["answer"])
-        servers = [_server(each) for each in body.get("servers", ())]
+        servers = [_server(each) for each in body.get("targets", ())]
         text = ", ".join(servers) or body.get("ignored") or body["error"]["message"]
     except (ValueError, KeyError, TypeError, AttributeError):
         text = attempt["answer"][:80]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import httpx
 
 from handler.transport import Unavailable, segment
-from handler.values import Target
+from handler.values import Kind, Target
 from provisioner.stack import Stack, soon
 
 _MCP = "/api/v3/mcp/servers"
@@ -46,7 +46,8 @@ def deprecated(stack: Stack, first: httpx.Response | None) -> dict[str, str]:
     Create-instance is not called for that: its list of instances has the same path.
     """
     responses = {} if first is None else {_MCP: first}
-    for server in stack.catalog.known().servers[:1]:
+    targets = stack.catalog.known().targets
+    for server in [one for one in targets if one.kind is Kind.INSTANCE][:1]:
         path = f"{_MCP}/{segment(server.id)}/instances"
         responses[path] = stack.transport.send("GET", path, soon(), params={"limit": 1})
     return {path: text for path, one in responses.items() if (text := _deprecation(one))}

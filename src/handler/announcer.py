@@ -16,14 +16,16 @@ from handler.dynamodb import from_item
 from handler.settings import Settings
 from handler.telemetry import SERVICE, Metric, count, logger, metrics
 from handler.urls import endpoint, mcp_url
-from handler.user_table import instance_ids
-from handler.values import Status
+from handler.user_table import target_from_row
+from handler.values import OUTCOMES, Kind, Status, TargetRow
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_events import EventBridgeClient
 
-DETAIL_TYPES = {Status.READY: "MCP Instance Ready", Status.FAILED: "MCP Instance Failed"}
+DETAIL_TYPES = {
+    (kind, status): f"MCP {kind.title()} {status.title()}" for kind in Kind for status in OUTCOMES
+}
 BATCH = 10
 """PutEvents takes no more; the event source hands over no more, either."""
 
@@ -69,24 +71,27 @@ class Announcer:
         before = from_item(record["dynamodb"].get("OldImage", {}))
         if not _is_news(row, before):
             return None
-        user_id, server_id = instance_ids(row)
-        ready = row["status"] == Status.READY
-        url = row.get("url") or mcp_url(self.base_url, server_id)
+        found = target_from_row(row)
         detail = {
-            "id": row["claim_token"],
-            "user_id": user_id,
-            "server_id": server_id,
-            "status": row["status"],
-            "endpoint": endpoint(url, user_id) if ready else None,
-            "record": row.get("record"),
-            "error": row.get("last_error"),
+            "id": found.claim_token,
+            "user_id": found.user_id,
+            **found.target.told,
+            "status": found.status,
+            "endpoint": self._endpoint(found) if found.status is Status.READY else None,
+            "record": found.record,
+            "error": found.last_error,
         }
         return {
             "Source": SERVICE,
-            "DetailType": DETAIL_TYPES[Status(row["status"])],
+            "DetailType": DETAIL_TYPES[found.target.kind, found.status],
             "Detail": json.dumps(detail),
             "EventBusName": self.bus_name,
         }
+
+    def _endpoint(self, found: TargetRow) -> dict[str, str]:
+        if found.target.kind is Kind.SESSION:
+            return endpoint(found.url)
+        return endpoint(found.url or mcp_url(self.base_url, found.target.name), found.user_id)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -99,7 +104,7 @@ def lambda_handler(event: dict[str, Any], _: "LambdaContext") -> dict[str, Any]:
 def _is_news(row: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
     """Whether an outcome has just been stored; a failure that goes on is told once."""
     status = Status(row["status"])
-    if status not in DETAIL_TYPES or status == before.get("status"):
+    if status not in OUTCOMES or status == before.get("status"):
         return False
     tried_anew = row.get("tried") != row.get("tried_before")
     goes_on = "failed_at" in row and row["failed_at"] == before.get("failed_at")

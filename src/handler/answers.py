@@ -7,13 +7,16 @@ The error envelope is `{"error": {message, code, slug, status, request_id?, sugg
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
+    Field,
     StrictStr,
     ValidationError,
     model_validator,
@@ -21,7 +24,7 @@ from pydantic import (
 
 from handler.events import Id, Moment
 from handler.urls import web_address, web_address_or_empty
-from handler.values import Answer, Problem, Target
+from handler.values import Answer, Kind, Problem, Target
 
 LONGEST_TEXT = 500
 LONGEST_RETRY_AFTER_SECONDS = 3600
@@ -43,6 +46,36 @@ class InstanceRecord(_Said):
     mcp_server_id: str
     created_at: str
     updated_at: str
+
+    def created(self) -> tuple[dict[str, Any], str]:
+        """Return the record to store, and where what was created is served, if it says so."""
+        return self.model_dump(), ""
+
+
+class Mcp(_Said):
+    """Where a session is served."""
+
+    url: Annotated[str, BeforeValidator(web_address_or_empty), Field(min_length=1)]
+
+
+class SessionRecord(_Said):
+    """The 201 body of a session's creation, as far as it is kept."""
+
+    session_id: Id
+    config_version: object = None
+    mcp: Mcp
+
+    def created(self) -> tuple[dict[str, Any], str]:
+        """As of an instance; the version is left out where it is no number that can be stored."""
+        version = self.config_version
+        stored = version if isinstance(version, int) and 0 <= version < 2**53 else None
+        return {"session_id": self.session_id, "config_version": stored}, self.mcp.url
+
+
+RECORDS: Mapping[Kind, type[InstanceRecord | SessionRecord]] = {
+    Kind.INSTANCE: InstanceRecord,
+    Kind.SESSION: SessionRecord,
+}
 
 
 class Reference(_Said):
@@ -108,13 +141,15 @@ class AuthConfig(_Said):
     toolkit: Toolkit
 
 
-def answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-    """Return what create-instance answered; `headers` is case-insensitive."""
-    return Answer(
-        status,
-        record=_record(body) if status in {200, 201} else None,
-        problem=problem(status, headers, body),
-    )
+def answer(
+    status: int, headers: Mapping[str, str], body: bytes, kind: Kind = Kind.INSTANCE
+) -> Answer:
+    """Return what a create call answered; `headers` is case-insensitive."""
+    record, url = None, ""
+    if status in {200, 201}:
+        with suppress(ValidationError):
+            record, url = RECORDS[kind].model_validate_json(body).created()
+    return Answer(status, record, url, problem(status, headers, body))
 
 
 def problem(status: int, headers: Mapping[str, str], body: bytes) -> Problem:
@@ -140,13 +175,6 @@ def read_object(body: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
-
-
-def _record(body: bytes) -> Mapping[str, str] | None:
-    try:
-        return InstanceRecord.model_validate_json(body).model_dump()
-    except ValidationError:
-        return None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

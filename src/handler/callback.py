@@ -149,13 +149,13 @@ class Callback:
         return account
 
     def _progress(self, account: Account) -> str:
-        facts, instances = self.user_table.user(account.user_id)
+        facts, rows = self.user_table.user(account.user_id)
         view = self.catalog.known()
         servers = view.requiring(account.auth_config_id)
         if not servers:
             return page.connected() if view.up_to_date else page.pending()
         required = frozenset[str]().union(*(one.required for one in servers))
-        held = {instances[one.id].status if one.id in instances else None for one in servers}
+        held = {rows[one.key].status if one.key in rows else None for one in servers}
         if Status.FAILED in held:
             return page.stuck()
         if lacking := missing(required, facts.active):

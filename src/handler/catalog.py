@@ -15,7 +15,7 @@ from handler.readings import AGAIN_SECONDS, Known, StoredCatalog, concerns_all
 from handler.telemetry import Metric, count, logger
 from handler.transport import LEAST_SECONDS, Unavailable
 from handler.urls import mcp_url
-from handler.values import Problem, Target
+from handler.values import Kind, Problem, Target, TargetId
 
 NEVER = float("-inf")
 MEMORY_SECONDS = 60
@@ -30,15 +30,15 @@ type Readings = Mapping[str, Target | None]
 
 
 class View(NamedTuple):
-    """The enrolled servers as they were known at one time."""
+    """The enrolled targets as they were known at one time."""
 
-    servers: tuple[Target, ...]
+    targets: tuple[Target, ...]
     up_to_date: bool
     """Every enrolled server is known, from not long ago."""
 
     def requiring(self, auth_config_id: str) -> tuple[Target, ...]:
-        """Return the servers that an account of this auth config matters to."""
-        return tuple(one for one in self.servers if auth_config_id in one.required)
+        """Return the targets that an account of this auth config matters to."""
+        return tuple(one for one in self.targets if auth_config_id in one.required)
 
 
 @dataclass(eq=False)
@@ -66,21 +66,22 @@ class Catalog:
         """Have the table read again: another environment may know better by now."""
         self._read_at = NEVER
 
-    def server(self, server_id: str, *, deadline: float) -> Target:
-        """Return an MCP server; `gone` where it is not enrolled (any more).
+    def target(self, key: TargetId, *, deadline: float) -> Target:
+        """Return a target; `gone` where it is not enrolled (any more).
 
         Raises:
             Unavailable: It is not known, and Composio cannot be asked.
         """
         view = self.known()
-        if not self._fresh(server_id):
-            view = self.sync(deadline=deadline, server_id=server_id)
-        for server in view.servers:
-            if server.id == server_id:
-                return server
-        if not self._fresh(server_id):
+        of_composio = key.kind is Kind.INSTANCE
+        if of_composio and not self._fresh(key.name):
+            view = self.sync(deadline=deadline, server_id=key.name)
+        for target in view.targets:
+            if target.key == key:
+                return target
+        if of_composio and not self._fresh(key.name):
             raise Unavailable(Problem("the catalog cannot be read"))
-        return Target(server_id, frozenset(), gone=True)
+        return Target(key.name, frozenset(), gone=True, kind=key.kind)
 
     def read_at(self, server_id: str) -> int:
         """Return when Composio last said what the server is, as far as memory has it."""
@@ -92,6 +93,8 @@ class Catalog:
         known: dict[str, str] = {}
         for one in self._stored.servers.values():
             known |= one.server.toolkits if one.server else {}
+        for profile in self._stored.profiles:
+            known |= profile.toolkits
         return known
 
     def refresh(self, *, deadline: float) -> None:
@@ -126,7 +129,7 @@ class Catalog:
         enrolled = known.keys() if self.enrolled is None else self.enrolled
         servers = [self._located(known[one]) for one in sorted(enrolled) if one in known]
         return View(
-            tuple(server for server in servers if not server.gone),
+            (*(server for server in servers if not server.gone), *self._stored.profiles),
             up_to_date=all(map(self._fresh, self.enrolled or [""])),
         )
 

@@ -3,19 +3,21 @@
 | pk | sk | holds |
 |---|---|---|
 | `CATALOG` | `SERVER#<server_id>` | what an MCP server requires, and when it was read |
+| `CATALOG` | `PROFILE#<name>` | a session profile, as the operator put it |
 | `CATALOG` | `SYNCED` | when all MCP servers of the project were last listed |
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from handler.dynamodb import Table, assign
 from handler.readings import Known, StoredCatalog
-from handler.values import Target
+from handler.values import Kind, Target, TargetId, session_profile
 from handler.walk_table import WalkTable
 
-CATALOG, SERVER = "CATALOG", "SERVER#"
+CATALOG, SERVER, PROFILE = "CATALOG", "SERVER#", "PROFILE#"
 SYNCED_KEY = {"pk": CATALOG, "sk": "SYNCED"}
 
 
@@ -27,12 +29,14 @@ class CatalogTable:
     walk_table: WalkTable
 
     def catalog(self) -> StoredCatalog:
-        """Return the known servers."""
+        """Return the known servers, and the session profiles."""
         known = {row["sk"]: row for row in self.table.partition(CATALOG)}
         synced = known.pop(SYNCED_KEY["sk"], {"synced_at": 0})
+        profiles = [known.pop(sk) for sk in sorted(known) if sk.startswith(PROFILE)]
         return StoredCatalog(
             {sk.removeprefix(SERVER): known_from_row(row) for sk, row in known.items()},
             synced["synced_at"],
+            tuple(map(profile_from_row, profiles)),
         )
 
     def store_server(
@@ -43,24 +47,38 @@ class CatalogTable:
         Times are Unix seconds. The back-fill is requested first, so that no change is ever known
         without it.
         """
-        if backfill_at is not None:
-            self.walk_table.request_backfill(server.id, at=backfill_at, changed_at=read_at)
         row = server_to_row(server) | marks(Known(server, read_at))
-        self.table.update(server_key(server.id), assign(row), **row)
+        self._store(server.key, row, backfill_at, changed_at=read_at)
+
+    def store_profile(self, profile: Target, *, backfill_at: int) -> None:
+        """Store a session profile, and from when on its users are to be back-filled."""
+        self._store(profile.key, profile_to_row(profile), backfill_at)
 
     def mark(self, server_id: str, known: Known) -> None:
         """Store when Composio was asked about an MCP server that is otherwise as it was."""
         row = marks(known)
-        self.table.update(server_key(server_id), assign(row), **row)
+        self.table.update(catalog_key(TargetId(Kind.INSTANCE, server_id)), assign(row), **row)
 
     def store_synced(self, now: int) -> None:
         """Store that all MCP servers were listed at this time (Unix seconds)."""
         self.table.update(SYNCED_KEY, "SET #synced_at = :now", now=now)
 
+    def _store(
+        self,
+        key: TargetId,
+        row: Mapping[str, Any],
+        backfill_at: int | None,
+        changed_at: int | None = None,
+    ) -> None:
+        if backfill_at is not None:
+            self.walk_table.request_backfill(key, at=backfill_at, changed_at=changed_at)
+        self.table.update(catalog_key(key), assign(row), **row)
 
-def server_key(server_id: str) -> dict[str, str]:
-    """Return the key of the row of the catalog that holds the server."""
-    return {"pk": CATALOG, "sk": SERVER + server_id}
+
+def catalog_key(key: TargetId) -> dict[str, str]:
+    """Return the key of the row of the catalog that holds the target."""
+    prefix = SERVER if key.kind is Kind.INSTANCE else PROFILE
+    return {"pk": CATALOG, "sk": prefix + key.name}
 
 
 def known_from_row(row: Mapping[str, Any]) -> Known:
@@ -102,4 +120,16 @@ def server_from_row(row: Mapping[str, Any]) -> Target:
         gone=row["gone"],
         url=row.get("url", ""),
         toolkits=row.get("toolkits", {}),
+    )
+
+
+def profile_to_row(profile: Target) -> dict[str, Any]:
+    """Return the attributes that hold the session profile; `create` is kept as JSON."""
+    return {"toolkits": dict(profile.toolkits), "create": json.dumps(profile.create)}
+
+
+def profile_from_row(row: Mapping[str, Any]) -> Target:
+    """Return the session profile in the row."""
+    return session_profile(
+        row["sk"].removeprefix(PROFILE), row["toolkits"], json.loads(row["create"])
     )

@@ -14,10 +14,12 @@ from handler import answers
 from handler.events import ConnectedAccount
 from handler.paging import MOST_PAGES, Place
 from handler.transport import Transport, Unavailable, items, must_read, read, segment
-from handler.values import Answer, Problem, Target
+from handler.values import Answer, Kind, Problem, Target
 
 ACCOUNTS = "/api/v3/connected_accounts"
 COMPLETE_AUTH = "/api/v3.1/connected_accounts/complete_auth"
+INSTANCES = "/api/v3/mcp/servers/{}/instances"
+SESSIONS = "/api/v3.1/tool_router/session"
 PAGE = 100
 
 MOST_SEARCHED_PAGES = 10
@@ -44,22 +46,28 @@ class PagesRepeat(Unavailable):
 class Composio:
     """The API's verbs; every one takes `deadline`, the Unix time by which it has to return.
 
-    All but `create_instance` raise Unavailable where what they ask for cannot be read, to its end.
+    All but `create` raise Unavailable where what they ask for cannot be read, to its end.
     """
 
     transport: Transport
 
-    def create_instance(self, server_id: str, user_id: str, *, deadline: float) -> Answer:
-        """Ask for the user's instance; what the network does is an answer too, never raised."""
+    def create(self, target: Target, user_id: str, *, deadline: float) -> Answer:
+        """Ask for the user's instance, or for one more session; a failure is an answer, too."""
+        path, body = INSTANCES.format(segment(target.id)), {"user_id": user_id}
+        if target.kind is Kind.SESSION:
+            path, body = SESSIONS, target.session_body(user_id)
         try:
-            path = f"/api/v3/mcp/servers/{segment(server_id)}/instances"
-            response = self.transport.send("POST", path, deadline, json={"user_id": user_id})
+            reply = self.transport.send("POST", path, deadline, json=body)
         except Unavailable as nothing:
             return Answer(None, problem=nothing.problem)
-        answer = answers.answer(response.status_code, response.headers, response.content)
-        if answer.record and answer.record["instance_id"] != user_id:
+        answer = answers.answer(reply.status_code, reply.headers, reply.content, target.kind)
+        if answer.record and answer.record.get("instance_id", user_id) != user_id:
             return answer._replace(record=None)
         return answer
+
+    def knows_session(self, session_id: str, *, deadline: float) -> bool:
+        """Whether the session exists, by Composio's own word."""
+        return self._get_or_none(f"{SESSIONS}/{segment(session_id)}", deadline) is not None
 
     def find_instance(
         self, server_id: str, user_id: str, *, deadline: float, pages: int = MOST_SEARCHED_PAGES
@@ -68,7 +76,7 @@ class Composio:
 
         `search` matches parts of ids, so each id is compared whole, on at most so many pages.
         """
-        path = f"/api/v3/mcp/servers/{segment(server_id)}/instances"
+        path = INSTANCES.format(segment(server_id))
         for item in self._numbered_pages(path, deadline, "instances", pages, search=user_id):
             record = read(answers.InstanceRecord, item)
             if record and record.instance_id == user_id:
@@ -166,11 +174,7 @@ class Composio:
         It makes a pending account each time: for the caller to bound. A problem with a status
         says that none was made.
         """
-        body = {
-            "user_id": user_id,
-            "auth_config_id": auth_config_id,
-            "callback_url": callback_url,
-        }
+        body = {"user_id": user_id, "auth_config_id": auth_config_id, "callback_url": callback_url}
         response = self.transport.send("POST", f"{ACCOUNTS}/link", deadline, json=body)
         if not response.is_success:
             said = answers.problem(response.status_code, response.headers, response.content)

@@ -39,7 +39,7 @@ class ProgressReader:
 
     def required(self, session: Session) -> dict[str, str]:
         """Return the auth configs that the session is about, each with its toolkit's name."""
-        required = {one for server in self._servers(session) for one in server.required}
+        required = {one for target in self._targets(session) for one in target.required}
         toolkits = self.catalog.toolkits()
         named = {one: toolkits.get(one, one) for one in required}
         return dict(sorted(named.items(), key=lambda one: (one[1], one[0])))
@@ -58,25 +58,26 @@ class ProgressReader:
         return progress
 
     def _read(self, session: Session, deadline: float) -> Progress:
-        facts, instances = self.user_table.user(session.user_id)
+        facts, rows = self.user_table.user(session.user_id)
         required = self.required(session)
         found = places(required, facts.accounts)
         accounts = tuple(Account(one, required[one], place) for one, place in found.items())
         if any(one.place is not Place.CONNECTED for one in accounts):
             return Progress(accounts)
-        servers = self._servers(session)
-        statuses = [self._status(session, one, instances.get(one.id), deadline) for one in servers]
+        targets = self._targets(session)
+        statuses = [self._status(session, one, rows.get(one.key), deadline) for one in targets]
         # One that is not in the catalog, or not yet, cannot be ready.
-        unknown = [None] * (len(session.targets) - len(servers))
+        unknown = [None] * (len(session.targets) - len(targets))
         return Progress(accounts, (*statuses, *unknown))
 
-    def _servers(self, session: Session) -> list[Target]:
-        return [one for one in self.catalog.known().servers if one.id in session.targets]
+    def _targets(self, session: Session) -> list[Target]:
+        known = self.catalog.known().targets
+        return [one for one in known if one.key.sort_key in session.targets]
 
     def _status(
-        self, session: Session, server: Target, instance: TargetRow | None, deadline: float
+        self, session: Session, target: Target, row: TargetRow | None, deadline: float
     ) -> Status | None:
-        if instance:
-            return instance.status
-        outcome = self.provisioning.resume(session.user_id, server.id, deadline=deadline)
+        if row:
+            return row.status
+        outcome = self.provisioning.resume(session.user_id, target.key, deadline=deadline)
         return outcome and outcome.status

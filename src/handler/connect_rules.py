@@ -87,7 +87,7 @@ class Session(NamedTuple):
     sid: str
     user_id: str
     targets: tuple[str, ...]
-    """The MCP servers whose auth configs it is about."""
+    """The sort keys of the targets whose auth configs it is about."""
     base: str
     """The URL of the API as the application reached it."""
     expires_at: int

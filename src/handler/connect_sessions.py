@@ -27,6 +27,7 @@ from handler.telemetry import Metric, count, logger
 from handler.transport import Unavailable
 from handler.urls import with_query
 from handler.users import user_id_of
+from handler.values import Kind, TargetId
 
 LARGEST_BODY = 4096
 
@@ -100,19 +101,20 @@ class Sessions:
 
     def _targets(self, server_id: str | None, deadline: float) -> tuple[str, ...]:
         if server_id is not None:
+            key = TargetId(Kind.INSTANCE, server_id)
             try:
-                server = self.catalog.server(server_id, deadline=deadline)
+                server = self.catalog.target(key, deadline=deadline)
             except Unavailable:
                 raise Refused(503, "the MCP server could not be read at Composio") from None
             if server.gone:
                 raise Refused(400, "server_id: no MCP server of this id is enrolled")
-            return (server_id,)
+            return (key.sort_key,)
         view = self.catalog.known()
         if not view.up_to_date:
             view = self.catalog.sync(deadline=deadline)
-        if not (view.servers or view.up_to_date):
+        if not (view.targets or view.up_to_date):
             raise Refused(503, "the MCP servers could not be read at Composio yet")
-        return tuple(one.id for one in view.servers)
+        return tuple(one.key.sort_key for one in view.targets)
 
 
 def _body(request: Request) -> SessionBody:

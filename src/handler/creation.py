@@ -1,9 +1,9 @@
-"""Claims an instance, calls create-instance, and settles what became of it."""
+"""Claims a target, makes the create call, and settles what became of it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from handler.composio import MOST_SEARCHED_PAGES, Composio
 from handler.decisions import (
@@ -12,6 +12,7 @@ from handler.decisions import (
     Meaning,
     failed,
     fingerprint,
+    may_have_created,
     meaning,
     missing,
     ready,
@@ -23,22 +24,22 @@ from handler.fact_table import Facts, FactTable
 from handler.telemetry import Metric, count, logger, took
 from handler.transport import CALL_SECONDS, Unavailable
 from handler.user_table import UserTable
-from handler.values import Answer, Problem, Settlement, Status, Target, TargetRow
+from handler.values import Answer, Kind, Problem, Settlement, Status, Target, TargetId, TargetRow
 
-NOT_ENROLLED = Problem("the MCP server does not exist, or is not enrolled")
+NOT_ENROLLED = Problem("the MCP server or session profile does not exist, or is not enrolled")
 
 
 class Outcome(NamedTuple):
-    """What became of one (user, server)."""
+    """What became of one (user, target)."""
 
-    server_id: str
+    target: TargetId
     status: Status
     missing: frozenset[str] = frozenset()
 
 
 @dataclass(eq=False)
 class Creation:
-    """Creates instances; `clock` is Unix seconds, `jitter` in [0, 1), `token` unique."""
+    """Creates targets; `clock` is Unix seconds, `jitter` in [0, 1), `token` unique."""
 
     fact_table: FactTable
     user_table: UserTable
@@ -48,9 +49,9 @@ class Creation:
     token: Callable[[], str]
 
     def claim_and_create(
-        self, user_id: str, server: Target, facts: Facts, *, deadline: float
+        self, user_id: str, target: Target, facts: Facts, *, deadline: float
     ) -> Outcome:
-        """Create the instance, unless it is there or another's; return what it is then.
+        """Create the target, unless it is there or another's; return what it is then.
 
         `facts` are the user's accounts as the table has them, and are corrected there after a 403;
         the deadline is the Unix time to be back at.
@@ -58,66 +59,82 @@ class Creation:
         Raises:
             Exception: DynamoDB did not take the claim.
         """
-        tried = fingerprint(server.required, facts.accounts)
+        tried = fingerprint(target, facts.accounts)
         token, now = self.token(), int(self.clock())
         claimed = self.user_table.claim(
-            user_id, server, tried=tried, token=token, now=now, lease=LEASE_SECONDS
+            user_id, target, tried=tried, token=token, now=now, lease=LEASE_SECONDS
         )
         if not claimed.claimed_with(token):
-            return Outcome(server.id, claimed.status, claimed.missing)
+            return Outcome(target.key, claimed.status, claimed.missing)
         try:
-            settlement = self._create(claimed, server, facts, deadline)
+            settlement = self._create(claimed, target, facts, deadline)
             now = int(self.clock())
             settled = self.user_table.settle(claimed, settlement, now=now)
         except Exception:  # noqa: BLE001 - the claim is stored: when its lease ends, it is due
-            logger.exception("the claim is left to the sweep", server_id=server.id)
-            return Outcome(server.id, Status.CREATING)
+            logger.exception("the claim is left to the sweep", target=target.key.sort_key)
+            return Outcome(target.key, Status.CREATING)
         if not settled:
-            logger.warning("the claim was lost before it was settled", server_id=server.id)
-            return Outcome(server.id, Status.CREATING)
+            logger.warning("the claim was lost before it was settled", target=target.key.sort_key)
+            if settlement.record:
+                _left_over(target, settlement.record)
+            return Outcome(target.key, Status.CREATING)
         _tell(claimed, settlement)
-        newest = facts.newest(server.required)
+        newest = facts.newest(target.required)
         if settlement.status is Status.READY and newest is not None:
             took(Metric.TIME_TO_READY, now - newest)
-        return Outcome(server.id, settlement.status, settlement.missing)
+        return Outcome(target.key, settlement.status, settlement.missing)
 
     def _create(
-        self, claimed: TargetRow, server: Target, facts: Facts, deadline: float
+        self, claimed: TargetRow, target: Target, facts: Facts, deadline: float
     ) -> Settlement:
         jitter, now = self.jitter(), int(self.clock())
-        if server.gone:
+        if target.gone:
             return failed(claimed, NOT_ENROLLED, now=now, jitter=jitter)
-        if lacking := missing(server.required, facts.active):
+        if lacking := missing(target.required, facts.active):
             return waiting(claimed, lacking, jitter=jitter)
-        answer = self._call(claimed, deadline)
+        answer = self._call(claimed, target, deadline)
         problem = answer.problem
         match meaning(answer):
             case Meaning.CREATED:
-                return ready(answer.record)
-            case Meaning.EXISTS:
+                return ready(answer.record, answer.url)
+            case Meaning.EXISTS if target.kind is Kind.INSTANCE:
                 # It is there, whether the list's first page shows its record or not.
                 return ready(self._find(claimed, deadline, pages=1)[0])
-            case Meaning.UNCLEAR:
-                record, unavailable = self._find(claimed, deadline)
-                if record:
-                    return ready(record)
-                if unavailable or answer.status != 400 or not problem.enveloped:
-                    return retrying(claimed, unavailable or problem, jitter=jitter)
+            case Meaning.EXISTS | Meaning.UNCLEAR:
+                return self._unclear(claimed, answer, deadline)
             case Meaning.FORBIDDEN:
-                correct = partial(self._correct, claimed.user_id, server, facts, deadline)
+                correct = partial(self._correct, claimed.user_id, target, facts, deadline)
                 return self._forbidden(claimed, problem, correct)
             case Meaning.LATER:
                 return retrying(claimed, problem, jitter=jitter)
         return failed(claimed, problem, now=now, jitter=jitter)
 
-    def _call(self, claimed: TargetRow, deadline: float) -> Answer:
-        create = partial(
-            self.composio.create_instance, claimed.server_id, claimed.user_id, deadline=deadline
-        )
-        answer = create()
+    def _call(self, claimed: TargetRow, target: Target, deadline: float) -> Answer:
+        if claimed.interrupted:
+            _left_over(target, {"message": "the claim before this one was never settled"})
+        answer = self._call_once(claimed.user_id, target, deadline)
         if repeats_at_once(answer) and deadline - self.clock() >= CALL_SECONDS:
-            return create()
+            return self._call_once(claimed.user_id, target, deadline)
         return answer
+
+    def _call_once(self, user_id: str, target: Target, deadline: float) -> Answer:
+        answer = self.composio.create(target, user_id, deadline=deadline)
+        if may_have_created(answer):
+            _left_over(target, answer.problem.loggable())
+        return answer
+
+    def _unclear(self, claimed: TargetRow, answer: Answer, deadline: float) -> Settlement:
+        """Settle a call whose answer does not say whether what it is for is there."""
+        problem, unavailable, jitter = answer.problem, None, self.jitter()
+        if claimed.target.kind is Kind.INSTANCE:
+            record, unavailable = self._find(claimed, deadline)
+            if record:
+                return ready(record)
+        elif may_have_created(answer):
+            return self._counted(claimed, problem)
+        if unavailable or answer.status != 400 or not problem.enveloped:
+            return retrying(claimed, unavailable or problem, jitter=jitter)
+        return failed(claimed, problem, now=int(self.clock()), jitter=jitter)
 
     def _find(
         self, claimed: TargetRow, deadline: float, *, pages: int = MOST_SEARCHED_PAGES
@@ -125,7 +142,7 @@ class Creation:
         """Return the record of the instance, or why the list of instances cannot be read."""
         try:
             found = self.composio.find_instance(
-                claimed.server_id, claimed.user_id, deadline=deadline, pages=pages
+                claimed.target.name, claimed.user_id, deadline=deadline, pages=pages
             )
         except Unavailable as nothing:
             return None, nothing.problem
@@ -142,13 +159,17 @@ class Creation:
             return retrying(claimed, again, jitter=jitter, forbidden=claimed.forbidden)
         if lacking:
             return waiting(claimed, lacking, jitter=jitter, problem=problem)
-        forbidden = claimed.forbidden + 1
+        return self._counted(claimed, problem)
+
+    def _counted(self, claimed: TargetRow, problem: Problem) -> Settlement:
+        """Fail after so many answers of the kind in a row, and not before."""
+        jitter, forbidden = self.jitter(), claimed.forbidden + 1
         if forbidden < MAX_FORBIDDEN:
             return retrying(claimed, problem, jitter=jitter, forbidden=forbidden)
         return failed(claimed, problem, now=int(self.clock()), jitter=jitter)
 
     def _correct(
-        self, user_id: str, server: Target, facts: Facts, deadline: float
+        self, user_id: str, target: Target, facts: Facts, deadline: float
     ) -> frozenset[str]:
         """Make the facts what Composio says now, and return what is missing by its word.
 
@@ -159,7 +180,7 @@ class Creation:
         listed = {one.id: one for one in self.composio.list_accounts(user_id, deadline=deadline)}
         said = {one.id: one.fact(user_id) for one in listed.values()}
         for known in facts.accounts:
-            if known.id not in said and known.active and known.meets(server.required):
+            if known.id not in said and known.active and known.meets(target.required):
                 found = self.composio.get_account(known.id, deadline=deadline)
                 if found is None or found.user_id not in {None, user_id}:
                     said[known.id] = known.deleted(began)
@@ -170,7 +191,7 @@ class Creation:
             if not fact.adds_nothing_to(facts.accounts):
                 self.fact_table.record(fact)
         now = {**{one.id: one for one in facts.accounts}, **read}
-        return missing(server.required, {one.auth_config_id for one in now.values() if one.active})
+        return missing(target.required, {one.auth_config_id for one in now.values() if one.active})
 
 
 def _tell(claimed: TargetRow, settlement: Settlement) -> None:
@@ -179,11 +200,18 @@ def _tell(claimed: TargetRow, settlement: Settlement) -> None:
         count(Metric[f"TARGET_{settlement.status.name}"])
     tell = logger.error if failed_anew else logger.info
     tell(
-        "instance settled",
-        server_id=claimed.server_id,
+        "target settled",
+        target=claimed.target.sort_key,
         status=settlement.status,
         missing=sorted(settlement.missing),
         attempts=claimed.attempts,
         due_in=settlement.due_in,
         problem=settlement.problem and settlement.problem.loggable(),
     )
+
+
+def _left_over(target: Target, known: Mapping[str, Any]) -> None:
+    """Tell of a session that may exist although no row will ever name it."""
+    if target.kind is Kind.SESSION:
+        count(Metric.SESSIONS_LEFT_OVER)
+        logger.warning("a session may be left over", known=dict(known), target=target.key.sort_key)

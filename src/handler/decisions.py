@@ -9,9 +9,10 @@ import math
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from enum import Enum, auto
+from typing import Any
 
 from handler.events import Account
-from handler.values import Answer, Problem, Settlement, Status, Target, TargetRow
+from handler.values import Answer, Kind, Problem, Settlement, Status, Target, TargetRow
 
 SETTLE_SECONDS = 3
 """Kept back from a function's time, to store what became of a call."""
@@ -21,7 +22,7 @@ LEASE_SECONDS = 40
 may be killed some time after it (Powertools issue 4759 saw 0.7 s)."""
 
 MAX_FORBIDDEN = 8
-"""How many times in a row create-instance may be forbidden for no reason that we can see."""
+"""How many times in a row a create call may be forbidden for no reason that we can see."""
 
 FIRST_DELAY_SECONDS = 15
 LONGEST_DELAY_SECONDS = 900
@@ -32,7 +33,7 @@ FAILED_FOR_SECONDS = 30 * 86_400
 
 
 class Meaning(Enum):
-    """What an answer of create-instance says."""
+    """What an answer of a create call says."""
 
     CREATED = auto()
     EXISTS = auto()
@@ -48,26 +49,30 @@ def missing(required: AbstractSet[str], active: AbstractSet[str]) -> frozenset[s
     return frozenset(required) - active
 
 
-def fingerprint(required: AbstractSet[str], accounts: Iterable[Account]) -> str:
+def fingerprint(target: Target, accounts: Iterable[Account]) -> str:
     """Return what a create call is made with: the requirement, and the accounts that meet it.
 
-    While it stays the same, a call that failed would fail again. An account counts as another
-    one when Composio has said something new of it.
+    Of a session also what else the operator has asked for. While it stays the same, a call that
+    failed would fail again. An account counts as another one when Composio has said something new
+    of it.
     """
     met = [
         (one.id, one.updated_at, one.seen_at)
         for one in accounts
-        if one.active and one.meets(required)
+        if one.active and one.meets(target.required)
     ]
-    text = json.dumps([sorted(required), sorted(met)])
+    made_with: list[Any] = [sorted(target.required), sorted(met)]
+    if target.kind is Kind.SESSION:
+        made_with.append([target.toolkits, target.create])
+    text = json.dumps(made_with, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def settled_by(instance: TargetRow | None, tried: str) -> bool:
+def settled_by(row: TargetRow | None, tried: str) -> bool:
     """Whether nothing is left to do for a complete user now: it is ready, due, or tried so."""
-    if instance is None:
+    if row is None:
         return False
-    return instance.status in _READY_OR_DUE or instance.tried == tried
+    return row.status in _READY_OR_DUE or row.tried == tried
 
 
 def needs_backfill(before: Target | None, after: Target) -> bool:
@@ -106,6 +111,12 @@ def meaning(answer: Answer) -> Meaning:
     return Meaning.REFUSED
 
 
+def may_have_created(answer: Answer) -> bool:
+    """Whether the call may have created something of which the answer does not say what it is."""
+    status = answer.status
+    return status is None or status == 408 or status >= 500 or (status < 300 and not answer.record)
+
+
 def repeats_at_once(answer: Answer) -> bool:
     """Whether one more call at once may help: no answer came, or one of a passing trouble."""
     status = answer.status
@@ -124,9 +135,9 @@ def delay(attempts: int, *, jitter: float) -> int:
     return max(1, round(whole * (0.5 + jitter / 2)))
 
 
-def ready(record: Mapping[str, str] | None) -> Settlement:
-    """Say that the instance exists, with its record where that is known."""
-    return Settlement(Status.READY, record=record)
+def ready(record: Mapping[str, Any] | None, url: str = "") -> Settlement:
+    """Say that it exists, with its record and URL where these are known."""
+    return Settlement(Status.READY, record=record, url=url)
 
 
 def retrying(

@@ -4,7 +4,7 @@ The claim is the write-ahead log: from there on the instance is due, and is fini
 comes next, whatever happens to this invocation. Before it, a failure is the caller's to repeat.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from handler.fact_table import Facts, FactTable
 from handler.queue import Queue
 from handler.telemetry import Metric, count, hashed, logger
 from handler.user_table import UserTable
-from handler.values import OPEN, Status, Target
+from handler.values import OPEN, Status, Target, TargetId
 
 AT_ONCE_SECONDS = 3
 """How long the instances of one event are created before the others are left to the queue."""
@@ -62,7 +62,7 @@ class Provisioning:
             logger.info("event ignored", reason=handled.ignored)
             count(Metric.EVENT_IGNORED)
         else:
-            statuses = {one.server_id: one.status for one in handled.outcomes}
+            statuses = {one.target.sort_key: one.status for one in handled.outcomes}
             logger.info("event handled", statuses=statuses)
         return handled
 
@@ -87,8 +87,8 @@ class Provisioning:
         count(Metric.ACCOUNT_RECORDED if facts.recorded else Metric.ACCOUNT_STALE)
         if not view.up_to_date:
             view = self._sync(view, deadline)
-        servers = view.requiring(account.auth_config_id)
-        return Handled(self._provision(account.user_id, servers, facts, began, deadline))
+        targets = view.requiring(account.auth_config_id)
+        return Handled(self._provision(account.user_id, targets, facts, began, deadline))
 
     def reconcile(self, account: Account, *, read_at: float, deadline: float) -> bool:
         """Handle a fact that was read, and is probably known: without a write where it is.
@@ -96,35 +96,39 @@ class Provisioning:
         Returns:
             Whether it was news.
         """
-        if self._settled(account, read_at):
+        view = self.catalog.known()
+        targets = view.requiring(account.auth_config_id)
+        settled = self._settled(account, targets, read_at)
+        if settled and targets and view.up_to_date:
             return False
-        return self.handle_fact(account, read_at=read_at, deadline=deadline).ignored is None
+        handled = self.handle_fact(account, read_at=read_at, deadline=deadline)
+        return not settled and handled.ignored is None
 
-    def resume(self, user_id: str, server_id: str, *, deadline: float) -> Outcome | None:
-        """Take up an instance that is due, or that an event had no time for.
+    def resume(self, user_id: str, key: TargetId, *, deadline: float) -> Outcome | None:
+        """Take up a target that is due, or that an event had no time for.
 
         Facts may have changed since: what is missing now makes it wait, but due once more, as
         the claim keeps out the event that could complete it. The time after, it rests.
 
         Returns:
-            What the instance is then; None where there is none, and none to be made.
+            What it is then; None where there is none, and none to be made.
 
         Raises:
-            Unavailable: What the MCP server requires is not known, and cannot be asked.
+            Unavailable: What the target requires is not known, and cannot be asked.
         """
         logger.append_keys(user_id=self.name(user_id))
-        facts, instances = self.user_table.user(user_id)
-        instance = instances.get(server_id)
-        if instance is None and not facts.accounts:
+        facts, rows = self.user_table.user(user_id)
+        row = rows.get(key)
+        if row is None and not facts.accounts:
             return None
-        server = self.catalog.server(server_id, deadline=deadline)
-        lacking = missing(server.required, facts.active)
-        if instance is None and (lacking or server.gone):
+        target = self.catalog.target(key, deadline=deadline)
+        lacking = missing(target.required, facts.active)
+        if row is None and (lacking or target.gone):
             return None
-        if instance and lacking and instance.status is Status.WAITING:
-            self.user_table.rest(instance)
-            return Outcome(server_id, Status.WAITING, lacking)
-        return self.creation.claim_and_create(user_id, server, facts, deadline=deadline)
+        if row and lacking and row.status is Status.WAITING:
+            self.user_table.rest(row)
+            return Outcome(key, Status.WAITING, lacking)
+        return self.creation.claim_and_create(user_id, target, facts, deadline=deadline)
 
     def watch(self, user_id: str, account_id: str, *, deadline: float) -> None:
         """Read an account whose link was made here: the browser may never come back.
@@ -165,44 +169,40 @@ class Provisioning:
     def _provision(
         self,
         user_id: str,
-        servers: tuple[Target, ...],
+        targets: tuple[Target, ...],
         facts: Facts,
         began: float,
         deadline: float,
     ) -> tuple[Outcome, ...]:
-        """Create for each complete server; what there is no time for is left to the queue.
+        """Create for each complete target; what there is no time for is left to the queue.
 
         Raises:
             Exception: The first that stopped a claim, after all the others were made.
         """
         outcomes, later, errors = list[Outcome](), list[str](), list[Exception]()
-        for server in servers:
-            if lacking := missing(server.required, facts.active):
-                outcomes.append(Outcome(server.id, Status.WAITING, lacking))
+        for target in targets:
+            if lacking := missing(target.required, facts.active):
+                outcomes.append(Outcome(target.key, Status.WAITING, lacking))
             elif self.clock() - began > AT_ONCE_SECONDS:
-                later.append(server.id)
-                outcomes.append(Outcome(server.id, Status.CREATING))
+                later.append(target.key.sort_key)
+                outcomes.append(Outcome(target.key, Status.CREATING))
             else:
                 create = self.creation.claim_and_create
                 try:
-                    outcomes.append(create(user_id, server, facts, deadline=deadline))
+                    outcomes.append(create(user_id, target, facts, deadline=deadline))
                 except Exception as error:  # noqa: BLE001 - one never stops the others
                     errors.append(error)
-        self.queue.send({"task": "due", "user_id": user_id, "server_id": one} for one in later)
+        self.queue.send({"task": "due", "user_id": user_id, "target": one} for one in later)
         if errors:
             raise errors[0]
         return tuple(outcomes)
 
-    def _settled(self, account: Account, read_at: float) -> bool:
-        view = self.catalog.known()
-        servers = view.requiring(account.auth_config_id)
-        if not (view.up_to_date and servers):
-            return False
-        facts, instances = self.user_table.user(account.user_id)
+    def _settled(self, account: Account, targets: Iterable[Target], read_at: float) -> bool:
+        facts, rows = self.user_table.user(account.user_id)
         return account.seen(read_at, read=True).adds_nothing_to(facts.accounts) and all(
             missing(one.required, facts.active)
-            or settled_by(instances.get(one.id), fingerprint(one.required, facts.accounts))
-            for one in servers
+            or settled_by(rows.get(one.key), fingerprint(one, facts.accounts))
+            for one in targets
         )
 
     def _sync(self, view: View, deadline: float) -> View:

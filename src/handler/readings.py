@@ -58,10 +58,11 @@ class Known(NamedTuple):
 
 
 class StoredCatalog(NamedTuple):
-    """The catalog: the servers by id, and when all were last listed (Unix seconds)."""
+    """The catalog: the servers by id, when all were last listed (Unix seconds), the profiles."""
 
     servers: Mapping[str, Known]
     synced_at: int
+    profiles: tuple[Target, ...] = ()
 
     @property
     def list_due_at(self) -> int:

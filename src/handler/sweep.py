@@ -22,6 +22,7 @@ from handler.queue import Queue
 from handler.telemetry import Metric, count, logger, took
 from handler.transport import Unavailable
 from handler.user_table import Due, UserTable
+from handler.values import TargetId
 from handler.walk_table import BACKFILL, DUE, RECENT, Walk, WalkTable
 
 MOST_DUE = 100
@@ -76,12 +77,12 @@ class Sweep:
         """Go on with the recent accounts, which were left with this token."""
         self._survive("recent", partial(self._recent, deadline, token))
 
-    def backfill(self, server_id: str, token: str = "", *, deadline: float) -> None:
-        """Take the accounts that matter to an MCP server, from where it was left.
+    def backfill(self, key: TargetId, token: str = "", *, deadline: float) -> None:
+        """Take the accounts that matter to a target, from where it was left.
 
         Nothing is done where somebody else is at it, or where it is done.
         """
-        self._survive("backfill", partial(self._backfill, server_id, token, deadline))
+        self._survive("backfill", partial(self._backfill, key, token, deadline))
 
     def more_due(self, token: str, *, deadline: float) -> None:  # noqa: ARG002 - as all messages
         """Queue what is due after what was queued before, left with this token."""
@@ -116,24 +117,25 @@ class Sweep:
 
     def _queue_due(self, walk: Walk, due: Sequence[Due]) -> None:
         self.queue.send(
-            {"task": "due", "user_id": one.user_id, "server_id": one.server_id} for one in due
+            {"task": "due", "user_id": one.user_id, "target": one.target} for one in due
         )
         self._hand_on(walk._replace(place=Place(due[-1].cursor)), {"task": "more_due"})
 
     def _catalog_part(self, deadline: float) -> None:
         self.catalog.refresh(deadline=deadline)
-        now, enrolled = self.clock(), {one.id for one in self.catalog.known().servers}
+        now = self.clock()
+        keys = {BACKFILL + one.key.sort_key: one.key for one in self.catalog.known().targets}
         walks = [one for one in self.walk_table.walks() if one.name.startswith(BACKFILL)]
         running = sum(bool(one.token) and one.lease_until > now for one in walks)
         # One that was tried later comes later, so that those that fail do not keep the others off.
         waiting = sorted(
-            (one.lease_until, server_id)
+            (one.lease_until, keys[one.name].sort_key)
             for one in walks
-            if one.lease_until <= now and (server_id := one.name.removeprefix(BACKFILL)) in enrolled
+            if one.lease_until <= now and one.name in keys
         )
         self.queue.send(
-            {"task": "backfill", "server_id": server_id}
-            for _, server_id in waiting[: max(MOST_BACKFILLS - running, 0)]
+            {"task": "backfill", "target": target}
+            for _, target in waiting[: max(MOST_BACKFILLS - running, 0)]
         )
 
     def _recent(self, deadline: float, token: str = "") -> None:
@@ -150,18 +152,18 @@ class Sweep:
         elif ended:
             self.walk_table.end(ended)
 
-    def _backfill(self, server_id: str, token: str, deadline: float) -> None:
-        walk = self._take(BACKFILL + server_id, token)
+    def _backfill(self, key: TargetId, token: str, deadline: float) -> None:
+        walk = self._take(BACKFILL + key.sort_key, token)
         if walk is None:
             return
         # What is in memory may be older than the change that is back-filled.
         self.catalog.forget()
-        required = self.catalog.server(server_id, deadline=deadline).required
-        if self.catalog.read_at(server_id) < walk.changed_at:
+        required = self.catalog.target(key, deadline=deadline).required
+        if self.catalog.read_at(key.name) < walk.changed_at:
             # The write of the change failed, or is still on its way.
             self.walk_table.leave(walk, until=int(self.clock()))
             return
-        task = {"task": "backfill", "server_id": server_id}
+        task = {"task": "backfill", "target": key.sort_key}
         ended = self._go_on(walk, Scope(required, 0, walk.begun_at), task, deadline)
         if ended and ended.emptied == 1:
             self.walk_table.leave(ended.again(), until=int(self.clock()))  # to the next sweep

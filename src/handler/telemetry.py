@@ -32,6 +32,7 @@ class Metric(StrEnum):
     TARGET_WAITING = "TargetWaiting"
     TARGET_RETRYING = "TargetRetrying"
     TARGET_FAILED = "TargetFailed"
+    SESSIONS_LEFT_OVER = "SessionsLeftOver"
     TIME_TO_READY = "TimeToReady"
     TARGETS_PENDING = "TargetsPending"
     OLDEST_DUE_AGE = "OldestDueAge"

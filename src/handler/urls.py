@@ -70,14 +70,16 @@ def mcp_url(base_url: str, server_id: str) -> str:
     return f"{base_url}/v3/mcp/{quote(server_id, safe='')}"
 
 
-def endpoint(url: str, user_id: str) -> dict[str, str]:
+def endpoint(url: str, user_id: str | None = None) -> dict[str, str]:
     """Return where an agent reaches the user's tools, and how.
 
     Args:
-        url: The MCP server's own URL.
-        user_id: The user whose connected accounts the tools use.
+        url: The MCP server's own URL, or that of the user's session.
+        user_id: The user whose connected accounts the tools use; None where the URL is the user's.
     """
+    if user_id is None:
+        return {"url": url, "transport": TRANSPORT, "header": KEY_HEADER}
     base, _, query = url.partition("?")
     kept = [(name, value) for name, value in parse_qsl(query) if name not in _WHO]
     encoded = urlencode([*kept, ("user_id", user_id)], quote_via=quote, safe="")
-    return {"url": f"{base}?{encoded}", "transport": TRANSPORT, "header": KEY_HEADER}
+    return endpoint(f"{base}?{encoded}")

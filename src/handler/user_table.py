@@ -1,8 +1,9 @@
-"""The users' instances in the table, and the claims on them.
+"""The users' targets in the table, and the claims on them.
 
 | pk | sk | holds |
 |---|---|---|
 | `USER#<user_id>` | `INSTANCE#<server_id>` | the instance and the claim on it |
+| `USER#<user_id>` | `SESSION#<profile>` | the session and the claim on it |
 
 Each write is one round trip: its condition, not a read before it, decides who wins.
 """
@@ -14,24 +15,25 @@ from typing import Any, NamedTuple
 
 from handler.dynamodb import DUE, Table, assign
 from handler.fact_table import ACCOUNTS, Facts, accounts_from_row, accounts_key
-from handler.values import Settlement, Status, Target, TargetRow
+from handler.values import Kind, Settlement, Status, Target, TargetId, TargetRow
 
-INSTANCE = "INSTANCE#"
-"""Prefix of the sort keys of instances."""
+TARGETS = tuple(f"{kind.name}#" for kind in Kind)
+"""The beginnings of the sort keys of targets."""
 
 
 class Due(NamedTuple):
     """A target that is to be looked at again, and when (Unix seconds)."""
 
     user_id: str
-    server_id: str
+    target: str
+    """Its sort key."""
     at: int
     cursor: str
 
 
 @dataclass(eq=False)
 class UserTable:
-    """The users' instances, and what is known of a user as a whole."""
+    """The users' targets, and what is known of a user as a whole."""
 
     table: Table
 
@@ -41,31 +43,31 @@ class UserTable:
         `until` is Unix seconds; with the cursor of one of them, those after it are returned.
         """
         rows = self.table.due(limit, until=until, after=json.loads(cursor or "null"))
-        return [Due(*instance_ids(row), row["due_at"], json.dumps(row)) for row in rows]
+        return [Due(user_of(row), row["sk"], row["due_at"], json.dumps(row)) for row in rows]
 
-    def user(self, user_id: str) -> tuple[Facts, dict[str, TargetRow]]:
-        """Return all that is known of a user: the facts, and the instances by MCP server."""
-        facts, instances = Facts(()), {}
+    def user(self, user_id: str) -> tuple[Facts, dict[TargetId, TargetRow]]:
+        """Return all that is known of a user: the facts, and the rows of the targets."""
+        facts, rows = Facts(()), {}
         for row in self.table.partition(accounts_key(user_id)["pk"]):
             if row["sk"] == ACCOUNTS:
                 facts = Facts(accounts_from_row(user_id, row))
-            else:
-                instance = instance_from_row(row)
-                instances[instance.server_id] = instance
-        return facts, instances
+            elif row["sk"].startswith(TARGETS):
+                found = target_from_row(row)
+                rows[found.target] = found
+        return facts, rows
 
     def claim(
-        self, user_id: str, server: Target, *, tried: str, token: str, now: int, lease: int
+        self, user_id: str, target: Target, *, tried: str, token: str, now: int, lease: int
     ) -> TargetRow:
-        """Claim the instance for one create call, and return the row as it then is.
+        """Claim the target for one create call, and return the row as it then is.
 
-        The claim is yours when the row says so: `instance.claimed_with(token)`. An instance
-        that is claimed, ready, or due later is left alone. One that waits or has failed is claimed
+        The claim is yours when the row says so: `row.claimed_with(token)`. A target that is
+        claimed, ready, or due later is left alone. One that waits or has failed is claimed
         before it is due where the call would be made with something else than it was.
 
         Args:
-            user_id: A user for whom the server is complete.
-            server: The MCP server.
+            user_id: A user who has everything that the target requires.
+            target: What to create.
             tried: The fingerprint of what the call is made with.
             token: Unique to this claim.
             now: Unix seconds.
@@ -73,18 +75,19 @@ class UserTable:
         """
         claimed = {
             "status": Status.CREATING.value,
-            "required": sorted(server.required),
+            "required": sorted(target.required),
             "tried": tried,
             "claim_token": token,
             "claimed_at": now,
-            "url": server.url,
+            "url": target.url,
             "due": DUE,
             "due_at": now + lease,
         }
-        key = instance_key(user_id, server.id)
+        key = target_key(user_id, target.key)
         row, _ = self.table.update(
             key,
             f"{assign(claimed)}, #tried_before = if_not_exists(#tried, :none),"
+            " #status_before = if_not_exists(#status, :none),"
             " #attempts = if_not_exists(#attempts, :zero) + :one",
             "attribute_not_exists(#pk) OR #due_at <= :now OR (#status IN (:waiting, :failed)"
             " AND (attribute_not_exists(#tried) OR #tried <> :tried))",
@@ -96,16 +99,16 @@ class UserTable:
             zero=0,
             one=1,
         )
-        instance = instance_from_row(key | row)
+        found = target_from_row(key | row)
         if row.get("tried_before") == row.get("tried"):
-            return instance
-        return instance._replace(attempts=1, forbidden=0, failures=0, failed_at=None)
+            return found
+        return found._replace(attempts=1, forbidden=0, failures=0, failed_at=None)
 
     def settle(self, claimed: TargetRow, settlement: Settlement, *, now: int) -> bool:
-        """End one's own claim; False when somebody else holds the instance by now."""
+        """End one's own claim; False when somebody else holds the target by now."""
         changes = settlement_to_row(claimed, settlement, now=now)
         row, settled = self.table.update(
-            instance_key(claimed.user_id, claimed.server_id),
+            target_key(claimed.user_id, claimed.target),
             assign(changes),
             "#claim_token = :token AND #status = :creating",
             **changes,
@@ -118,33 +121,36 @@ class UserTable:
             and row.get("status") == settlement.status.value
         )
 
-    def rest(self, instance: TargetRow) -> None:
-        """Let a waiting instance be due no more: only an account can change anything now."""
+    def rest(self, row: TargetRow) -> None:
+        """Let a waiting target be due no more: only an account can change anything now."""
         self.table.update(
-            instance_key(instance.user_id, instance.server_id),
+            target_key(row.user_id, row.target),
             "REMOVE #due, #due_at",
             "#status = :waiting AND #due_at = :due_at",
             waiting=Status.WAITING.value,
-            due_at=instance.due_at,
+            due_at=row.due_at,
         )
 
 
-def instance_key(user_id: str, server_id: str) -> dict[str, str]:
-    """Return the key of the row that holds the instance."""
-    return {"pk": f"USER#{user_id}", "sk": INSTANCE + server_id}
+def target_key(user_id: str, target: TargetId) -> dict[str, str]:
+    """Return the key of the row that holds a target of a user."""
+    return {"pk": f"USER#{user_id}", "sk": target.sort_key}
 
 
-def instance_ids(row: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the user and the MCP server that the key of an instance names."""
-    return row["pk"].removeprefix("USER#"), row["sk"].removeprefix(INSTANCE)
+def user_of(row: Mapping[str, Any]) -> str:
+    """Return the user whose row it is."""
+    return str(row["pk"]).removeprefix("USER#")
 
 
-def instance_from_row(row: Mapping[str, Any]) -> TargetRow:
-    """Return the instance in the row."""
-    user_id, server_id = instance_ids(row)
+def target_from_row(row: Mapping[str, Any]) -> TargetRow:
+    """Return the target in the row.
+
+    Raises:
+        ValueError: It holds none.
+    """
     return TargetRow(
-        user_id=user_id,
-        server_id=server_id,
+        user_id=user_of(row),
+        target=TargetId.of(row["sk"]),
         status=Status(row["status"]),
         attempts=row["attempts"],
         claim_token=row["claim_token"],
@@ -157,6 +163,7 @@ def instance_from_row(row: Mapping[str, Any]) -> TargetRow:
         record=row.get("record"),
         last_error=row.get("last_error"),
         url=row.get("url", ""),
+        interrupted=row.get("status_before") == Status.CREATING,
     )
 
 
@@ -167,7 +174,8 @@ def settlement_to_row(claimed: TargetRow, settlement: Settlement, *, now: int) -
         del error["retry_after"], error["enveloped"]
     failed, ready = (settlement.status is status for status in (Status.FAILED, Status.READY))
     failed_at = now if failed and claimed.failed_at is None else claimed.failed_at
-    return {
+    located = {"url": settlement.url} if settlement.url else {}
+    return located | {
         "status": settlement.status.value,
         "settled_at": now,
         "attempts": claimed.attempts,

@@ -20,7 +20,7 @@ from handler.requests import Refused, Request, Response, Routes
 from handler.transport import Unavailable
 from handler.urls import endpoint
 from handler.user_table import UserTable
-from handler.values import Status, Target, TargetRow
+from handler.values import Kind, Status, Target, TargetId, TargetRow
 
 TOLD_OF_ACCOUNTS = ("id", "auth_config_id", "status", "is_disabled", "updated_at")
 
@@ -44,9 +44,9 @@ class Users:
         }
 
     def show(self, request: Request, deadline: float) -> Response:
-        """Return accounts and instances: one DynamoDB query, the catalog is in memory.
+        """Return accounts and targets: one DynamoDB query, the catalog is in memory.
 
-        A user of whom nothing is known yet has no accounts, and every instance is waiting.
+        A user of whom nothing is known yet has no accounts, and every target is waiting.
 
         Raises:
             Refused: The user id is not usable, or no MCP server could be read yet.
@@ -75,26 +75,26 @@ class Users:
         return Response(200, self._status(user_id, deadline))
 
     def _status(self, user_id: str, deadline: float) -> dict[str, Any]:
-        facts, instances = self.user_table.user(user_id)
+        facts, rows = self.user_table.user(user_id)
         view = self.catalog.known()
-        if not (view.servers or view.up_to_date):  # only before the first sweep has ended
+        if not (view.targets or view.up_to_date):  # only before the first sweep has ended
             view = self.catalog.sync(deadline=deadline)
-            if not (view.servers or view.up_to_date):
+            if not (view.targets or view.up_to_date):
                 raise Refused(503, "the MCP servers could not be read at Composio yet")
-        return status(user_id, facts, instances, view.servers)
+        return status(user_id, facts, rows, view.targets)
 
 
 def status(
-    user_id: str, facts: Facts, instances: Mapping[str, TargetRow], servers: Iterable[Target]
+    user_id: str, facts: Facts, rows: Mapping[TargetId, TargetRow], targets: Iterable[Target]
 ) -> dict[str, Any]:
-    """Return what is told of a user: the accounts, and the instance of each of the servers."""
+    """Return what is told of a user: the accounts, and how far each of the targets is."""
     return {
         "user_id": user_id,
         "accounts": [
             {name: getattr(account, name) for name in TOLD_OF_ACCOUNTS}
             for account in facts.accounts
         ],
-        "servers": [server_status(one, facts, instances.get(one.id)) for one in servers],
+        "targets": [target_status(one, facts, rows.get(one.key)) for one in targets],
     }
 
 
@@ -110,17 +110,17 @@ def named(
     ]
 
 
-def server_status(server: Target, facts: Facts, instance: TargetRow | None) -> dict[str, Any]:
-    """Return what is told of a user's instance of one MCP server."""
+def target_status(target: Target, facts: Facts, row: TargetRow | None) -> dict[str, Any]:
+    """Return what is told of one target of a user."""
     return {
-        "server_id": server.id,
-        "status": instance.status if instance else Status.WAITING,
-        "missing": named(missing(server.required, facts.active), server.toolkits),
-        "attempts": instance.attempts if instance else 0,
-        "next_attempt_at": instance.due_at if instance else None,
-        "last_error": instance.last_error if instance else None,
-        "endpoint": instance and _endpoint(server, instance),
-        "instance": instance.record if instance else None,
+        **target.key.told,
+        "status": row.status if row else Status.WAITING,
+        "missing": named(missing(target.required, facts.active), target.toolkits),
+        "attempts": row.attempts if row else 0,
+        "next_attempt_at": row.due_at if row else None,
+        "last_error": row.last_error if row else None,
+        "endpoint": row and _endpoint(target, row),
+        "record": row.record if row else None,
     }
 
 
@@ -138,6 +138,8 @@ def user_id_of(request: Request) -> str:
     return user_id
 
 
-def _endpoint(server: Target, instance: TargetRow) -> dict[str, str] | None:
-    url = server.url or instance.url
-    return endpoint(url, instance.user_id) if url and instance.status is Status.READY else None
+def _endpoint(target: Target, row: TargetRow) -> dict[str, str] | None:
+    url = target.url or row.url
+    if not url or row.status is not Status.READY:
+        return None
+    return endpoint(url, row.user_id if target.kind is Kind.INSTANCE else None)

@@ -3,7 +3,7 @@
 | pk | sk | holds |
 |---|---|---|
 | `SWEEP` | `WATERMARK` | how far recent accounts have been read, and the walk that reads them |
-| `SWEEP` | `BACKFILL#<server_id>` | the walk over the accounts that an MCP server requires |
+| `SWEEP` | `BACKFILL#<sort key>` | the walk over the accounts that a target requires |
 | `SWEEP` | `DUE` | the walk over what is due |
 
 Who takes a walk has it until the lease ends, or leaves it to whoever has the token.
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from handler.dynamodb import Table, assign
 from handler.paging import Place
+from handler.values import TargetId
 
 SWEEP = "SWEEP"
 RECENT = "WATERMARK"
@@ -116,7 +117,7 @@ class WalkTable:
         }
         self._update(walk, row)
 
-    def request_backfill(self, server_id: str, *, at: int, changed_at: int | None = None) -> None:
+    def request_backfill(self, key: TargetId, *, at: int, changed_at: int | None = None) -> None:
         """Have a back-fill begin at this time; whoever is at an older one loses it."""
         row: dict[str, Any] = {
             **dict.fromkeys((*_PASSING, "emptied", "set_aside")),
@@ -125,7 +126,7 @@ class WalkTable:
             "lease_until": at,
             **({} if changed_at is None else {"changed_at": changed_at}),
         }
-        self.table.update(walk_key(BACKFILL + server_id), assign(row), **row)
+        self.table.update(walk_key(BACKFILL + key.sort_key), assign(row), **row)
 
     def _update(self, walk: Walk, row: Mapping[str, Any]) -> None:
         values = {**row, "token": walk.token}

@@ -103,15 +103,15 @@ class Webhook:
         if seen.ignored:
             return Response(200, {"ignored": seen.ignored})
         toolkits = self.provisioning.catalog.toolkits()
-        servers = [
+        targets = [
             {
-                "server_id": one.server_id,
+                **one.target.told,
                 "status": one.status,
                 "missing": named(one.missing, toolkits),
             }
             for one in seen.outcomes
         ]
-        return Response(200, {"servers": servers})
+        return Response(200, {"targets": targets})
 
     def _authentic_body(self, request: Request) -> bytes:
         try:

@@ -4,11 +4,11 @@
 |---|---|
 | an event of the bus, its `detail` Composio's V3 envelope | the bus's rule |
 | `{"task": "sweep"}` | the schedule, each minute |
-| `{"task": "due", "user_id", "server_id"}` | the sweep |
+| `{"task": "due", "user_id", "target"}` | the sweep; `target` is a sort key |
 | `{"task": "watch", "user_id", "account_id"}` | a connect session, for each link that it makes |
 | `{"task": "more_due", "token"}` | the sweep, behind what is due |
 | `{"task": "recent", "token"}` | the sweep, to itself |
-| `{"task": "backfill", "server_id", "token"}` | the sweep, to itself; no token at first |
+| `{"task": "backfill", "target", "token"}` | the sweep, to itself; no token at first |
 | `{"task": "account", "account_id", "user_id"}` | the sweep, about an account that it set aside |
 
 What fails comes back later each time, and goes to the dead-letter queue after its receives.
@@ -31,6 +31,7 @@ from handler.services import Services
 from handler.sweep import Sweep
 from handler.telemetry import Metric, count, logger, metrics
 from handler.transport import Unavailable
+from handler.values import TargetId
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -89,12 +90,12 @@ class Worker:
         match message:
             case {"task": "sweep"}:
                 return self.sweep.run
-            case {"task": "due", "user_id": str(user_id), "server_id": str(server_id)}:
-                return partial(self.provisioning.resume, user_id, server_id)
+            case {"task": "due", "user_id": str(user_id), "target": str(target)}:
+                return partial(self.provisioning.resume, user_id, _target(target))
             case {"task": "watch", "user_id": str(user_id), "account_id": str(account_id)}:
                 return partial(self.provisioning.watch, user_id, account_id)
-            case {"task": "backfill", "server_id": str(server_id)}:
-                return partial(self.sweep.backfill, server_id, str(message.get("token", "")))
+            case {"task": "backfill", "target": str(target)}:
+                return partial(self.sweep.backfill, _target(target), str(message.get("token", "")))
             case {"task": "more_due", "token": str(token)}:
                 return partial(self.sweep.more_due, token)
             case {"task": "recent", "token": str(token)}:
@@ -128,6 +129,13 @@ def wire(given: Services) -> Worker:
 def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Work off one batch of the queue."""
     return _deployed().work(event["Records"], seconds=context.get_remaining_time_in_millis() / 1000)
+
+
+def _target(sort_key: str) -> TargetId:
+    try:
+        return TargetId.of(sort_key)
+    except ValueError:
+        raise NotAnEnvelope("the message names no target") from None
 
 
 @cache

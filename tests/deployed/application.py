@@ -60,7 +60,7 @@ class Answer:
     @property
     def instance(self) -> tuple[str, list[str]]:
         """The status and what is missing, of the one server that the event concerned."""
-        (one,) = self.body["servers"]
+        (one,) = self.body["targets"]
         assert one["server_id"] == SERVER
         return one["status"], missing(one)
 

@@ -9,7 +9,7 @@ import boto3
 import httpx
 from typer.testing import CliRunner, Result
 
-from handler.catalog_table import server_key, server_to_row
+from handler.catalog_table import catalog_key, server_to_row
 from handler.dynamodb import to_item
 from handler.values import Target
 from handler.walk_table import RECENT, walk_key
@@ -18,6 +18,7 @@ from local.simulator.project import DEFAULT_API_KEY
 from provisioner.main import app
 from tests.deployed.application import ALIAS, BOTH, SERVER, publish
 from tests.deployed.finishing import Finishing
+from tests.world import TARGET
 
 ACCOUNT_EVENT = "composio.connected_account.expired"
 
@@ -135,5 +136,5 @@ class Operator:
         self.at.composio.reset()
         self.at.api_key, self.at.secrets = DEFAULT_API_KEY, [self.at.stack.webhook_secret]
         self.at.put_secret()
-        self.put(server_key(SERVER) | server_to_row(Target(SERVER, frozenset(BOTH))))
+        self.put(catalog_key(TARGET) | server_to_row(Target(SERVER, frozenset(BOTH))))
         self.swept(0)

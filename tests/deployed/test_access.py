@@ -92,18 +92,18 @@ def test_refresh_finds_what_no_event_told_of_and_creates_and_show_tells_the_same
     deployed: Deployed,
 ) -> None:
     user = someone("refresh")
-    (server,) = ask(deployed, user).json()["servers"]
+    (server,) = ask(deployed, user).json()["targets"]
     assert (server["status"], missing(server)) == ("waiting", [GMAIL, SLACK])
     deployed.composio.add_account(user, GMAIL)
-    (server,) = ask(deployed, user, "POST", "/refresh").json()["servers"]
+    (server,) = ask(deployed, user, "POST", "/refresh").json()["targets"]
     assert (server["status"], missing(server)) == ("waiting", [SLACK])
     deployed.composio.add_account(user, SLACK)
 
     found = ask(deployed, user, "POST", "/refresh")
 
-    (server,) = found.json()["servers"]
+    (server,) = found.json()["targets"]
     assert (server["server_id"], server["status"], server["missing"]) == (SERVER, "ready", [])
-    assert server["instance"]["id"] == deployed.record(user)["id"]
+    assert server["record"]["id"] == deployed.record(user)["id"]
     shown = ask(deployed, user)
     assert shown.json() == found.json()
     assert shown.headers["cache-control"] == "private, no-cache"

@@ -59,7 +59,7 @@ def test_the_same_delivery_twenty_times_in_parallel_makes_one_call(busy: Finishi
     headers = signed(body, *busy.secrets)
     answers = at_once(*[lambda: busy.post(body, headers)] * 20)
     assert {answer.status_code for answer in answers} == {200}
-    statuses = {answer.json()["servers"][0]["status"] for answer in answers}
+    statuses = {answer.json()["targets"][0]["status"] for answer in answers}
     assert statuses <= {"creating", "ready"}
     until(lambda: busy.all_ready([user]), "ready")  # a sweep may have been before all of them
     assert busy.posts(user)["posts"] == 1

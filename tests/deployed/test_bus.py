@@ -4,12 +4,15 @@ import time
 
 from handler.announcer import DETAIL_TYPES
 from handler.telemetry import SERVICE
-from handler.values import Status
+from handler.values import Kind, Status
 from tests.deployed.application import GMAIL, event, someone, until
 from tests.deployed.finishing import Finishing
 from tests.docs.events_doc import outcome_schema
 
-READY, FAILED = DETAIL_TYPES[Status.READY], DETAIL_TYPES[Status.FAILED]
+READY, FAILED = (
+    DETAIL_TYPES[Kind.INSTANCE, Status.READY],
+    DETAIL_TYPES[Kind.INSTANCE, Status.FAILED],
+)
 
 
 def test_event_on_the_bus_makes_the_instance_and_its_outcome_is_told_once_it_is_stored(

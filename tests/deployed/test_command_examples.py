@@ -21,6 +21,7 @@ from local.simulator.project import DEFAULT_API_KEY
 from provisioner.bus import PREFIX
 from tests.deployed.application import BOTH, GMAIL, SERVER, until
 from tests.deployed.operator_commands import Operator
+from tests.world import TARGET
 
 PAGE = Path("docs/provisioner.md").resolve()
 BLOCK = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
@@ -55,7 +56,7 @@ def people(operator: Operator) -> None:
 
 
 def dead_letters(operator: Operator) -> None:
-    task = {"task": "due", "user_id": "user_1", "server_id": SERVER}
+    task = {"task": "due", "user_id": "user_1", "target": f"INSTANCE#{SERVER}"}
     for body in (json.dumps(task), json.dumps(task), "no json"):
         operator.at.sqs.send_message(
             QueueUrl=operator.at.stack.dead_letter_queue_url, MessageBody=body
@@ -88,7 +89,7 @@ def not_set_up(operator: Operator) -> None:
 
 def no_backfill(operator: Operator) -> None:
     """End the one that follows from the server's being new, which waits for a sweep."""
-    key = to_item(walk_key(BACKFILL + SERVER))
+    key = to_item(walk_key(BACKFILL + TARGET.sort_key))
     operator.at.dynamodb.delete_item(TableName=operator.at.stack.table_name, Key=key)
 
 

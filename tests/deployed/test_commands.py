@@ -111,7 +111,7 @@ def test_send_proves_the_signature_and_changes_nothing_or_takes_an_account(
     assert operator.json("send")["answer"]["ignored"]
     assert operator.at.scan() == before
     account = operator.at.composio.add_account("user_1", GMAIL)
-    (told,) = operator.json("send", "--account", account)["answer"]["servers"]
+    (told,) = operator.json("send", "--account", account)["answer"]["targets"]
     assert (told["status"], missing(told)) == ("waiting", [SLACK])
 
 
@@ -124,7 +124,7 @@ def test_user_and_list_tell_who_is_where_and_why(operator: Operator) -> None:
 
     def users(*wanted: str) -> list[str]:
         options = [part for one in wanted for part in ("--status", one)]
-        return [one["user_id"] for one in operator.json("list", *options)["instances"]]
+        return [one["user_id"] for one in operator.json("list", *options)["targets"]]
 
     assert users("failed") == ["user_1", "user_2"]
     assert users("ready") == ["user_3"]
@@ -134,7 +134,7 @@ def test_user_and_list_tell_who_is_where_and_why(operator: Operator) -> None:
     assert operator.json("list", "--limit", "1")["total"] == 4
     assert operator.json("list", "--server", "srv_other")["total"] == 0
 
-    (told,) = operator.json("user", "user_1")["servers"]
+    (told,) = operator.json("user", "user_1")["targets"]
     assert (told["status"], told["attempts"], told["last_error"]["status"]) == ("failed", 1, 422)
     shown = operator.run("user", "user_1").stdout
     assert "422" in shown
@@ -189,7 +189,7 @@ def test_retry_of_all_that_is_killed_midway_goes_on_and_does_nothing_twice(
 
 def test_dead_letters_are_seen_moved_and_dropped(operator: Operator) -> None:
     assert operator.at.connect("user_1", *BOTH).instance == ("ready", [])
-    task = {"task": "due", "user_id": "user_1", "server_id": SERVER}
+    task = {"task": "due", "user_id": "user_1", "target": f"INSTANCE#{SERVER}"}
     url = operator.at.stack.dead_letter_queue_url
     for _ in range(13):
         operator.at.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(task))
@@ -216,7 +216,7 @@ def test_backfill_finds_users_of_whom_nobody_told(operator: Operator) -> None:
     operator.at.complete("user_1", "user_2")
 
     assert operator.json("backfill", SERVER, "--dry-run") == {
-        "server_id": SERVER, "accounts": 4, "done": False
+        "kind": "instance", "server_id": SERVER, "accounts": 4, "done": False
     }  # fmt: skip
     assert operator.at.statuses(["user_1"]) == {"user_1": ""}
     done = operator.run("backfill", SERVER)

@@ -10,6 +10,7 @@ from handler.walk_table import BACKFILL, walk_key
 from tests.deployed.application import BOTH, SERVER, someone, until
 from tests.deployed.finishing import Finishing, make_due
 from tests.deployed.role import actions, begin_anew, policy, without
+from tests.world import TARGET
 
 FOR_EVENTS = {
     ("Table", "dynamodb:UpdateItem"),
@@ -57,14 +58,14 @@ def backfilled(finishing: Finishing) -> bool:
     with contextlib.suppress(finishing.dynamodb.exceptions.ConditionalCheckFailedException):
         finishing.dynamodb.update_item(
             TableName=finishing.stack.table_name,
-            Key=to_item(walk_key(BACKFILL + SERVER)),
+            Key=to_item(walk_key(BACKFILL + TARGET.sort_key)),
             UpdateExpression="SET lease_until = :past",
             ConditionExpression="attribute_exists(#cursor) AND attribute_not_exists(#token)",
             ExpressionAttributeNames={"#cursor": "cursor", "#token": "token"},
             ExpressionAttributeValues={":past": {"N": "1"}},
         )
     rows = finishing.scan()
-    walk = rows.get(("SWEEP", BACKFILL + SERVER), {"cursor": ""})
+    walk = rows.get(("SWEEP", BACKFILL + TARGET.sort_key), {"cursor": ""})
     return ("CATALOG", f"SERVER#{SERVER}") in rows and "cursor" not in walk and finishing.idle()
 
 

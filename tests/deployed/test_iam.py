@@ -34,7 +34,7 @@ def test_without_one_action_the_instance_is_not_created_and_with_it_again_it_is(
     with without(second, second.stack.webhook_function_name, action):
         begin_anew(second, second.stack.webhook_function_name)
         answer = [second.send(body) for body in bodies][-1]
-        assert (answer.status, answer.body.get("servers", [])) == (503, [])
+        assert (answer.status, answer.body.get("targets", [])) == (503, [])
         assert second.row(user) == {}
     assert second.posts(user)["posts"] == 0
     assert [second.send(body) for body in bodies][-1].instance == ("ready", [])

@@ -20,7 +20,7 @@ import pytest
 
 from handler.announcer import DETAIL_TYPES
 from handler.telemetry import NAMESPACE, hashed
-from handler.values import Status
+from handler.values import Kind, Status
 from local.emulator import aws_environment
 from tests.deployed.application import BOTH, GMAIL, SLACK, Answer, event, someone, until
 from tests.deployed.conftest import Infrastructure
@@ -197,7 +197,7 @@ def test_announcer_puts_on_the_bus_what_the_stream_says(start: Start, finishing:
         (outcome,) = until(
             lambda: [one for one in heard() if one["detail"]["id"] == told], "it is told"
         )
-    outcome_schema(DETAIL_TYPES[Status.READY]).validate(outcome)
+    outcome_schema(DETAIL_TYPES[Kind.INSTANCE, Status.READY]).validate(outcome)
     assert outcome["detail"]["user_id"] == user
     assert logged(finishing, invocation, user) == ([], {"ColdStart": 1, "OutcomeAnnounced": 1})
 

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from handler.catalog_table import server_key, server_to_row
+from handler.catalog_table import catalog_key, server_to_row
 from handler.dynamodb import to_item
 from handler.fact_table import account_to_row, accounts_key
-from handler.user_table import instance_key
+from handler.user_table import target_key
 from handler.values import Status, Target
 from provisioner.scan import SEGMENTS
 from tests.deployed.application import BOTH, GMAIL, SERVER, SLACK
 from tests.deployed.checkout import ROOT
-from tests.world import account
+from tests.world import TARGET, account
 
 USERS = 100_000
 ROWS_OF_A_PAGE = 1_500
@@ -41,7 +41,7 @@ def rows(status: str) -> tuple[str, ...]:
     accounts = json.dumps(to_item(accounts_key("NOBODY") | facts))
     if status == "waiting":
         return (accounts,)
-    row = {**instance_key("NOBODY", SERVER), "status": status, "attempts": 1, "settled_at": 1}
+    row = {**target_key("NOBODY", TARGET), "status": status, "attempts": 1, "settled_at": 1}
     record = {"id": "NOBODY", "instance_id": "NOBODY", "mcp_server_id": SERVER}
     return accounts, json.dumps(to_item({**row, "claim_token": "t" * 32, "record": record}))
 
@@ -56,7 +56,7 @@ class Table(http.server.BaseHTTPRequestHandler):
         """Answer Query and Scan."""
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if self.headers["x-amz-target"].endswith(".Query"):
-            known = server_key(SERVER) | server_to_row(Target(SERVER, frozenset(BOTH)))
+            known = catalog_key(TARGET) | server_to_row(Target(SERVER, frozenset(BOTH)))
             return self._answer(json.dumps({"Items": [to_item(known)], "Count": 1}).encode())
         page = int(asked.get("ExclusiveStartKey", {"pk": {"S": "0"}})["pk"]["S"])
         return self._answer(self.pages[asked["Segment"]][page])

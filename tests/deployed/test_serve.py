@@ -68,14 +68,14 @@ def test_what_is_printed_works_as_pasted(served: Served) -> None:
     assert "srv_demo" in shows(folder, user, READY_STATUS)
     assert "queue 0" in pasted(folder, watch)
     assert json.loads(pasted(folder, sign[0])) == {
-        "servers": [{"server_id": "srv_demo", "status": "ready", "missing": []}]
+        "targets": [{"kind": "instance", "server_id": "srv_demo", "status": "ready", "missing": []}]
     }
     assert len(json.loads(pasted(folder, at_once[0]))["webhook_ids"]) == 2
     (posts,) = json.loads(pasted(folder, ledger[0]))["instance_posts"]
     assert posts["created"] == 1
     ask, refresh = (titled(said, start) for start in ("ask", "read the user's"))
     for command in ask + refresh:
-        assert json.loads(pasted(folder, command))["servers"][0]["status"] == "ready"
+        assert json.loads(pasted(folder, command))["targets"][0]["status"] == "ready"
     note = folder / ".local" / "stack.json"
     assert note.stat().st_mode & 0o077 == 0
 

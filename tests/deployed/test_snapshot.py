@@ -56,7 +56,7 @@ def test_snapshot_holds_what_takes_time_and_nothing_that_ages(
         (True, 0, False)
     ] * 2
     for one in found:
-        (server,) = one["answer"]["servers"]
+        (server,) = one["answer"]["targets"]
         assert (server["server_id"], server["status"]) == (SERVER, "ready")
     assert deployed.posts(ada)["posts"] == deployed.posts(bob)["posts"] == 1
     # Two environments from one snapshot: neither the delays nor the claims are the same.

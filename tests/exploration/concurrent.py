@@ -65,7 +65,7 @@ BEFORE, BEHIND = (
 )
 """Of others, and on the pages of a list before the user's own, and behind it."""
 
-BACKFILL = {"task": "backfill", "server_id": SERVER}
+BACKFILL = {"task": "backfill", "target": f"INSTANCE#{SERVER}"}
 SWEEP = {"task": "sweep"}
 
 

@@ -32,7 +32,7 @@ CREATION_MUTANTS = (
         "forget the claim on error",
         Promise.FINISHES,
         "creation:Creation.claim_and_create",
-        'logger.exception("the claim is left to the sweep", server_id=server.id)',
+        'logger.exception("the claim is left to the sweep", target=target.key.sort_key)',
         "self.user_table.settle(claimed, Settlement(Status.WAITING), now=0)",
         "old accounts",
     ),
@@ -46,10 +46,11 @@ CREATION_MUTANTS = (
     Mutant(
         "ignore the lost answer",
         Promise.FINISHES,
-        "creation:Creation._call",
-        "answer = create()\n",
-        "answer = create()\n    if answer.status is None:\n"
-        '        return Answer(422, problem=Problem("lost", enveloped=True))\n',
+        "creation:Creation._call_once",
+        "    if may_have_created(answer):\n",
+        "    if answer.status is None:\n"
+        '        return Answer(422, problem=Problem("lost", enveloped=True))\n'
+        "    if may_have_created(answer):\n",
     ),
     Mutant(
         "a lease shorter than the time-out",

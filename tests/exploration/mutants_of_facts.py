@@ -57,7 +57,7 @@ FACT_MUTANTS = (
         Promise.FINISHES,
         "provisioning:Provisioning._provision",
         "errors.append(error)",
-        "outcomes.append(Outcome(server.id, Status.CREATING))",
+        "outcomes.append(Outcome(target.key, Status.CREATING))",
         "old accounts",
     ),
     Mutant(

@@ -16,8 +16,8 @@ from tests.fakes.dynamodb import service_error
 from tests.world import (
     GMAIL,
     NOW,
-    SERVER,
     SLACK,
+    TARGET,
     World,
     account,
     as_composio_has_it,
@@ -82,15 +82,15 @@ def minutes(world: World, number: int) -> None:
 
 
 def backfill(world: World) -> None:
-    world.walk_table.request_backfill(SERVER, at=int(world.now))
-    world.sqs.put({"task": "backfill", "server_id": SERVER})
+    world.walk_table.request_backfill(TARGET, at=int(world.now))
+    world.sqs.put({"task": "backfill", "target": TARGET.sort_key})
     while world.sqs.messages:
         world.work()
 
 
-def take_backfill(world: World, server_id: str, lease: int = 40) -> Walk | None:
-    name, now = BACKFILL + server_id, int(world.now)
-    return world.walk_table.take(name, token=server_id, mine="", now=now, lease=lease)
+def take_backfill(world: World, target: str, lease: int = 40) -> Walk | None:
+    name, now = BACKFILL + target, int(world.now)
+    return world.walk_table.take(name, token=target, mine="", now=now, lease=lease)
 
 
 def refuse_writes(world: World, monkeypatch: pytest.MonkeyPatch, *users: str) -> None:
@@ -237,7 +237,7 @@ def test_back_fill_whose_pages_repeat_rests_and_begins_again(
         connect(world, user, created=LONG_AGO)
     listed = world.upstream._accounts
     repeating(world, "2")
-    world.walk_table.request_backfill(SERVER, at=int(world.now))
+    world.walk_table.request_backfill(TARGET, at=int(world.now))
     minutes(world, 5)
     assert counted()["PagesRepeat"] == 1
     assert len(ready(world)) == 2
@@ -273,8 +273,8 @@ def test_cursor_that_is_not_known_any_more_has_the_walk_begin_again(world: World
     world.upstream.page = 2
     for user in users(3):
         connect(world, user, created=LONG_AGO)
-    world.walk_table.request_backfill(SERVER, at=int(world.now))
-    walk = take_backfill(world, SERVER)
+    world.walk_table.request_backfill(TARGET, at=int(world.now))
+    walk = take_backfill(world, TARGET.sort_key)
     assert walk
     world.walk_table.leave(walk._replace(place=Place("of yesterday", 9)), until=0)
     listed = world.upstream._accounts
@@ -392,8 +392,8 @@ def test_turn_with_little_time_makes_progress(world: World) -> None:
     for user in users(3):
         connect(world, user, created=LONG_AGO)
     slow(world, 2)
-    world.walk_table.request_backfill(SERVER, at=int(world.now))
-    world.sqs.put({"task": "backfill", "server_id": SERVER})
+    world.walk_table.request_backfill(TARGET, at=int(world.now))
+    world.sqs.put({"task": "backfill", "target": TARGET.sort_key})
     for _ in range(20):
         world.work(seconds=6)  # of which three are kept to settle
 
@@ -414,8 +414,8 @@ def test_walk_that_is_handed_on_is_not_sent_again(world: World) -> None:
     for user in users(3):
         connect(world, user, created=LONG_AGO)
     slow(world, 15)
-    world.walk_table.request_backfill(SERVER, at=int(world.now))
-    world.sweep.backfill(SERVER, deadline=world.now + 27)
+    world.walk_table.request_backfill(TARGET, at=int(world.now))
+    world.sweep.backfill(TARGET, deadline=world.now + 27)
     assert [task for task in tasks(world, "backfill") if "token" in task]
     world.sqs.sent.clear()
 
@@ -430,7 +430,7 @@ def test_walk_whose_message_is_lost_is_taken_up_by_the_sweep(world: World) -> No
     for user in users(4):
         connect(world, user, created=LONG_AGO)
     slow(world, 15)
-    world.walk_table.request_backfill(SERVER, at=int(world.now))
+    world.walk_table.request_backfill(TARGET, at=int(world.now))
     for _ in range(40):
         world.sqs.messages.clear()
         world.sqs.put({"task": "sweep"})
@@ -444,9 +444,9 @@ def test_walk_whose_message_is_lost_is_taken_up_by_the_sweep(world: World) -> No
 
 def test_walk_that_fails_in_a_message_is_left_to_the_sweep(world: World, counted: Counted) -> None:
     connect(world, "user_1", created=LONG_AGO)
-    world.walk_table.request_backfill(SERVER, at=int(world.now))
+    world.walk_table.request_backfill(TARGET, at=int(world.now))
     world.upstream.down = True
-    world.sqs.put({"task": "backfill", "server_id": SERVER})
+    world.sqs.put({"task": "backfill", "target": TARGET.sort_key})
 
     assert world.work() == []
     assert counted()["SweepFailed"] == 1
@@ -468,11 +468,11 @@ def test_few_back_fills_go_on_at_once_and_none_is_sent_again_while_it_does() -> 
     (first, *_) = sent = tasks(world, "backfill")
     assert len(sent) == MOST_BACKFILLS
     for task in sent:
-        take_backfill(world, task["server_id"], lease=90)
+        take_backfill(world, task["target"], lease=90)
     world.now += 60
     world.sweep.run(deadline=world.now + 27)
     assert tasks(world, "backfill") == sent
-    walk = next(one for one in world.walk_table.walks() if first["server_id"] in one.name)
+    walk = next(one for one in world.walk_table.walks() if first["target"] in one.name)
     world.walk_table.end(walk)
     world.sweep.run(deadline=world.now + 27)
     assert len(tasks(world, "backfill")) == MOST_BACKFILLS + 1
@@ -503,7 +503,7 @@ def test_back_fills_that_fail_each_time_keep_no_other_off() -> None:
 
 
 def test_back_fill_of_a_server_that_is_not_enrolled_is_not_sent(world: World) -> None:
-    world.walk_table.request_backfill("srv_of_others", at=int(world.now))
+    world.walk_table.request_backfill(TARGET._replace(name="srv_of_others"), at=int(world.now))
 
     minutes(world, 2)
 

@@ -31,6 +31,7 @@ def test_ready_instance_is_told_with_its_record(bus: FakeBus) -> None:
     assert json.loads(entry["Detail"]) == {
         "id": world.row()["claim_token"],
         "user_id": "user_1",
+        "kind": "instance",
         "server_id": SERVER,
         "status": "ready",
         "endpoint": {

@@ -15,7 +15,7 @@ from handler.bounded import BoundedTransport
 from handler.composio import Composio
 from handler.credentials import Credentials
 from handler.transport import Transport, connect
-from handler.values import Answer, Problem
+from handler.values import Answer, Problem, Target
 from tests.doubles import FakeSecretsManager
 
 HEAD = b"HTTP/1.1 201 Created\r\ncontent-length: 20\r\n\r\n"
@@ -187,7 +187,7 @@ def test_create_call_ends_before_its_deadline_however_slowly_the_answer_comes() 
         composio = Composio(Transport(lambda: http, credentials, time.time))
         deadline = time.time() + 1.1
 
-        answer = composio.create_instance("srv_1", "user_1", deadline=deadline)
+        answer = composio.create(Target("srv_1", frozenset()), "user_1", deadline=deadline)
 
     assert answer == Answer(None, problem=Problem("no answer: ReadTimeout"))
     assert time.time() < deadline + 3

@@ -13,7 +13,7 @@ from handler.composio import Composio
 from handler.credentials import Credentials
 from handler.dynamodb import Table, TooLarge
 from handler.transport import Transport
-from handler.values import Target
+from handler.values import Kind, Target, TargetId
 from handler.walk_table import BACKFILL, WalkTable
 from tests.doubles import Clock, Counted, FakeSecretsManager, Log
 from tests.fakes.dynamodb import FakeDynamoDB
@@ -128,28 +128,28 @@ def test_server_whose_url_nobody_says_is_where_the_documentation_has_it(world: W
     world.servers = {MAIL.id: MAIL._replace(url="")}
     catalog = world.catalog()
 
-    (server,) = catalog.sync(deadline=world.deadline).servers
+    (server,) = catalog.sync(deadline=world.deadline).targets
 
     assert server.url == "https://composio.example/v3/mcp/srv_mail"
-    assert world.catalog().known().servers == (server,)
+    assert world.catalog().known().targets == (server,)
 
 
 def test_toolkits_are_stored_with_the_server_and_asked_for_once(world: World) -> None:
     world.toolkits = {"ac_mail": "gmail", "ac_chat": "slack", "ac_other": "notion"}
     catalog = world.catalog()
-    both, mail = catalog.sync(deadline=world.deadline).servers
+    both, mail = catalog.sync(deadline=world.deadline).targets
 
     assert (mail.toolkits, both.toolkits) == (
         {"ac_mail": "gmail"},
         {"ac_mail": "gmail", "ac_chat": "slack"},
     )
-    assert world.catalog().known().servers == (both, mail)
+    assert world.catalog().known().targets == (both, mail)
     world.clock.forward(300)
     world.catalog().sync(deadline=world.deadline)
     assert world.asked_for_toolkits == 1
     world.servers[MAIL.id] = MAIL._replace(required=frozenset({"ac_other"}))
     world.clock.forward(300)
-    assert catalog.sync(deadline=world.deadline).servers[1].toolkits == {"ac_other": "notion"}
+    assert catalog.sync(deadline=world.deadline).targets[1].toolkits == {"ac_other": "notion"}
     assert world.asked_for_toolkits == 2
     assert catalog.toolkits() == world.toolkits
 
@@ -158,7 +158,7 @@ def test_toolkit_that_composio_does_not_list_is_asked_for_once(world: World) -> 
     world.toolkits = {"ac_mail": "gmail"}
     catalog = world.catalog(BOTH.id)
     for _ in range(3):
-        (both,) = catalog.sync(deadline=world.deadline).servers
+        (both,) = catalog.sync(deadline=world.deadline).targets
         world.clock.forward(60)
 
     assert both.toolkits == {"ac_mail": "gmail"}
@@ -173,7 +173,7 @@ def test_servers_are_known_where_their_toolkits_cannot_be_read(world: World) -> 
     assert catalog.sync(deadline=world.deadline) == View((MAIL,), up_to_date=True)
     world.broken = set()
     world.clock.forward(300)
-    (mail,) = catalog.sync(deadline=world.deadline).servers
+    (mail,) = catalog.sync(deadline=world.deadline).targets
     assert mail.toolkits == {"ac_mail": "gmail"}
 
 
@@ -218,7 +218,7 @@ def test_table_is_read_once_a_minute(world: World) -> None:
     world.trips()
 
     world.clock.forward(59)
-    assert catalog.known().servers == ()
+    assert catalog.known().targets == ()
     assert world.trips() == []
     world.clock.forward(1)
     assert catalog.known() == View((MAIL,), up_to_date=True)
@@ -249,9 +249,9 @@ def test_server_is_read_every_five_minutes(world: World) -> None:
     world.servers[MAIL.id] = changed
 
     world.clock.forward(299)
-    assert catalog.sync(deadline=world.deadline).servers == (MAIL,)
+    assert catalog.sync(deadline=world.deadline).targets == (MAIL,)
     world.clock.forward(1)
-    assert catalog.sync(deadline=world.deadline).servers == (changed,)
+    assert catalog.sync(deadline=world.deadline).targets == (changed,)
     assert world.asked == [MAIL.id, MAIL.id]
 
 
@@ -360,7 +360,7 @@ def test_one_odd_server_does_not_stop_the_others_and_is_told(
     }
     catalog = world.catalog(*ids)
 
-    assert catalog.sync(deadline=world.deadline).servers == (MAIL,)
+    assert catalog.sync(deadline=world.deadline).targets == (MAIL,)
     assert counted()["ItemUnreadable"] == (1 if ids else 2)
     assert {line["level"] for line in log.lines} == {"WARNING"}
     world.odd.clear()
@@ -388,14 +388,14 @@ def test_one_odd_answer_makes_no_server_gone(
     world.odd = {MAIL.id: answer, BOTH.id: answer, "servers": answer}
 
     world.clock.forward(300)
-    assert catalog.sync(deadline=world.deadline).servers == (BOTH, MAIL)
+    assert catalog.sync(deadline=world.deadline).targets == (BOTH, MAIL)
     world.odd.clear()
     world.clock.forward(60)
     catalog.sync(deadline=world.deadline)
     world.clock.forward(300)
 
     assert catalog.sync(deadline=world.deadline) == View((BOTH, MAIL), up_to_date=True)
-    assert catalog.server(BOTH.id, deadline=world.deadline) == BOTH
+    assert catalog.target(BOTH.key, deadline=world.deadline) == BOTH
 
 
 def test_list_that_is_short_for_long_makes_no_server_gone_that_is_there(world: World) -> None:
@@ -405,7 +405,7 @@ def test_list_that_is_short_for_long_makes_no_server_gone_that_is_there(world: W
 
     for _ in range(10):
         world.clock.forward(300)
-        assert catalog.sync(deadline=world.deadline).servers == (BOTH, MAIL)
+        assert catalog.sync(deadline=world.deadline).targets == (BOTH, MAIL)
 
 
 def test_server_that_a_list_lacks_and_nobody_can_say_is_there_stays(world: World) -> None:
@@ -416,7 +416,7 @@ def test_server_that_a_list_lacks_and_nobody_can_say_is_there_stays(world: World
 
     for _ in range(10):
         world.clock.forward(300)
-        assert catalog.sync(deadline=world.deadline).servers == (BOTH, MAIL)
+        assert catalog.sync(deadline=world.deadline).targets == (BOTH, MAIL)
 
 
 def test_very_many_slow_servers_are_all_read_in_turns(world: World) -> None:
@@ -472,9 +472,9 @@ def test_message_about_one_instance_waits_for_its_server_only(world: World) -> N
     world.seconds = 3
     catalog = world.catalog(MAIL.id, BOTH.id)
 
-    assert catalog.server(MAIL.id, deadline=world.deadline) == MAIL
+    assert catalog.target(MAIL.key, deadline=world.deadline) == MAIL
     assert world.asked == [MAIL.id]
-    assert catalog.server("srv_of_others", deadline=world.deadline).gone
+    assert catalog.target(TargetId(Kind.INSTANCE, "srv_of_others"), deadline=world.deadline).gone
     assert world.asked == [MAIL.id]
 
 
@@ -490,9 +490,9 @@ def test_event_waits_for_a_slow_catalog_for_a_few_seconds(world: World) -> None:
 def test_server_that_was_taken_out_and_is_enrolled_again_is_back_filled(world: World) -> None:
     world.catalog(MAIL.id, BOTH.id).refresh(deadline=world.deadline)
     world.clock.forward(120)
-    for name in (MAIL.id, BOTH.id):
+    for key in (MAIL.key, BOTH.key):
         walk = world.walk_table.take(
-            BACKFILL + name, token="t", mine="", now=int(world.clock()), lease=9
+            BACKFILL + key.sort_key, token="t", mine="", now=int(world.clock()), lease=9
         )
         assert walk
         world.walk_table.end(walk)
@@ -502,7 +502,7 @@ def test_server_that_was_taken_out_and_is_enrolled_again_is_back_filled(world: W
     again = world.catalog(MAIL.id, BOTH.id)
     again.refresh(deadline=world.deadline)
 
-    assert world.backfills == {f"BACKFILL#{BOTH.id}"}
+    assert world.backfills == {f"BACKFILL#INSTANCE#{BOTH.id}"}
     assert not world.catalog_table.catalog().servers[BOTH.id].left
 
 
@@ -523,12 +523,12 @@ def test_server_that_left_is_back_with_the_list_of_all(world: World) -> None:
     world.catalog(MAIL.id, BOTH.id).refresh(deadline=world.deadline)
     world.catalog(MAIL.id).refresh(deadline=world.deadline)
     every = world.catalog()
-    assert every.known().servers == (MAIL,)
+    assert every.known().targets == (MAIL,)
 
     every.refresh(deadline=world.deadline)
 
     assert every.known() == View((BOTH, MAIL), up_to_date=True)
-    assert f"BACKFILL#{BOTH.id}" in world.backfills
+    assert f"BACKFILL#INSTANCE#{BOTH.id}" in world.backfills
 
 
 def test_server_that_cannot_be_stored_does_not_stop_the_others(
@@ -546,4 +546,4 @@ def test_server_that_cannot_be_stored_does_not_stop_the_others(
 
     with pytest.raises(TooLarge):
         catalog.refresh(deadline=world.deadline)
-    assert catalog.known().servers == (MAIL,)
+    assert catalog.known().targets == (MAIL,)

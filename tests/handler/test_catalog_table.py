@@ -65,7 +65,7 @@ def test_change_requests_a_back_fill_and_another_leaves_it_as_it_is(
     catalog_table.store_server(Target("srv", frozenset({"ac_a", "ac_b", "ac_c"})))
 
     (walk,) = catalog_table.walk_table.walks()
-    assert (walk.name, walk.begun_at, walk.lease_until) == ("BACKFILL#srv", 70, 70)
+    assert (walk.name, walk.begun_at, walk.lease_until) == ("BACKFILL#INSTANCE#srv", 70, 70)
 
 
 def test_change_is_never_stored_without_its_back_fill(

@@ -23,6 +23,7 @@ API_KEY = "ak_invented"
 NEXT_KEY = "ak_invented-next"
 USER = "ada+lovelace@example.com"
 SERVER = "srv_1"
+TARGET = Target(SERVER, frozenset())
 SECONDS = 20.0
 
 RECORD = {
@@ -125,7 +126,7 @@ def account(account_id: str = "ca_1", **changes: object) -> dict[str, object]:
 
 
 def call_create(composio: Composio, deadline: float) -> object:
-    return composio.create_instance(SERVER, USER, deadline=deadline)
+    return composio.create(TARGET, USER, deadline=deadline)
 
 
 def call_find(composio: Composio, deadline: float) -> object:
@@ -168,7 +169,7 @@ def test_create_is_one_post_of_the_user_id(
 ) -> None:
     network.will(ok(RECORD, 201))
 
-    composio.create_instance(SERVER, USER, deadline=deadline)
+    composio.create(TARGET, USER, deadline=deadline)
 
     assert network.request.method == "POST"
     assert str(network.request.url) == f"{BASE_URL}/api/v3/mcp/servers/{SERVER}/instances"
@@ -230,7 +231,7 @@ def test_id_stays_one_segment_of_the_path(
 ) -> None:
     network.will(ok(RECORD, 201), *[ok(ANYTHING)] * 3)
 
-    composio.create_instance(identifier, USER, deadline=deadline)
+    composio.create(Target(identifier, frozenset()), USER, deadline=deadline)
     composio.find_instance(identifier, USER, deadline=deadline)
     composio.get_server(identifier, deadline=deadline)
     composio.get_account(identifier, deadline=deadline)
@@ -287,7 +288,7 @@ def test_no_phase_of_a_call_takes_longer_than_what_is_left(
 ) -> None:
     network.will(ok(RECORD, 201))
 
-    composio.create_instance(SERVER, USER, deadline=clock() + left)
+    composio.create(TARGET, USER, deadline=clock() + left)
 
     timeout = network.request.extensions["timeout"]
     assert timeout == {
@@ -304,9 +305,7 @@ def test_no_call_is_begun_with_less_than_a_second_left(
 ) -> None:
     no_time = Problem("no time left for a call to Composio")
 
-    assert composio.create_instance(SERVER, USER, deadline=clock() + left) == Answer(
-        None, problem=no_time
-    )
+    assert composio.create(TARGET, USER, deadline=clock() + left) == Answer(None, problem=no_time)
     for call in QUESTIONS:
         assert unavailable(call, composio, clock() + left) == no_time
     assert network.requests == []
@@ -336,7 +335,7 @@ def test_created_instance_comes_with_its_record(
 ) -> None:
     network.will(ok(RECORD, status))
 
-    created = composio.create_instance(SERVER, USER, deadline=deadline)
+    created = composio.create(TARGET, USER, deadline=deadline)
 
     assert (created.status, created.record) == (status, RECORD)
 
@@ -347,7 +346,7 @@ def test_record_of_somebody_else_is_none_of_this_user(
 ) -> None:
     network.will(ok(RECORD | {"instance_id": "another"}, status))
 
-    answer = composio.create_instance(SERVER, USER, deadline=deadline)
+    answer = composio.create(TARGET, USER, deadline=deadline)
 
     assert (answer.status, answer.record) == (status, None)
 
@@ -361,7 +360,7 @@ def test_whatever_composio_answers_to_a_create_is_the_answer_and_is_asked_once(
 ) -> None:
     network.will(refusal(status, x_request_id="req_1", location="https://other.example/"))
 
-    assert composio.create_instance(SERVER, USER, deadline=deadline) == Answer(
+    assert composio.create(TARGET, USER, deadline=deadline) == Answer(
         status,
         problem=Problem(
             f"refused with {status}",
@@ -380,7 +379,7 @@ def test_rate_limit_says_how_long_to_wait(
     said = "Rate limit exceeded. Limit: 2000 requests per 1 minutes"
     network.will(httpx.Response(429, json={"message": said}, headers={"Retry-After": "42"}))
 
-    assert composio.create_instance(SERVER, USER, deadline=deadline) == Answer(
+    assert composio.create(TARGET, USER, deadline=deadline) == Answer(
         429, problem=Problem(said, status=429, retry_after=42)
     )
 
@@ -409,7 +408,7 @@ def test_lost_answer_to_a_create_is_an_answer_without_status(
 ) -> None:
     network.will(failure)
 
-    assert composio.create_instance(SERVER, USER, deadline=deadline) == Answer(
+    assert composio.create(TARGET, USER, deadline=deadline) == Answer(
         None, problem=Problem(f"no answer: {type(failure).__name__}")
     )
     assert len(network.requests) == 1
@@ -456,7 +455,7 @@ def test_rejected_key_is_fetched_again_and_the_call_repeated(
     store.keep(NEXT_KEY)
     network.will(refusal(401), ok(RECORD, 201))
 
-    created = composio.create_instance(SERVER, USER, deadline=deadline)
+    created = composio.create(TARGET, USER, deadline=deadline)
 
     assert created.status == 201
     assert network.keys == [API_KEY, NEXT_KEY]
@@ -488,7 +487,7 @@ def test_unchanged_key_is_not_tried_again(
 ) -> None:
     network.will(refusal(401))
 
-    assert composio.create_instance(SERVER, USER, deadline=deadline).status == 401
+    assert composio.create(TARGET, USER, deadline=deadline).status == 401
     assert network.keys == [API_KEY]
     assert store.fetches == 2
     assert counted() == {"ComposioKeyRejected": 1}
@@ -505,7 +504,7 @@ def test_rejected_new_key_is_the_end(
     store.keep(NEXT_KEY)
     network.will(refusal(401), refusal(401))
 
-    assert composio.create_instance(SERVER, USER, deadline=deadline).status == 401
+    assert composio.create(TARGET, USER, deadline=deadline).status == 401
     assert network.keys == [API_KEY, NEXT_KEY]
     assert counted() == {"ComposioKeyRejected": 1}
 
@@ -516,7 +515,7 @@ def test_flood_of_rejections_fetches_the_key_once(
     network.will(*[refusal(401)] * 5)
 
     for _ in range(5):
-        composio.create_instance(SERVER, USER, deadline=deadline)
+        composio.create(TARGET, USER, deadline=deadline)
 
     assert len(network.requests) == 5
     assert store.fetches == 2
@@ -532,7 +531,7 @@ def test_repeat_with_a_new_key_keeps_the_deadline(
     store.keep(NEXT_KEY)
     network.will(late)
 
-    assert composio.create_instance(SERVER, USER, deadline=deadline).status is None
+    assert composio.create(TARGET, USER, deadline=deadline).status is None
     assert len(network.requests) == 1
 
 
@@ -559,7 +558,7 @@ def test_deprecated_endpoint_is_counted_and_told(
 ) -> None:
     network.will(answer)
 
-    composio.create_instance(SERVER, USER, deadline=deadline)
+    composio.create(TARGET, USER, deadline=deadline)
 
     assert counted() == {"ComposioDeprecated": 1}
     assert [(line["level"], line["method"], line["gone"]) for line in log.lines] == [
@@ -589,7 +588,7 @@ def test_each_answer_is_counted_by_its_status(
 ) -> None:
     network.will(httpx.Response(status, json={}))
 
-    composio.create_instance(SERVER, USER, deadline=Clock().now + SECONDS)
+    composio.create(TARGET, USER, deadline=Clock().now + SECONDS)
 
     assert {name: figured(name) for name in ANSWERS if figured(name)} == {metric: [1.0]}
 
@@ -599,7 +598,7 @@ def test_call_without_an_answer_is_counted(
 ) -> None:
     network.will(httpx.ReadTimeout("slow"))
 
-    composio.create_instance(SERVER, USER, deadline=deadline)
+    composio.create(TARGET, USER, deadline=deadline)
 
     assert {name for name in ANSWERS if figured(name)} == {"ComposioNoAnswer"}
 
@@ -614,7 +613,7 @@ def test_ordinary_answers_are_not_told(
     network.will(ok(RECORD, 201), refusal(409), refusal(500))
 
     for _ in range(3):
-        composio.create_instance(SERVER, USER, deadline=deadline)
+        composio.create(TARGET, USER, deadline=deadline)
 
     assert counted() == {}
     assert log.text == ""
@@ -1007,7 +1006,7 @@ def test_no_call_is_begun_after_a_slow_look_at_the_api_key(
 
     monkeypatch.setattr(credentials, "api_key", slow)
 
-    answer = composio.create_instance(SERVER, USER, deadline=clock() + 10)
+    answer = composio.create(TARGET, USER, deadline=clock() + 10)
 
     assert answer.problem == Problem("no time left for a call to Composio")
     assert network.requests == []

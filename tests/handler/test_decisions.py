@@ -20,12 +20,13 @@ from handler.decisions import (
     retrying,
     settled_by,
 )
-from handler.values import Answer, Problem, Status, TargetRow
+from handler.values import Answer, Problem, Status, Target, TargetRow
 from tests.world import GMAIL, SLACK, account
 
 RECORD = {"id": "rec_1", "instance_id": "user_1"}
 REQUIRED = frozenset({GMAIL, SLACK})
-CLAIMED = TargetRow("user_1", "srv_1", Status.CREATING, attempts=1, claim_token="mine")
+TARGET = Target("srv_1", REQUIRED)
+CLAIMED = TargetRow("user_1", TARGET.key, Status.CREATING, attempts=1, claim_token="mine")
 
 
 def answer(
@@ -105,16 +106,14 @@ def test_failed_is_tried_after_an_hour_doubling_to_a_day_for_thirty_days() -> No
 
 def test_fingerprint_is_of_the_requirement_and_the_accounts_that_meet_it() -> None:
     gmail, slack = account(GMAIL)._replace(seen_at=1), account(SLACK)._replace(seen_at=2)
-    tried = fingerprint(REQUIRED, [gmail, slack])
+    tried = fingerprint(TARGET, [gmail, slack])
 
-    assert fingerprint(REQUIRED, [slack, gmail]) == tried
-    assert fingerprint(REQUIRED, [slack, gmail, account("ac_other")]) == tried
-    assert (
-        fingerprint(REQUIRED, [slack, gmail, account(GMAIL, id="ca_2", status="FAILED")]) == tried
-    )
-    assert fingerprint(REQUIRED | {"ac_other"}, [gmail, slack]) != tried
-    assert fingerprint(REQUIRED, [gmail, slack._replace(seen_at=3)]) != tried
-    assert fingerprint(REQUIRED, [gmail, slack, account(SLACK, id="ca_2")]) != tried
+    assert fingerprint(TARGET, [slack, gmail]) == tried
+    assert fingerprint(TARGET, [slack, gmail, account("ac_other")]) == tried
+    assert fingerprint(TARGET, [slack, gmail, account(GMAIL, id="ca_2", status="FAILED")]) == tried
+    assert fingerprint(TARGET._replace(required=REQUIRED | {"ac_other"}), [gmail, slack]) != tried
+    assert fingerprint(TARGET, [gmail, slack._replace(seen_at=3)]) != tried
+    assert fingerprint(TARGET, [gmail, slack, account(SLACK, id="ca_2")]) != tried
 
 
 @pytest.mark.parametrize(
@@ -183,6 +182,6 @@ def test_delay_grows_with_attempts_and_jitter_and_stays_in_bounds(
     ],
 )
 def test_claim_is_held_by_the_token_in_the_row(*, status: Status, token: str, mine: bool) -> None:
-    instance = TargetRow("user_1", "srv_1", status, attempts=1, claim_token=token)
+    instance = TargetRow("user_1", TARGET.key, status, attempts=1, claim_token=token)
 
     assert instance.claimed_with("mine") is mine

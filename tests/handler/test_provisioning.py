@@ -15,6 +15,7 @@ from tests.world import (
     NOW,
     SERVER,
     SLACK,
+    TARGET,
     World,
     account,
     as_composio_has_it,
@@ -36,7 +37,7 @@ def test_first_account_of_two_waits_for_the_other(world: World) -> None:
     seen = world.provisioning.handle_fact(account(GMAIL), deadline=world.now + 20)
 
     assert [(SERVER, Status.WAITING, frozenset({SLACK}))] == [
-        (one.server_id, one.status, one.missing) for one in seen.outcomes
+        (one.target.name, one.status, one.missing) for one in seen.outcomes
     ]
     assert world.row() == {}
 
@@ -424,7 +425,7 @@ def test_success_without_a_record_of_this_user_is_looked_up(world: World, odd: A
     assert complete(world) == {SERVER: "retrying"}
 
     world.now += 15
-    world.provisioning.resume("user_1", SERVER, deadline=world.now + 20)
+    world.provisioning.resume("user_1", TARGET, deadline=world.now + 20)
 
     assert world.row()["status"] == "ready"
     assert (SERVER, "user_1") in world.upstream.instances
@@ -611,7 +612,7 @@ def test_log_does_not_name_the_user_in_composios_words(world: World, log: Log) -
     )
     world.work()
 
-    assert {"instance settled", "message failed"} <= {one["message"] for one in log.lines}
+    assert {"target settled", "message failed"} <= {one["message"] for one in log.lines}
     assert "ada" not in log.text
     assert world.row(user)["last_error"]["message"] == f"no account of {user}"
 

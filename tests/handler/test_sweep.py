@@ -18,6 +18,7 @@ from tests.world import (
     NOW,
     SERVER,
     SLACK,
+    TARGET,
     World,
     account,
     as_composio_has_it,
@@ -129,7 +130,7 @@ def test_one_empty_list_ends_no_back_fill(world: World) -> None:
     world.now += MEMORY_SECONDS
 
     tick_with_an_empty_list(world)
-    assert [one.name for one in world.walk_table.walks()] == [f"BACKFILL#{SERVER}"]
+    assert [one.name for one in world.walk_table.walks()] == [f"BACKFILL#{TARGET.sort_key}"]
     world.tick()
 
     assert world.row()["status"] == "ready"
@@ -245,7 +246,7 @@ def test_due_instance_is_finished_without_an_event(world: World) -> None:
     world.tick()
 
     assert world.row()["status"] == "ready"
-    assert {"task": "due", "user_id": "user_1", "server_id": SERVER} in world.sqs.sent
+    assert {"task": "due", "user_id": "user_1", "target": TARGET.sort_key} in world.sqs.sent
 
 
 def test_claim_of_the_dead_is_finished_without_an_event(world: World) -> None:
@@ -332,7 +333,7 @@ def test_due_instance_is_not_failed_for_a_catalog_that_cannot_be_read(world: Wor
     for key in ("SYNCED", f"SERVER#{SERVER}"):
         world.db.delete_item(TableName="table", Key={"pk": {"S": "CATALOG"}, "sk": {"S": key}})
     world.start()
-    world.sqs.put({"task": "due", "user_id": "user_1", "server_id": SERVER})
+    world.sqs.put({"task": "due", "user_id": "user_1", "target": TARGET.sort_key})
 
     assert len(world.work()) == 1
     assert world.row()["status"] == "retrying"
@@ -378,7 +379,7 @@ def test_back_fill_of_a_server_that_requires_nothing_reads_nobody(world: World) 
     world.now += 60
     world.tick()
 
-    assert {"task": "backfill", "server_id": SERVER} in world.sqs.sent
+    assert {"task": "backfill", "target": TARGET.sort_key} in world.sqs.sent
     assert list(world.walk_table.walks()) == []
     # Only the sweep's look at recent accounts, which asks for those of every auth config.
     listed = [one for one in world.upstream.requests if "connected_accounts" in one.url.path]
@@ -389,13 +390,14 @@ def test_back_fill_that_died_goes_on_where_it_was(world: World) -> None:
     for number in range(10):
         connect(world, GMAIL, SLACK, user=f"user_{number}", created=NOW - 10**6)
     world.catalog_table.store_server(
-        world.catalog.server(SERVER, deadline=world.now + 20), backfill_at=0
+        world.catalog.target(TARGET, deadline=world.now + 20),
+        backfill_at=0,
     )
     world.upstream.page = 2
 
     world.upstream.script.append(die)
     with pytest.raises(Killed):
-        world.sweep.backfill(SERVER, deadline=world.now + 20)
+        world.sweep.backfill(TARGET, deadline=world.now + 20)
     world.start()
     world.now += 60
     world.tick()
@@ -470,8 +472,8 @@ def test_back_fill_waits_for_the_change_that_asked_for_it(world: World) -> None:
     world.see(account(GMAIL))
     connect(world, GMAIL, created=NOW - 10**6)
     now = int(world.now)
-    world.walk_table.request_backfill(SERVER, at=now, changed_at=now)
-    world.sweep.backfill(SERVER, deadline=now + 20)
+    world.walk_table.request_backfill(TARGET, at=now, changed_at=now)
+    world.sweep.backfill(TARGET, deadline=now + 20)
     world.catalog_table.store_server(Target(SERVER, frozenset({GMAIL})), read_at=now)
     world.tick()
 
@@ -485,7 +487,7 @@ def test_back_fill_that_an_operator_begins_goes_by_the_newest_catalog(world: Wor
     world.upstream.servers[SERVER] = ["ac_notion"]
     world.catalog_table.store_server(new, backfill_at=0)
 
-    world.sqs.put({"task": "backfill", "server_id": SERVER})
+    world.sqs.put({"task": "backfill", "target": TARGET.sort_key})
     world.work()
 
     assert world.row()["status"] == "ready"

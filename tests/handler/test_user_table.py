@@ -43,7 +43,7 @@ def settle(
     now: int = 101,
     claimed: TargetRow | None = None,
 ) -> bool:
-    mine = claimed or TargetRow("u", "srv", Status.CREATING, attempts=1, claim_token=token)
+    mine = claimed or TargetRow("u", SERVER.key, Status.CREATING, attempts=1, claim_token=token)
     return table.settle(mine, settlement, now=now)
 
 

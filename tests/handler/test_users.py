@@ -36,8 +36,9 @@ def test_user_on_the_way_is_shown_with_what_is_missing(world: World) -> None:
                 "updated_at": "2025-12-31T23:59:00.000000Z",
             }
         ],
-        "servers": [
+        "targets": [
             {
+                "kind": "instance",
                 "server_id": SERVER,
                 "status": "waiting",
                 "missing": [{"auth_config_id": SLACK, "toolkit": "slack"}],
@@ -45,7 +46,7 @@ def test_user_on_the_way_is_shown_with_what_is_missing(world: World) -> None:
                 "next_attempt_at": None,
                 "last_error": None,
                 "endpoint": None,
-                "instance": None,
+                "record": None,
             }
         ],
     }
@@ -56,10 +57,10 @@ def test_ready_user_is_shown_with_the_record(world: World) -> None:
     world.see(account(GMAIL))
     world.see(account(SLACK))
 
-    (server,) = json.loads(show(world)["body"])["servers"]
+    (server,) = json.loads(show(world)["body"])["targets"]
 
     assert (server["status"], server["missing"], server["attempts"]) == ("ready", [], 1)
-    assert server["instance"] == world.upstream.record(SERVER, "user_1")
+    assert server["record"] == world.upstream.record(SERVER, "user_1")
     assert server["endpoint"] == {
         "url": f"https://composio.invalid/v3/mcp/{SERVER}?user_id=user_1",
         "transport": "streamable_http",
@@ -74,7 +75,7 @@ def test_url_that_composio_does_not_say_is_built(said: object) -> None:
     world.see(account(GMAIL))
     world.see(account(SLACK))
 
-    (server,) = json.loads(show(world)["body"])["servers"]
+    (server,) = json.loads(show(world)["body"])["targets"]
 
     assert server["endpoint"]["url"] == f"https://composio.invalid/v3/mcp/{SERVER}?user_id=user_1"
 
@@ -86,7 +87,7 @@ def test_endpoint_follows_a_server_that_moves(world: World) -> None:
     world.now += 600
     world.catalog.sync(deadline=world.now + 20)
 
-    (server,) = json.loads(show(world)["body"])["servers"]
+    (server,) = json.loads(show(world)["body"])["targets"]
 
     assert server["endpoint"]["url"] == "https://moved.invalid/demo?user_id=user_1"
 
@@ -96,7 +97,7 @@ def test_retrying_user_is_shown_with_the_next_attempt_and_the_last_error(world: 
     world.see(account(GMAIL))
     world.see(account(SLACK))
 
-    (server,) = json.loads(show(world)["body"])["servers"]
+    (server,) = json.loads(show(world)["body"])["targets"]
 
     assert server["status"] == "retrying"
     assert server["next_attempt_at"] == world.now + 15
@@ -122,7 +123,7 @@ def test_new_user_waits_for_everything_at_every_server() -> None:
     told = json.loads(show(world, "nobody")["body"])
 
     assert told["accounts"] == []
-    assert {one["server_id"]: (one["status"], one["missing"]) for one in told["servers"]} == {
+    assert {one["server_id"]: (one["status"], one["missing"]) for one in told["targets"]} == {
         SERVER: (
             "waiting",
             [
@@ -138,7 +139,7 @@ def test_new_user_waits_for_everything_at_every_server() -> None:
 def test_user_is_told_of_servers_before_the_first_sweep() -> None:
     world = World()
 
-    assert len(json.loads(show(world)["body"])["servers"]) == 1
+    assert len(json.loads(show(world)["body"])["targets"]) == 1
 
 
 def test_user_is_not_told_that_nothing_is_needed_while_nobody_knows() -> None:
@@ -152,7 +153,7 @@ def test_project_without_servers_needs_nothing() -> None:
     world = World(enrolled=None)
     world.upstream.servers = {}
 
-    assert json.loads(show(world)["body"])["servers"] == []
+    assert json.loads(show(world)["body"])["targets"] == []
 
 
 @pytest.mark.parametrize("user_id", ["", "x" * 1025])
@@ -181,7 +182,7 @@ def test_refresh_reads_composio_now_and_creates(world: World) -> None:
     answer = refresh(world)
 
     assert answer["statusCode"] == 200
-    assert json.loads(answer["body"])["servers"][0]["status"] == "ready"
+    assert json.loads(answer["body"])["targets"][0]["status"] == "ready"
 
 
 def test_refresh_says_when_composio_does_not_answer(world: World) -> None:

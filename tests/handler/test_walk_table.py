@@ -5,6 +5,7 @@ import pytest
 from handler.dynamodb import Table
 from handler.paging import Place
 from handler.walk_table import BACKFILL, RECENT, Walk, WalkTable
+from tests.world import TARGET
 
 PLACE = Place("c7", 7, "c4", "digest")
 
@@ -20,7 +21,7 @@ def recent(table: WalkTable, now: int, token: str = "t", mine: str = "") -> Walk
 
 
 def backfill(table: WalkTable, now: int, token: str = "t", mine: str = "") -> Walk | None:
-    return table.take(BACKFILL + "srv", token=token, mine=mine, now=now, lease=40)
+    return table.take(BACKFILL + TARGET.sort_key, token=token, mine=mine, now=now, lease=40)
 
 
 def test_walk_over_recent_accounts_begins_at_the_first_page(table: WalkTable) -> None:
@@ -88,14 +89,14 @@ def test_end_of_a_walk_keeps_the_watermark_and_what_was_set_aside(table: WalkTab
 def test_back_fill_is_only_where_it_was_requested_and_when_it_is_due(table: WalkTable) -> None:
     assert backfill(table, 100) is None
 
-    table.request_backfill("srv", at=160)
+    table.request_backfill(TARGET, at=160)
 
     assert backfill(table, 159) is None
-    assert backfill(table, 160) == Walk("BACKFILL#srv", 160, "t", 200)
+    assert backfill(table, 160) == Walk("BACKFILL#INSTANCE#srv_demo", 160, "t", 200)
 
 
 def test_back_fill_that_was_ended_is_done(table: WalkTable) -> None:
-    table.request_backfill("srv", at=100)
+    table.request_backfill(TARGET, at=100)
     walk = backfill(table, 100)
     assert walk
 
@@ -106,14 +107,14 @@ def test_back_fill_that_was_ended_is_done(table: WalkTable) -> None:
 
 
 def test_request_takes_the_back_fill_away_from_who_is_at_it(table: WalkTable) -> None:
-    table.request_backfill("srv", at=100)
+    table.request_backfill(TARGET, at=100)
     before = backfill(table, 100, "before")
     assert before
     table.leave(before._replace(emptied=1), until=140)
-    table.request_backfill("srv", at=110)
+    table.request_backfill(TARGET, at=110)
 
     table.leave(before._replace(place=PLACE), until=0)
     table.end(before)
 
     assert backfill(table, 109, "after", mine="before") is None
-    assert backfill(table, 110, "after") == Walk("BACKFILL#srv", 110, "after", 150)
+    assert backfill(table, 110, "after") == Walk("BACKFILL#INSTANCE#srv_demo", 110, "after", 150)

@@ -40,32 +40,60 @@ def body_of(**data: Any) -> str:
     )
 
 
+def told(status: str, *missing: object) -> dict[str, object]:
+    target = {"kind": "instance", "server_id": SERVER, "status": status, "missing": [*missing]}
+    return {"targets": [target]}
+
+
 @pytest.mark.parametrize(
     ("sample", "status", "answer"),
     [
         (
             "connected",
             200,
-            {"servers": [{"server_id": SERVER, "status": "waiting", "missing": [NO_SLACK]}]},
+            {
+                "targets": [
+                    {
+                        "kind": "instance",
+                        "server_id": SERVER,
+                        "status": "waiting",
+                        "missing": [NO_SLACK],
+                    }
+                ]
+            },
         ),
         (
             "base64",
             200,
-            {"servers": [{"server_id": SERVER, "status": "waiting", "missing": [NO_SLACK]}]},
+            {
+                "targets": [
+                    {
+                        "kind": "instance",
+                        "server_id": SERVER,
+                        "status": "waiting",
+                        "missing": [NO_SLACK],
+                    }
+                ]
+            },
         ),
         (
             "unknown-account-event",
             200,
-            {"servers": [{"server_id": SERVER, "status": "waiting", "missing": [NO_SLACK]}]},
+            {
+                "targets": [
+                    {
+                        "kind": "instance",
+                        "server_id": SERVER,
+                        "status": "waiting",
+                        "missing": [NO_SLACK],
+                    }
+                ]
+            },
         ),
         (
             "expired",
             200,
-            {
-                "servers": [
-                    {"server_id": SERVER, "status": "waiting", "missing": [NO_GMAIL, NO_SLACK]}
-                ]
-            },
+            told("waiting", NO_GMAIL, NO_SLACK),
         ),
         ("trigger-message", 200, {"ignored": "the event is not about a connected account"}),
         ("version-2", 200, {"ignored": "the event is not about a connected account"}),
@@ -91,7 +119,7 @@ def test_second_account_makes_the_instance(world: World) -> None:
 
     assert world.deliver(SAMPLES["connected-second"]) == (
         200,
-        {"servers": [{"server_id": SERVER, "status": "ready", "missing": []}]},
+        told("ready"),
     )
 
 
@@ -102,7 +130,7 @@ def test_event_that_only_names_an_account_has_it_looked_up_at_composio(
     fact = account(GMAIL, id="ca_gmail1")
     world.upstream.accounts[fact.id] = as_composio_has_it(fact)
 
-    assert world.deliver(SAMPLES[sample])[1]["servers"][0]["missing"] == [NO_SLACK]
+    assert world.deliver(SAMPLES[sample])[1]["targets"][0]["missing"] == [NO_SLACK]
 
 
 def test_event_without_user_is_sent_again_while_composio_is_down(world: World) -> None:
@@ -251,7 +279,7 @@ def test_any_user_id_works(world: World, user_id: str) -> None:
         body = body_of(user_id=user_id, id=f"ca_{auth_config}", auth_config={"id": auth_config})
         status, answer = world.deliver_signed({**SAMPLES["connected"], "body": body})
 
-    assert (status, answer["servers"][0]["status"]) == (200, "ready")
+    assert (status, answer["targets"][0]["status"]) == (200, "ready")
     assert world.upstream.instances == {(SERVER, user_id)}
     assert world.row(user_id)["record"]["instance_id"] == user_id
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.doubles import Counted
-from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it
+from tests.world import GMAIL, SLACK, TARGET, World, account, as_composio_has_it
 
 BUS_EVENT = json.loads(Path("events/bus.json").read_text())
 
@@ -41,7 +41,7 @@ def test_event_of_the_bus_is_taken_like_any_other(world: World) -> None:
         "7",
         "{}",
         '{"task": "dance"}',
-        '{"task": "due", "user_id": 7, "server_id": "srv"}',
+        '{"task": "due", "user_id": 7, "target": "INSTANCE#srv"}',
         '{"task": "recent", "token": 7}',
         '{"task": "account", "account_id": "ca_1"}',
         '{"detail": {}}',
@@ -144,7 +144,7 @@ def test_slow_message_leaves_time_for_the_others(world: World) -> None:
 
 
 def test_due_instance_that_is_nowhere_is_no_failure(world: World) -> None:
-    world.sqs.put({"task": "due", "user_id": "nobody", "server_id": SERVER})
+    world.sqs.put({"task": "due", "user_id": "nobody", "target": TARGET.sort_key})
 
     assert world.work() == []
 

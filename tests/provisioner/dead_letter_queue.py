@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import Any
 
-DUE = '{"task": "due", "user_id": "user_1", "server_id": "srv_demo"}'
+DUE = '{"task": "due", "user_id": "user_1", "target": "INSTANCE#srv_demo"}'
 
 
 class DeadLetters:

@@ -17,7 +17,7 @@ from provisioner import context, repairs
 from provisioner.errors import Trouble
 from provisioner.main import app
 from tests.provisioner.found_stack import stack_of
-from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it, refusal
+from tests.world import GMAIL, SERVER, SLACK, TARGET, World, account, as_composio_has_it, refusal
 
 USERS = 3
 
@@ -78,7 +78,12 @@ def test_a_dry_run_counts_only(world: World, monkeypatch: pytest.MonkeyPatch) ->
     before = catalog_row(world)
     ended = run(world, monkeypatch, "--dry-run", "--json")
 
-    assert json.loads(ended.stdout) == {"server_id": SERVER, "accounts": 6, "done": False}
+    assert json.loads(ended.stdout) == {
+        "kind": "instance",
+        "server_id": SERVER,
+        "accounts": 6,
+        "done": False,
+    }
     assert (catalog_row(world), world.sqs.sent) == (before, [])
 
 
@@ -115,7 +120,7 @@ def test_a_server_that_has_just_changed_keeps_its_minute(world: World) -> None:
     until = int(world.now) + MEMORY_SECONDS
     world.catalog_table.store_server(server_from_row(catalog_row(world)), backfill_at=until)
 
-    repairs.begin_backfill(stack_of(world), SERVER)
+    repairs.begin_backfill(stack_of(world), TARGET)
     world.work()
 
     assert asked_for_accounts(world) == []
@@ -128,23 +133,23 @@ def test_a_server_that_has_just_changed_keeps_its_minute(world: World) -> None:
 
 def test_what_the_catalog_has_learnt_meanwhile_stays(world: World) -> None:
     stack = stack_of(world)
-    known = stack.catalog.known().servers[0]
+    known = stack.catalog.known().targets[0]
     world.catalog_table.store_server(known._replace(name="new", required=frozenset({GMAIL})))
 
-    repairs.begin_backfill(stack, SERVER)
+    repairs.begin_backfill(stack, TARGET)
 
     row = catalog_row(world)
     assert (row["name"], row["required"]) == ("new", [GMAIL])
-    assert repairs.backfill_place(stack, SERVER) == ""
+    assert repairs.backfill_place(stack, TARGET) == ""
 
 
 def test_who_is_at_it_loses_it_and_it_begins_at_the_first_page(world: World) -> None:
     now = int(world.now)
-    repairs.begin_backfill(stack_of(world), SERVER)
-    take = partial(world.walk_table.take, BACKFILL + SERVER, mine="", lease=LEASE_SECONDS)
+    repairs.begin_backfill(stack_of(world), TARGET)
+    take = partial(world.walk_table.take, BACKFILL + TARGET.sort_key, mine="", lease=LEASE_SECONDS)
     other = take(token="other", now=now)
     assert other
-    repairs.begin_backfill(stack_of(world), SERVER)
+    repairs.begin_backfill(stack_of(world), TARGET)
     world.walk_table.leave(other._replace(place=Place("page 7")), until=now)
 
     walk = take(token="mine", now=now)
@@ -156,6 +161,6 @@ def test_a_server_that_the_catalog_does_not_know_is_not_made_up(world: World) ->
     before = list(world.catalog_table.table.partition(CATALOG))
 
     with pytest.raises(Trouble, match="does not know srv_other"):
-        repairs.begin_backfill(stack_of(world), "srv_other")
+        repairs.begin_backfill(stack_of(world), TARGET._replace(name="srv_other"))
     assert list(world.catalog_table.table.partition(CATALOG)) == before
     assert world.sqs.sent == []

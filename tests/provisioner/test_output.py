@@ -14,7 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from handler.fact_table import account_to_row, accounts_key
-from handler.user_table import instance_key
+from handler.user_table import target_key
+from handler.values import Kind, TargetId
 from provisioner import bus, context, log_lines
 from provisioner.errors import Trouble
 from provisioner.log_lines import Line
@@ -33,7 +34,7 @@ LONG = "x" * 300
 def rows(user: str, server: str, error: str) -> Iterator[dict[str, Any]]:
     known = account(GMAIL, user=user, status=error[:64])
     yield accounts_key(user) | {f"account#{known.id}": account_to_row(known)}
-    yield instance_key(user, server) | {
+    yield target_key(user, TargetId(Kind.INSTANCE, server)) | {
         "status": "failed",
         "attempts": 1,
         "claim_token": "t",

@@ -13,14 +13,14 @@ from provisioner import context, reading_commands
 from provisioner.main import app
 from provisioner.scan import Entry
 from tests.provisioner.found_stack import stack_of
-from tests.world import SERVER, World
+from tests.world import TARGET, World
 
 NOW = {"at": 1767225600, "queue": 12345, "dead_letter_queue": 123, "swept_ago": 59}
 
 
 def shown(*statuses: Status, **changes: Any) -> list[str]:
     found = [
-        Entry(user_id=f"user_{number}", server_id=SERVER, status=one)
+        Entry(user_id=f"user_{number}", target=TARGET, status=one)
         for number, one in enumerate(statuses)
     ]
     out = StringIO()
@@ -51,7 +51,7 @@ def test_with_nobody_in_the_table_there_is_the_line_alone() -> None:
 
 
 def test_a_script_is_told_of_every_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = Entry(user_id="user_1", server_id=SERVER, status=Status.READY)
+    one = Entry(user_id="user_1", target=TARGET, status=Status.READY)
     monkeypatch.setattr(context, "find", lambda *_, **__: stack_of(World()))
     monkeypatch.setattr("provisioner.scan.entries", lambda *_: [one])
 

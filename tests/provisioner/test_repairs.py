@@ -5,11 +5,11 @@ from collections import Counter
 import pytest
 
 from handler.dynamodb import to_item
-from handler.user_table import instance_key
+from handler.user_table import target_key
 from handler.values import Status
 from provisioner import repairs
 from tests.provisioner.found_stack import stack_of
-from tests.world import GMAIL, SERVER, SLACK, World, account, refusal
+from tests.world import GMAIL, SLACK, TARGET, World, account, refusal
 
 USERS = 25
 
@@ -24,11 +24,11 @@ def failed(world: World, *users: str) -> list[repairs.Key]:
         for auth_config in (GMAIL, SLACK):
             world.see(account(auth_config, user=user))
     assert {status(world, user) for user in users} == {"failed"}
-    return [(user, SERVER) for user in users]
+    return [(user, TARGET) for user in users]
 
 
 def status(world: World, user: str) -> str:
-    return world.user_table.user(user)[1][SERVER].status.value
+    return world.user_table.user(user)[1][TARGET].status.value
 
 
 def now_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +45,7 @@ def test_a_failed_instance_is_made_by_the_worker_and_by_one_call(
 
     assert repairs.retry(stack_of(world), keys, lambda _: None) == 1
     assert (status(world, "user_1"), world.upstream.creates) == ("retrying", creates)
-    assert world.user_table.user("user_1")[1][SERVER].tried == ""
+    assert world.user_table.user("user_1")[1][TARGET].tried == ""
     world.tick()
     assert (status(world, "user_1"), world.upstream.creates) == ("ready", creates + 1)
 
@@ -53,11 +53,11 @@ def test_a_failed_instance_is_made_by_the_worker_and_by_one_call(
 @pytest.mark.parametrize("other", [one for one in Status if one is not Status.FAILED])
 def test_what_is_not_failed_is_left_alone(other: Status) -> None:
     world = World()
-    row = {**instance_key("user_1", SERVER), "status": other.value, "attempts": 1}
+    row = {**target_key("user_1", TARGET), "status": other.value, "attempts": 1}
     world.db.put_item(TableName="table", Item=to_item(row))
     before = world.db.snapshot().rows
 
-    assert not repairs.make_due(stack_of(world), ("user_1", SERVER), now=1)
+    assert not repairs.make_due(stack_of(world), ("user_1", TARGET), now=1)
     assert world.db.snapshot().rows == before
 
 
@@ -65,7 +65,7 @@ def test_what_does_not_exist_is_not_made() -> None:
     world = World()
     before = world.db.snapshot().rows
 
-    assert not repairs.make_due(stack_of(world), ("nobody", SERVER), now=1)
+    assert not repairs.make_due(stack_of(world), ("nobody", TARGET), now=1)
     assert world.db.snapshot().rows == before
 
 

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from handler.fact_table import account_to_row, accounts_key
-from handler.user_table import instance_key
+from handler.user_table import target_key
 from handler.values import Status, Target
 from provisioner.errors import Trouble
 from provisioner.scan import combined, kept, of_row
-from tests.world import GMAIL, SERVER, SLACK, account
+from tests.world import GMAIL, SERVER, SLACK, TARGET, account
 
 SERVERS = [Target(SERVER, frozenset({GMAIL, SLACK}))]
 
@@ -20,7 +20,7 @@ def facts(user: str, *auth_configs: str) -> dict[str, Any]:
 
 
 def stored(user: str, status: str) -> dict[str, Any]:
-    key = instance_key(user, SERVER)
+    key = target_key(user, TARGET)
     return {**key, "status": status, "attempts": 2, "claim_token": "t"}
 
 

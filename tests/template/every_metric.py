@@ -25,7 +25,7 @@ from tests.handler.connect_world import ConnectWorld, connected, started
 from tests.invocation import Context
 from tests.openapi import PATH, routes
 from tests.samples import SAMPLES
-from tests.world import GMAIL, SECRET, SLACK, World, account, as_composio_has_it, refusal
+from tests.world import GMAIL, PROFILE, SECRET, SLACK, World, account, as_composio_has_it, refusal
 
 CONTEXT = cast("LambdaContext", Context())
 UNREADABLE = {"dynamodb": {"NewImage": {"status": {"S": "of another version"}}}}
@@ -123,6 +123,10 @@ def _run_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.upstream.script.append(refusal(403, "not connected"))
     _complete(world, "early")
     _find_oddities(world, monkeypatch)
+    world.catalog_table.store_profile(PROFILE, backfill_at=0)
+    world.now += 60
+    world.upstream.script.append(httpx.ReadTimeout("lost"))
+    _work(world, {"task": "due", "user_id": "happy", "target": PROFILE.key.sort_key})
     world.now += 2000
     world.upstream.down = True
     _work(world, {"task": "sweep"}, {"task": "nothing"}, "no JSON")

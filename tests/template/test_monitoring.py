@@ -229,7 +229,7 @@ def test_query_for_failures_finds_what_failed(emitted: Emitted) -> None:
     found = [one for one in emitted.lines if one["level"] == "ERROR"]
 
     assert {one["message"] for one in found} >= {
-        "instance settled",
+        "target settled",
         "message failed",
         "message not understood",
         "nothing was recorded",
@@ -242,7 +242,7 @@ def test_query_for_failures_finds_what_failed(emitted: Emitted) -> None:
 def test_lines_about_a_user_say_what_came_and_what_became_of_it(emitted: Emitted) -> None:
     about = {one["message"] for one in emitted.lines if one.get("user_id")}
 
-    assert {"event handled", "instance settled"} <= about
+    assert {"event handled", "target settled"} <= about
 
 
 def test_what_the_emulator_does_not_know_can_be_left_out() -> None:

@@ -14,7 +14,7 @@ from handler.decisions import LEASE_SECONDS
 from handler.events import ACCOUNT_EVENTS
 from handler.settings import Settings, enrolled_servers
 from handler.telemetry import SERVICE
-from handler.user_table import instance_key
+from handler.user_table import TARGETS
 from handler.values import OUTCOMES
 from tests.template.sam_template import FUNCTIONS, GLOBAL, RESOURCES, TEMPLATE, of_type
 
@@ -293,7 +293,7 @@ def test_announcer_hears_of_each_settled_outcome_and_of_nothing_else() -> None:
     (pattern,) = [json.loads(one["Pattern"]) for one in source["FilterCriteria"]["Filters"]]
 
     image = pattern["dynamodb"]["NewImage"]
-    assert image["sk"] == {"S": [{"prefix": instance_key("", "")["sk"]}]}
+    assert image["sk"] == {"S": [{"prefix": prefix} for prefix in TARGETS]}
     # Listed one by one: a status that another version has written is not handed over.
     assert image["status"] == {"S": list(OUTCOMES)}
     assert source["BatchSize"] <= BATCH

@@ -1,0 +1,239 @@
+"""Sessions: made once for a claim, judged like instances, told as what they are."""
+
+import json
+
+import httpx
+import pytest
+
+from handler.answers import answer
+from handler.decisions import MAX_FORBIDDEN
+from handler.values import Kind, Status, TargetId, session_profile
+from tests.doubles import Counted, Killed, Log, die
+from tests.fakes.event_bus import FakeBus, announce, records
+from tests.world import GMAIL, PROFILE, SERVER, SLACK, World, account, as_composio_has_it, refusal
+
+SESSION = PROFILE.key
+URL = "https://composio.invalid/tool_router/trs_1/mcp"
+ENDPOINT = {"url": URL, "transport": "streamable_http", "header": "x-api-key"}
+RECORD = {"session_id": "trs_1", "config_version": 1}
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.upstream.servers[SERVER] = ["ac_of_nobody"]
+    world.catalog_table.store_profile(PROFILE, backfill_at=int(world.now))
+    world.tick()
+    return world
+
+
+def complete(world: World) -> Status:
+    world.see(account(GMAIL))
+    return Status(world.see(account(SLACK))["work"])
+
+
+def test_complete_user_gets_a_session_of_the_profile(world: World) -> None:
+    assert world.see(account(GMAIL)) == {"work": "waiting"}
+    assert world.see(account(SLACK)) == {"work": "ready"}
+
+    assert world.upstream.router_sessions == {
+        "trs_1": {
+            "user_id": "user_1",
+            "toolkits": {"enable": ["gmail", "slack"]},
+            "auth_configs": {"gmail": GMAIL, "slack": SLACK},
+            "preload": {"tools": "all"},
+        }
+    }
+    row = world.row(target=SESSION)
+    assert (row["status"], row["record"], row["url"]) == ("ready", RECORD, URL)
+    assert world.see(account(SLACK, at=1)) == {"work": "ready"}
+    assert len(world.upstream.router_sessions) == 1
+
+
+def test_user_and_bus_are_told_of_a_session_as_of_an_instance(world: World) -> None:
+    complete(world)
+    bus = FakeBus()
+
+    shown = world.ask("GET", "/users/{user_id}", pathParameters={"user_id": "user_1"})
+    announce(bus, records(world))
+
+    told = json.loads(shown["body"])["targets"][1]
+    assert (told["kind"], told["profile"], told["status"]) == ("session", "work", "ready")
+    assert (told["record"], told["endpoint"]) == (RECORD, ENDPOINT)
+    (entry,) = bus.entries
+    detail = json.loads(entry["Detail"])
+    assert entry["DetailType"] == "MCP Session Ready"
+    assert (detail["kind"], detail["profile"], detail["endpoint"]) == ("session", "work", ENDPOINT)
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "left_over"),
+    [
+        (refusal(400, "unknown toolkit"), Status.FAILED, 0),
+        (refusal(401, "no key"), Status.RETRYING, 0),
+        (refusal(403, "the key may not"), Status.RETRYING, 0),
+        (refusal(404, "no such route"), Status.FAILED, 0),
+        (refusal(409, "odd"), Status.RETRYING, 0),
+        (refusal(410, "gone"), Status.FAILED, 0),
+        (refusal(429, "slow down"), Status.RETRYING, 0),
+        (refusal(503, "down"), Status.RETRYING, 1),
+        (httpx.Response(201, json={"session_id": "trs_x"}), Status.RETRYING, 1),
+        (httpx.Response(201, json={"session_id": "t", "mcp": {"url": "no"}}), Status.RETRYING, 1),
+        (httpx.Response(400, text="<html>"), Status.RETRYING, 0),
+    ],
+    ids=lambda one: str(getattr(one, "status_code", one)),
+)
+def test_answer_is_judged_like_that_of_an_instance(
+    world: World, counted: Counted, said: httpx.Response, status: Status, left_over: int
+) -> None:
+    for fact in (account(GMAIL), account(SLACK)):
+        world.upstream.accounts[fact.id] = as_composio_has_it(fact)
+    world.upstream.script.append(said)
+
+    assert complete(world) is status
+
+    assert counted().get("SessionsLeftOver", 0) == left_over
+    world.now += 4000
+    world.tick()
+    row = world.row(target=SESSION)
+    assert (row["status"], row["record"]) == ("ready", RECORD)
+
+
+def test_sessions_that_cannot_be_read_are_not_made_for_ever(world: World, counted: Counted) -> None:
+    unreadable = httpx.Response(201, json={"session_id": "trs_x"})
+    world.upstream.script.extend([unreadable] * MAX_FORBIDDEN)
+    complete(world)
+    while world.row(target=SESSION)["status"] == "retrying":
+        world.now += 1000
+        world.tick()
+
+    assert world.row(target=SESSION)["status"] == "failed"
+    assert counted()["SessionsLeftOver"] == MAX_FORBIDDEN
+
+
+@pytest.mark.parametrize(
+    ("version", "stored"), [(None, None), ("2", None), (10**40, None), ([], None), (3, 3)]
+)
+def test_version_of_another_form_costs_no_session(version: object, stored: int | None) -> None:
+    mcp = {"url": URL}
+    content = {"session_id": "trs_1", "config_version": version, "mcp": mcp, "warnings": []}
+
+    read = answer(201, {}, json.dumps(content).encode(), Kind.SESSION)
+
+    assert (read.record, read.url) == ({"session_id": "trs_1", "config_version": stored}, URL)
+
+
+@pytest.mark.parametrize("lost", [refusal(500, "oh"), httpx.ReadTimeout("lost")])
+def test_lost_answer_is_repeated_and_what_may_be_left_over_is_counted(
+    world: World, counted: Counted, log: Log, lost: httpx.Response | Exception
+) -> None:
+    def make_and_lose(request: httpx.Request) -> httpx.Response:
+        world.upstream.make_session(json.loads(request.content))
+        if isinstance(lost, Exception):
+            raise lost
+        return lost
+
+    world.upstream.script.append(make_and_lose)
+
+    assert complete(world) is Status.READY
+
+    assert world.row(target=SESSION)["record"]["session_id"] == "trs_2"
+    assert counted()["SessionsLeftOver"] == 1
+    assert "a session may be left over" in log.text
+
+
+def kill(world: World) -> None:
+    world.upstream.script.append(die)
+    with pytest.raises(Killed):
+        complete(world)
+
+
+def test_killed_call_is_made_again_after_its_lease_and_counted(
+    world: World, counted: Counted
+) -> None:
+    kill(world)
+    assert world.see(account(SLACK, at=1)) == {"work": "creating"}
+
+    world.now += 60
+    world.tick()
+
+    assert world.row(target=SESSION)["status"] == "ready"
+    assert (len(world.upstream.router_sessions), counted()["SessionsLeftOver"]) == (1, 1)
+
+
+def test_session_of_a_lost_claim_is_told_in_the_log(
+    world: World, counted: Counted, log: Log
+) -> None:
+    def outlive_the_lease(request: httpx.Request) -> httpx.Response:
+        world.now += 60
+        world.tick()
+        return httpx.Response(201, json=world.upstream.make_session(json.loads(request.content)))
+
+    world.upstream.script.append(outlive_the_lease)
+
+    complete(world)
+
+    assert world.row(target=SESSION)["record"]["session_id"] == "trs_1"
+    (line,) = [one for one in log.lines if one.get("known", {}).get("session_id")]
+    assert line["known"]["session_id"] == "trs_2"
+    assert counted()["SessionsLeftOver"] == 2
+
+
+def test_new_profile_is_back_filled_and_both_targets_stand_side_by_side() -> None:
+    world = World()
+    for number in range(3):
+        for fact in (account(GMAIL, user=f"user_{number}"), account(SLACK, user=f"user_{number}")):
+            shown = as_composio_has_it(fact) | {"id": f"{fact.id}_{number}"}
+            world.upstream.accounts[f"{fact.id}_{number}"] = shown | {
+                "created_at": "2025-01-01T00:00:00Z"
+            }
+    world.tick()
+    world.now += 61
+    world.tick()
+    assert {world.row(f"user_{number}")["status"] for number in range(3)} == {"ready"}
+
+    world.catalog_table.store_profile(PROFILE, backfill_at=int(world.now) + 60)
+    for _ in range(3):
+        world.now += 61
+        world.tick()
+
+    users = [f"user_{number}" for number in range(3)]
+    assert {world.row(user, target=SESSION)["status"] for user in users} == {"ready"}
+    assert sorted(one["user_id"] for one in world.upstream.router_sessions.values()) == users
+    assert list(world.walk_table.walks()) == []
+
+
+def test_failed_session_is_tried_at_once_when_its_profile_has_changed(world: World) -> None:
+    world.upstream.script.append(refusal(400, "unknown field"))
+    assert complete(world) is Status.FAILED
+    mended = session_profile("work", PROFILE.toolkits, {"preload": {"tools": []}})
+    world.catalog_table.store_profile(mended, backfill_at=int(world.now))
+    world.now += 61
+
+    assert world.see(account(SLACK, at=1)) == {"work": "ready"}
+    assert world.upstream.router_sessions["trs_1"]["preload"] == {"tools": []}
+
+
+def test_session_of_a_profile_that_is_gone_is_failed_and_says_so(world: World) -> None:
+    kill(world)
+    world.db.delete_item(
+        TableName="table", Key={"pk": {"S": "CATALOG"}, "sk": {"S": "PROFILE#work"}}
+    )
+    world.now += 61
+    world.tick()
+
+    assert "session profile does not exist" in world.row(target=SESSION)["last_error"]["message"]
+
+
+@pytest.mark.parametrize("message", [{"target": "ROOM#work"}, {"target": 7}, {}])
+def test_message_that_names_no_target_is_set_aside(
+    world: World, message: dict[str, object]
+) -> None:
+    sent = world.sqs.put({"task": "due", "user_id": "nobody"} | message)
+    assert world.work() == [sent]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_sort_key_is_read_as_it_is_written(kind: Kind) -> None:
+    key = TargetId(kind, "a#b")
+    assert TargetId.of(key.sort_key) == key
