@@ -23,6 +23,7 @@ from provisioner.import_command import import_
 from provisioner.init_command import init
 from provisioner.logs_command import logs
 from provisioner.output import Screen
+from provisioner.profile_commands import profile
 from provisioner.version import version
 
 type Command = Callable[..., None] | typer.Typer
@@ -46,6 +47,10 @@ COMMANDS: dict[str, tuple[Command, tuple[str, ...]]] = {
     ),
     "retry": (repair.retry, ("retry user_1", "retry --all-failed")),
     "backfill": (repair.backfill, ("backfill srv_demo", "backfill srv_demo --dry-run")),
+    "profile": (
+        profile,
+        ("profile put work --auth-config gmail=ac_gmail", "profile import srv_demo --name work"),
+    ),
     "forget": (repair.forget, ("forget user_1", "forget user_1 --yes")),
     "import": (import_, ("import events.jsonl --dry-run", "import - < events.jsonl")),
     "dead-letters": (

@@ -121,6 +121,18 @@ class UserTable:
             and row.get("status") == settlement.status.value
         )
 
+    def renew(self, row: TargetRow, *, now: int) -> None:
+        """Make a ready target due, as Composio no longer knows what was created for it."""
+        due = {"status": Status.RETRYING.value, "due": DUE, "due_at": now, "tried": ""}
+        self.table.update(
+            target_key(row.user_id, row.target),
+            assign(due),
+            "#status = :ready AND #claim_token = :token",
+            **due,
+            ready=Status.READY.value,
+            token=row.claim_token,
+        )
+
     def rest(self, row: TargetRow) -> None:
         """Let a waiting target be due no more: only an account can change anything now."""
         self.table.update(

@@ -61,18 +61,35 @@ class Users:
     def refresh(self, request: Request, deadline: float) -> Response:
         """Read the user's accounts at Composio now, take each like an event, and return all.
 
+        A session that Composio no longer knows is made anew.
+
         Raises:
             Refused: The user id is not usable, or Composio does not answer.
         """
         user_id, began = user_id_of(request), self.clock()
         try:
             there = list(self.composio.list_accounts(user_id, deadline=deadline))
+            gone = self._gone(user_id, deadline)
         except Unavailable as nothing:
             raise Refused(503, f"Composio: {nothing.problem.message}") from None
         for account in there:
             if fact := account.fact(user_id):
                 self.provisioning.handle_fact(fact, read_at=began, deadline=deadline)
+        for row in gone:
+            self.user_table.renew(row, now=int(began))
+            self.provisioning.resume(user_id, row.target, deadline=deadline)
         return Response(200, self._status(user_id, deadline))
+
+    def _gone(self, user_id: str, deadline: float) -> list[TargetRow]:
+        """Return the ready sessions that Composio does not know, by its own word."""
+        return [
+            row
+            for row in self.user_table.user(user_id)[1].values()
+            if row.target.kind is Kind.SESSION
+            and row.status is Status.READY
+            and row.record
+            and not self.composio.knows_session(row.record["session_id"], deadline=deadline)
+        ]
 
     def _status(self, user_id: str, deadline: float) -> dict[str, Any]:
         facts, rows = self.user_table.user(user_id)

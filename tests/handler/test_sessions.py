@@ -237,3 +237,36 @@ def test_message_that_names_no_target_is_set_aside(
 def test_sort_key_is_read_as_it_is_written(kind: Kind) -> None:
     key = TargetId(kind, "a#b")
     assert TargetId.of(key.sort_key) == key
+
+
+def refreshed(world: World) -> tuple[int, dict[str, object]]:
+    answer = world.ask("POST", "/users/{user_id}/refresh", pathParameters={"user_id": "user_1"})
+    if answer["statusCode"] != 200:
+        return answer["statusCode"], {}
+    return 200, json.loads(answer["body"])["targets"][1]
+
+
+def test_refresh_makes_a_session_anew_that_composio_no_longer_knows(world: World) -> None:
+    for fact in (account(GMAIL), account(SLACK)):
+        world.upstream.accounts[fact.id] = as_composio_has_it(fact)
+    complete(world)
+    assert refreshed(world)[1]["record"] == RECORD
+
+    lost = world.upstream.router_sessions.pop("trs_1")
+    world.upstream.router_sessions["trs_of_another"] = lost
+    status, told = refreshed(world)
+
+    assert (status, told["status"]) == (200, "ready")
+    assert told["record"] == RECORD | {"session_id": "trs_2"}
+
+
+@pytest.mark.parametrize("answer", [refusal(500, "oh"), httpx.Response(404, text="<html>")])
+def test_session_is_not_given_up_for_an_answer_that_proves_nothing(
+    world: World, answer: httpx.Response
+) -> None:
+    complete(world)
+    nothing = httpx.Response(200, json={"items": []})
+    world.upstream.gets.extend([nothing, answer, answer])
+
+    assert refreshed(world)[0] == 503
+    assert world.row(target=SESSION)["record"] == RECORD

@@ -1,0 +1,160 @@
+"""`profile`: what is put is what users get, and nothing is written that Composio would refuse."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from handler.urls import endpoint
+from handler.values import Target
+from provisioner import context
+from provisioner.main import app
+from provisioner.stack import Stack
+from tests.provisioner.found_stack import stack_of
+from tests.world import GMAIL, PROFILE, SERVER, SLACK, World, account, as_composio_has_it, refusal
+
+WORK = {
+    "name": "work",
+    "auth_configs": {"gmail": GMAIL, "slack": SLACK},
+    "create": {"preload": {"tools": "all"}},
+}
+PUT = ("put", "work", "--auth-config", f"gmail={GMAIL}", "--auth-config", f"slack={SLACK}")
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+    world = World()
+    monkeypatch.setattr(context, "find", lambda *_: stack_of(world))
+    monkeypatch.setattr("provisioner.profiles.time.time", lambda: world.now)
+    monkeypatch.setattr(Stack, "close", lambda _: None)  # the world goes on with its client
+    monkeypatch.chdir(tmp_path)
+    return world
+
+
+def run(*arguments: str, code: int = 0) -> Result:
+    ended = CliRunner().invoke(app, ["profile", *arguments])
+    assert ended.exit_code == code, ended.output
+    return ended
+
+
+def stored(world: World) -> tuple[Target, ...]:
+    return world.catalog_table.catalog().profiles
+
+
+def write(value: Any, name: str = "profiles.json") -> str:
+    Path(name).write_text(value if isinstance(value, str) else json.dumps(value))
+    return name
+
+
+def test_profile_is_put_with_its_back_fill_and_once(world: World) -> None:
+    create = write(WORK["create"], "create.json")
+
+    assert run(*PUT, "--create", create).stdout == "work: put\n"
+    assert stored(world) == (PROFILE,)
+    assert world.catalog_table.catalog().backfills == {PROFILE.key}
+    assert run(*PUT, "--create", create).stdout == "work: is there already\n"
+    assert run("put", "-f", write([WORK])).stdout == "work: is there already\n"
+
+
+@pytest.mark.usefixtures("world")
+def test_what_is_shown_can_be_put() -> None:
+    run("put", "--file", write([WORK]))
+
+    assert json.loads(run("show", "work").stdout) == WORK
+    assert "gmail (ac_gmail), slack (ac_slack)" in run("list").stdout
+
+
+def test_removed_profile_makes_no_more_sessions(world: World) -> None:
+    run(*PUT)
+    assert run("remove", "work", "--yes").stdout == "work: removed\n"
+    assert stored(world) == ()
+    assert run("list").stdout == "there are none\n"
+    assert "there is no session profile work" in run("remove", "work", "--yes", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("auth_config", "why"),
+    [
+        ("gmail=ac_other", "ac_other does not exist at Composio, or is disabled"),
+        (f"gmail={SLACK}", "ac_slack is of slack, not of gmail"),
+        ("gmail", "each toolkit once"),
+        ("=", "each toolkit once"),
+    ],
+)
+def test_what_composio_would_refuse_is_not_written(
+    world: World, auth_config: str, why: str
+) -> None:
+    ended = run("put", "work", "--auth-config", auth_config, code=1)
+    assert why in " ".join(ended.stderr.split())
+    assert stored(world) == ()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "no JSON",
+        WORK,
+        [WORK | {"name": "a b"}],
+        [WORK | {"auth_configs": {}}],
+        [WORK | {"unknown": 1}],
+        [WORK | {"create": {"user_id": "mine"}}],
+        [WORK | {"create": []}],
+    ],
+)
+def test_file_that_is_none_is_refused_whole(world: World, content: Any) -> None:
+    run("put", "-f", write(content), code=1)
+    run("put", "-f", "not there.json", code=1)
+    assert stored(world) == ()
+
+
+def test_composio_that_is_down_lets_nothing_be_written(world: World) -> None:
+    world.upstream.down = True
+    run(*PUT, code=1)
+    assert stored(world) == ()
+
+
+@pytest.mark.parametrize("gone", [None, httpx.Response(410), refusal(404, "no such server")])
+def test_profile_is_made_of_a_server_also_when_only_our_row_is_left(
+    world: World, gone: httpx.Response | None
+) -> None:
+    world.tick()
+    if gone:
+        world.upstream.gets.append(gone)
+
+    run("import", SERVER, "--name", "work")
+
+    assert stored(world) == (PROFILE._replace(create={}),)
+
+
+def test_server_of_which_nothing_is_known_is_not_made_up(world: World) -> None:
+    assert "nothing is known of what srv_x requires" in run("import", "srv_x", code=1).stderr
+    assert stored(world) == ()
+
+
+def test_move_to_sessions_leaves_nobody_without_an_endpoint(world: World) -> None:
+    for fact in (account(GMAIL), account(SLACK)):
+        world.upstream.accounts[fact.id] = as_composio_has_it(fact)
+        world.see(fact)
+    before = endpoint(f"https://composio.invalid/v3/mcp/{SERVER}", "user_1")
+    assert told(world) == {"instance": before}
+
+    run("import", SERVER, "--name", "work")
+    for _ in range(4):
+        world.now += 61
+        world.tick()
+
+    after = endpoint("https://composio.invalid/tool_router/trs_1/mcp")
+    assert told(world) == {"instance": before, "session": after}
+    assert len(world.upstream.router_sessions) == 1
+    world.settings = world.settings.model_copy(update={"mcp_server_ids": ""})
+    world.start()
+    assert told(world) == {"session": after}
+    run("remove", "work", "--yes")
+
+
+def told(world: World) -> dict[str, Any]:
+    shown = world.ask("GET", "/users/{user_id}", pathParameters={"user_id": "user_1"})
+    return {one["kind"]: one["endpoint"] for one in json.loads(shown["body"])["targets"]}
