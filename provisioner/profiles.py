@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -27,13 +27,19 @@ def _others(create: dict[str, Any]) -> dict[str, Any]:
     return create
 
 
+def _distinct(auth_configs: dict[str, str]) -> dict[str, str]:
+    if len(set(auth_configs.values())) < len(auth_configs):
+        raise ValueError("an auth config is of one toolkit only")
+    return auth_configs
+
+
 class Asked(BaseModel):
     """A profile as a file has it; `auth_configs` is the auth config of each toolkit."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(pattern=rf"^{NAME}$")
-    auth_configs: dict[str, str] = Field(min_length=1)
+    auth_configs: Annotated[dict[str, str], AfterValidator(_distinct)] = Field(min_length=1)
     create: Annotated[dict[str, Any], AfterValidator(_others)] = {}
 
     def target(self) -> Target:
@@ -95,19 +101,24 @@ def imported(stack: Stack, server_id: str, name: str | None) -> Target:
     if server.required - known.keys():
         known |= stack.composio.toolkits(deadline=soon())
     pairs = [f"{known.get(one, '?')}={one}" for one in sorted(server.required)]
-    fitting = server.name if re.fullmatch(NAME, server.name) else server_id
-    return asked(name or fitting, pairs, None)
+    if not (name or re.fullmatch(NAME, server.name)):
+        raise Trouble(f"the name of {server_id} is none for a profile", "--name NAME")
+    return asked(name or server.name, pairs, None)
 
 
-def check(stack: Stack, profiles: Iterable[Target]) -> None:
+def check(stack: Stack, profiles: Sequence[Target]) -> None:
     """Ask Composio whether the auth configs exist, are enabled, and are of these toolkits.
+
+    A profile must not have the id of an MCP server, as commands name either.
 
     Raises:
         Trouble: One is not; lists all of them.
         Unavailable: Composio cannot be asked.
     """
     known = stack.composio.toolkits(deadline=soon())
-    wrong = [
+    servers = stack.catalog_table.catalog().servers
+    wrong = [f"{one.id} is the id of an MCP server" for one in profiles if one.id in servers]
+    wrong += [
         f"{one.id}: {auth_config} is of {known[auth_config]}, not of {toolkit}"
         if auth_config in known
         else f"{one.id}: {auth_config} does not exist at Composio, or is disabled"

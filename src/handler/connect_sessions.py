@@ -38,6 +38,7 @@ class SessionBody(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     server_id: Id | None = None
+    profile: Id | None = None
     label: Annotated[StrictStr, AfterValidator(checked_label)] = ""
     return_url: StrictStr = ""
 
@@ -60,7 +61,7 @@ class Sessions:
         """
         user_id, body = user_id_of(request), _body(request)
         return_url = self._return_url(body.return_url)
-        targets = self._targets(body.server_id, deadline)
+        targets = self._targets(body, deadline)
         token, expires_at = secrets.token_urlsafe(32), int(self.clock()) + START_SECONDS
         session = Session(
             sid=digest(token),
@@ -99,22 +100,26 @@ class Sessions:
         except ValueError as why:
             raise Refused(400, f"return_url: {why}") from None
 
-    def _targets(self, server_id: str | None, deadline: float) -> tuple[str, ...]:
-        if server_id is not None:
-            key = TargetId(Kind.INSTANCE, server_id)
-            try:
-                server = self.catalog.target(key, deadline=deadline)
-            except Unavailable:
-                raise Refused(503, "the MCP server could not be read at Composio") from None
-            if server.gone:
-                raise Refused(400, "server_id: no MCP server of this id is enrolled")
-            return (key.sort_key,)
+    def _targets(self, body: SessionBody, deadline: float) -> tuple[str, ...]:
+        named = {Kind.INSTANCE: body.server_id, Kind.SESSION: body.profile}
+        if keys := [TargetId(kind, name) for kind, name in named.items() if name is not None]:
+            for key in keys:
+                self._demand(key, deadline)
+            return tuple(key.sort_key for key in keys)
         view = self.catalog.known()
         if not view.up_to_date:
             view = self.catalog.sync(deadline=deadline)
         if not (view.targets or view.up_to_date):
             raise Refused(503, "the MCP servers could not be read at Composio yet")
         return tuple(one.key.sort_key for one in view.targets)
+
+    def _demand(self, key: TargetId, deadline: float) -> None:
+        try:
+            gone = self.catalog.target(key, deadline=deadline).gone
+        except Unavailable:
+            raise Refused(503, "the MCP server could not be read at Composio") from None
+        if gone:
+            raise Refused(400, f"{key.field}: none of this name is enrolled")
 
 
 def _body(request: Request) -> SessionBody:

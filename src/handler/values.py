@@ -42,10 +42,14 @@ class TargetId(NamedTuple):
         return f"{self.kind.name}#{self.name}"
 
     @property
+    def field(self) -> str:
+        """The field in which the application names it, and is told its name."""
+        return "server_id" if self.kind is Kind.INSTANCE else "profile"
+
+    @property
     def told(self) -> dict[str, str]:
         """What the application is told of it."""
-        field = "server_id" if self.kind is Kind.INSTANCE else "profile"
-        return {"kind": self.kind.value, field: self.name}
+        return {"kind": self.kind.value, self.field: self.name}
 
     @classmethod
     def of(cls, sort_key: str) -> Self:

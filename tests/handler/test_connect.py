@@ -274,6 +274,7 @@ def test_session_is_stored_without_its_token(world: ConnectWorld) -> None:
     [
         ({"server_id": "srv_other"}, 400, "server_id"),
         ({"server_id": "a b"}, 400, "server_id"),
+        ({"profile": "other"}, 400, "profile"),
         ({"lable": "x"}, 400, "lable"),
         ({"label": 7}, 400, "label"),
         ({"label": "x" * 81}, 400, "label"),

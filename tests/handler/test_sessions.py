@@ -6,11 +6,22 @@ import httpx
 import pytest
 
 from handler.answers import answer
+from handler.catalog import FRESH_SECONDS
 from handler.decisions import MAX_FORBIDDEN
 from handler.values import Kind, Status, TargetId, session_profile
 from tests.doubles import Counted, Killed, Log, die
 from tests.fakes.event_bus import FakeBus, announce, records
-from tests.world import GMAIL, PROFILE, SERVER, SLACK, World, account, as_composio_has_it, refusal
+from tests.world import (
+    GMAIL,
+    NOW,
+    PROFILE,
+    SERVER,
+    SLACK,
+    World,
+    account,
+    as_composio_has_it,
+    refusal,
+)
 
 SESSION = PROFILE.key
 URL = "https://composio.invalid/tool_router/trs_1/mcp"
@@ -200,6 +211,29 @@ def test_new_profile_is_back_filled_and_both_targets_stand_side_by_side() -> Non
     users = [f"user_{number}" for number in range(3)]
     assert {world.row(user, target=SESSION)["status"] for user in users} == {"ready"}
     assert sorted(one["user_id"] for one in world.upstream.router_sessions.values()) == users
+    assert list(world.walk_table.walks()) == []
+
+
+def test_sunset_of_mcp_servers_keeps_nobody_from_a_session(world: World) -> None:
+    world.upstream.page = 2
+    served = world.upstream._v3
+
+    def sunset(request: httpx.Request, parts: list[str]) -> httpx.Response:
+        return refusal(410, "gone") if parts[0] == "mcp" else served(request, parts)
+
+    world.upstream._v3 = sunset  # type: ignore[method-assign]
+    world.now += FRESH_SECONDS
+    for number in range(5):
+        for auth in (GMAIL, SLACK):
+            fact = account(auth, id=f"ca_{auth}_{number}", user=f"user_{number}")
+            world.upstream.accounts[fact.id] = as_composio_has_it(fact) | {"created_at": NOW - 9999}
+    world.walk_table.request_backfill(SESSION, at=int(world.now))
+    for _ in range(4):
+        world.tick()
+        world.now += 60
+
+    users = sorted(one["user_id"] for one in world.upstream.router_sessions.values())
+    assert users == [f"user_{number}" for number in range(5)]
     assert list(world.walk_table.walks()) == []
 
 

@@ -99,6 +99,7 @@ def test_what_composio_would_refuse_is_not_written(
         WORK,
         [WORK | {"name": "a b"}],
         [WORK | {"auth_configs": {}}],
+        [WORK | {"auth_configs": {"slack": GMAIL, "gmail": GMAIL}}],
         [WORK | {"unknown": 1}],
         [WORK | {"create": {"user_id": "mine"}}],
         [WORK | {"create": []}],
@@ -127,6 +128,16 @@ def test_profile_is_made_of_a_server_also_when_only_our_row_is_left(
     run("import", SERVER, "--name", "work")
 
     assert stored(world) == (PROFILE._replace(create={}),)
+
+
+def test_profile_has_a_name_of_its_own(world: World) -> None:
+    world.tick()
+    odd = {"id": SERVER, "name": "a b", "auth_config_ids": [GMAIL]}
+    world.upstream.gets.append(httpx.Response(200, json=odd))
+
+    assert "--name NAME" in run("import", SERVER, code=1).stderr
+    assert "is the id of an MCP server" in run("import", SERVER, "--name", SERVER, code=1).stderr
+    assert stored(world) == ()
 
 
 def test_server_of_which_nothing_is_known_is_not_made_up(world: World) -> None:
