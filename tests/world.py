@@ -187,7 +187,7 @@ class FakeComposio:
             session_id = parts[-1]
             if session_id not in self.router_sessions:
                 return refusal(404, "no such session")
-            return httpx.Response(200, json=self._session_body(session_id))
+            return httpx.Response(200, json=self.session_body(session_id))
         if self.script:
             return self._next(request)
         return httpx.Response(201, json=self.make_session(json.loads(request.content)))
@@ -196,9 +196,10 @@ class FakeComposio:
         """Make a session, and return what is answered."""
         session_id = f"trs_{len(self.router_sessions) + 1}"
         self.router_sessions[session_id] = body
-        return self._session_body(session_id)
+        return self.session_body(session_id)
 
-    def _session_body(self, session_id: str) -> dict[str, Any]:
+    def session_body(self, session_id: str) -> dict[str, Any]:
+        """Return the session as Composio shows it."""
         url = f"https://composio.invalid/tool_router/{session_id}/mcp"
         return {
             "session_id": session_id,

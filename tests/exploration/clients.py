@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tests.exploration.points import Fault, Killed
 from tests.exploration.promises import Promise, demand
-from tests.exploration.state import Call, Message
+from tests.exploration.state import SESSION, Call, Message
 from tests.fakes.dynamodb import service_error
 from tests.world import refusal
 
@@ -194,7 +194,8 @@ class Composio:
         if request.method != "POST":
             read = partial(system.upstream_answer, request)
             return call("http read", name, read, odd=partial(_odd, request))
-        pair = (name.split("/")[2], json.loads(request.content)["user_id"])
+        target = SESSION if name.endswith("/session") else name.split("/")[2]
+        pair = (target, json.loads(request.content)["user_id"])
         call("create begins", name, partial(self._begin, pair))
         try:
             create = partial(system.create, request, pair)

@@ -152,6 +152,10 @@ class Machine(RuleBasedStateMachine):
     def require(self, server: str, needs: tuple[str, ...]) -> None:
         self.system.state.servers = {**self.system.state.servers, server: needs}
 
+    @rule(needs=st.sampled_from(NEEDS))
+    def put_profile(self, needs: tuple[str, ...]) -> None:
+        self.system.put_profile(needs)
+
     @rule()
     def rotate(self) -> None:
         self.keys += 1

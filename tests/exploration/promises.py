@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from handler.creation import NOT_ENROLLED
 from handler.dynamodb import from_item
+from handler.user_table import TARGETS
+from handler.values import Kind, TargetId
+from tests.world import PROFILE
 
 if TYPE_CHECKING:
     from tests.exploration.state import State
@@ -18,13 +21,14 @@ class Promise(StrEnum):
 
     ONE_CALL = "at most one create call is in flight"
     ONE_OUTCOME = "the outcome is stored once"
-    TRUE = "ready means that the instance exists"
+    TRUE = "ready means that it exists"
     KEPT = "nothing acknowledged is lost"
     FINISHES = "it finishes by itself"
     NOT_FINAL = "nothing odd is final"
     ISOLATED = "one never stops the others"
     ORDER = "an older fact never overwrites a newer one"
     BOUNDED = "round trips are bounded"
+    LEFT_OVER = "a session that no row names is counted"
     NO_POISON = "the dead-letter queue stays empty"
     NEVER_DESTROYS = "DELETE is never called"
 
@@ -52,18 +56,32 @@ def check_write(old: Mapping[str, Any], new: Mapping[str, Any], state: "State") 
     sort_key = (new or old)["sk"]["S"]
     if sort_key == "ACCOUNTS":
         _check_facts(from_item(old), from_item(new))
-    elif sort_key.startswith("INSTANCE#"):
+    elif sort_key.startswith(TARGETS):
+        target = TargetId.of(sort_key)
         before, after = from_item(old), from_item(new)
         ready = before.get("status") == "ready"
         demand(not ready, Promise.ONE_OUTCOME, f"ready became {after.get('status')}")
         if after.get("status") == "failed":
             why = after["last_error"]["message"]
-            left = sort_key.removeprefix("INSTANCE#") not in state.enrolled.split(",")
-            meant = left if why == NOT_ENROLLED.message else state.refused
+            meant = _may_fail(target, why, state)
             demand(meant, finishing(state), f"failed without a reason: {why}")
         if after.get("status") == "ready":
-            key = (sort_key.removeprefix("INSTANCE#"), after["pk"].removeprefix("USER#"))
-            demand(key in state.instances, Promise.TRUE, f"there is no instance {key}")
+            user = after["pk"].removeprefix("USER#")
+            there = _exists(target, user, after.get("record"), state)
+            demand(there, Promise.TRUE, f"there is no {sort_key} of {user}")
+
+
+def _may_fail(target: TargetId, why: str, state: "State") -> bool:
+    of_a_server = target.kind is Kind.INSTANCE
+    if why == NOT_ENROLLED.message:
+        return target.name not in state.enrolled.split(",") if of_a_server else not state.profile
+    return state.refused or (of_a_server and state.sunset)
+
+
+def _exists(target: TargetId, user: str, record: Any, state: "State") -> bool:
+    if target.kind is Kind.INSTANCE:
+        return (target.name, user) in state.instances
+    return state.sessions[int(record["session_id"].removeprefix("trs_")) - 1] == user
 
 
 def _check_facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
@@ -103,7 +121,8 @@ def check_end(state: "State", rows: Rows) -> None:
     finishes = finishing(state)
     dead = [one for one in state.dead if not state.is_about_the_full(one)]
     demand(not dead, Promise.NO_POISON, f"dead letters: {dead}")
-    for user, server in state.pairs():
+    _check_sessions(state, rows)
+    for user, server in () if state.sunset else state.pairs():
         row = rows.get((f"USER#{user}", f"INSTANCE#{server}"), {})
         status = row.get("status", "waiting")
         exists = (server, user) in state.instances
@@ -116,3 +135,15 @@ def check_end(state: "State", rows: Rows) -> None:
     allowed = len({pair for pair, _ in state.posts}) + state.faults
     calls = sum(number for _, number in state.posts) - state.forbidden
     demand(calls <= allowed, Promise.BOUNDED, f"{calls} create calls, {state.faults} faults")
+
+
+def _check_sessions(state: "State", rows: Rows) -> None:
+    stored = 0
+    for user in state.users() if state.profile else ():
+        status = rows.get((f"USER#{user}", PROFILE.key.sort_key), {}).get("status", "waiting")
+        stored += status == "ready"
+        lacking = state.without(user, state.profile)
+        right = {"waiting", "ready"} if lacking else {"ready"}
+        demand(status in right, finishing(state), f"{user} lacks {lacking}, and is {status}")
+    over = len(state.sessions) - stored
+    demand(over <= state.left_over, Promise.LEFT_OVER, f"{over} sessions, {state.left_over} told")

@@ -10,8 +10,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from handler.events import timestamp
-from tests.world import GMAIL, NOW, SERVER, SLACK
+from tests.world import GMAIL, NOW, PROFILE, SERVER, SLACK
 
+SESSION = PROFILE.key.sort_key
 VISIBILITY_SECONDS, RECEIVES = 180, 24
 """Of the queue in the template."""
 
@@ -87,6 +88,14 @@ class State:
     numbers: int = 0
     tokens: Mapping[str, int] = field(default_factory=dict)
     servers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {SERVER: (GMAIL, SLACK)})
+    profile: tuple[str, ...] = ()
+    """What the session profile requires, once there is one."""
+    sessions: tuple[str, ...] = ()
+    """The user of each session that was made, in their order."""
+    left_over: int = 0
+    """How many of them were counted as perhaps left over."""
+    sunset: bool = False
+    """Composio answers 410 to all that is about MCP servers."""
     accounts: Mapping[str, Fact] = field(default_factory=dict)
     instances: frozenset[tuple[str, str]] = frozenset()
     calls: tuple[Call, ...] = ()
@@ -133,12 +142,16 @@ class State:
 
     def lacking(self, user: str, server: str) -> set[str]:
         """What Composio itself misses of this user for this server."""
+        return self.without(user, self.servers[server])
+
+    def without(self, user: str, needs: Collection[str]) -> set[str]:
+        """What of this the user has no active account for."""
         active = {
             fact.auth
             for fact in self.accounts.values()
             if fact.user == user and fact.status == "ACTIVE" and not fact.disabled
         }
-        return set(self.servers[server]) - active
+        return set(needs) - active
 
     def complete(self, user: str, server: str) -> bool:
         """Whether the user has all that the server requires."""
@@ -150,7 +163,8 @@ class State:
         Nor, yet, those that no server was `known` to require when it was told of: whoever learns
         that one does has all accounts read at Composio.
         """
-        if fact.auth in known and any(fact.auth in needs for needs in self.servers.values()):
+        every = (*self.servers.values(), self.profile)
+        if fact.auth in known and any(fact.auth in needs for needs in every):
             # The future counts as the time of the read.
             self.told |= {
                 (fact.user, fact.id, fact.updated_at if fact.at <= self.now - NOW else "")

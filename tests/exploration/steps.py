@@ -30,6 +30,8 @@ class Do(StrEnum):
     ENROL = "the servers that are enrolled:"
     REFUSE = "Composio will refuse a create call for a reason"
     FILL = "the user's item is full"
+    PUT = "the session profile is put, and requires"
+    SUNSET = "Composio removes MCP servers"
 
 
 class Step(NamedTuple):
@@ -60,6 +62,8 @@ class Plan:
     """So many at a time are explored by `make prove`; one, where two would take too long."""
     long: bool = False
     """`make test` leaves it out."""
+    known: tuple[Step, ...] = ()
+    """What has happened, and is known, before it begins; not where it is cold."""
 
 
 def advance(system: System) -> str | None:
@@ -115,7 +119,13 @@ def _caught_up(system: System) -> bool:
 
 
 def _due(system: System) -> list[Mapping[str, Any]]:
-    return [row for row in system.rows().values() if "due_at" in row]
+    """Return the rows that are due; an instance that has failed after the sunset stays so."""
+    return [
+        row
+        for (_, sort_key), row in system.rows().items()
+        if "due_at" in row
+        and not (system.state.sunset and row["status"] == "failed" and "INSTANCE#" in sort_key)
+    ]
 
 
 def _next_minute(system: System) -> None:
@@ -174,6 +184,10 @@ def _change(system: System, step: Step) -> None:
             state.refusals += 1
         case Do.FILL if fact:
             system.fill(fact.user)
+        case Do.PUT:
+            system.put_profile(step.ids)
+        case Do.SUNSET:
+            state.sunset = True
 
 
 GIVE_UP = Step(Do.WAIT)
@@ -198,7 +212,7 @@ def begin(system: System, plan: Plan) -> None:
     system.chooser = lambda _: None
     system.restore(system.empty)
     if not plan.cold:
-        system.state.agenda = TICK
+        system.state.agenda = (*plan.known, *TICK)
         while advance(system):
             pass
         system.state = replace(system.state, ticks=0, quiet_from=float("inf"))

@@ -4,22 +4,25 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from copy import copy
-from typing import Any, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import httpx
 from botocore.exceptions import ClientError
 
-from handler.catalog_table import CATALOG
+from handler.catalog import MEMORY_SECONDS
+from handler.catalog_table import CATALOG, CatalogTable, catalog_key
 from handler.credentials import SecretValue
-from handler.dynamodb import from_item
+from handler.dynamodb import Table, from_item
 from handler.fact_table import ACCOUNTS
+from handler.values import session_profile
+from handler.walk_table import WalkTable
 from tests.exploration.environment import Environment
 from tests.exploration.inputs import envelope, record, request
 from tests.exploration.points import ODD, REFUSALS, Chooser, Fault, Killed, Point
 from tests.exploration.promises import Rows, check_told, check_write
-from tests.exploration.state import Fact, Message, State
+from tests.exploration.state import SESSION, Fact, Message, State
 from tests.fakes.dynamodb import FakeDynamoDB, service_error
-from tests.world import API_KEY, SECRET, SERVER, FakeComposio, refusal
+from tests.world import API_KEY, PROFILE, SECRET, SERVER, FakeComposio, refusal
 
 WEBHOOK_SECONDS, WORKER_SECONDS, BATCH = 25, 30, 5
 """Of the functions in the template."""
@@ -35,6 +38,9 @@ class Snapshot(NamedTuple):
 class System:
     """Everything around the handler, and the handler."""
 
+    running: ClassVar["System"]
+    """The one whose metrics are counted."""
+
     def __init__(self, *enrolled: str) -> None:
         self.state = State(enrolled=",".join(enrolled or (SERVER,)))
         self.secret = {"composio_api_key": API_KEY, "webhook_secrets": [SECRET]}
@@ -45,6 +51,7 @@ class System:
         self._upstream = FakeComposio()
         self._environments: dict[tuple[str, str], Environment] = {}
         self.empty = self.snapshot()
+        System.running = self
 
     def environment(self, name: str) -> Environment:
         """Return the execution environment of this name; begun if there was none."""
@@ -103,6 +110,8 @@ class System:
 
     def upstream_answer(self, request: httpx.Request) -> httpx.Response:
         """Answer a reading call to Composio."""
+        if self.state.sunset and request.url.path.startswith("/api/v3/mcp"):
+            return refusal(410, "gone")
         upstream, state = self._upstream, self.state
         upstream.servers = {one: list(needs) for one, needs in state.servers.items()}
         upstream.accounts = {one: fact.shown() for one, fact in state.accounts.items()}
@@ -115,13 +124,20 @@ class System:
         """Answer a create call."""
         server, user = pair
         state = self.state
-        if server not in state.servers:
+        if state.sunset and server != SESSION:
+            state.forbidden += 1
+            return refusal(410, "gone")
+        if server != SESSION and server not in state.servers:
             return refusal(404, "no such server")
         if state.refusals:
             state.refusals -= 1
             state.refused = True
             state.forbidden += 1
             return refusal(422, "refused")
+        if server == SESSION:
+            state.sessions = (*state.sessions, user)
+            made = self._upstream.session_body(f"trs_{len(state.sessions)}")
+            return httpx.Response(201, json=made, request=request)
         if state.lacking(user, server):
             state.forbidden += 1
             return refusal(403, "not all connected")
@@ -147,6 +163,16 @@ class System:
             self.state.acknowledge(fact, known)
             self.check_told()
         return acknowledged
+
+    def put_profile(self, needs: tuple[str, ...]) -> None:
+        """Have the operator put the session profile, with its back-fill."""
+        self.state.profile = needs
+        table = Table(cast("Any", self.db), "table")
+        profile = session_profile(PROFILE.id, {one: one for one in needs}, {})
+        at = int(self.state.now) + MEMORY_SECONDS
+        CatalogTable(table, WalkTable(table)).store_profile(profile, backfill_at=at)
+        self.db.calls.clear()
+        self.db.stream.clear()
 
     def put(self, body: object, fact: Fact | None = None) -> None:
         """Put a message into the queue."""
@@ -194,8 +220,9 @@ class System:
         """Return the auth configs that the table's catalog requires; of none, Composio's own."""
         catalog = self.db.rows.get(CATALOG, {}).items()
         enrolled = {f"SERVER#{one}" for one in self.state.enrolled.split(",")}
-        servers = [from_item(cast("Any", item)) for sk, item in catalog if sk in enrolled]
-        needs = [one["required"] for one in servers if "required" in one]
+        enrolled.add(catalog_key(PROFILE.key)["sk"])
+        targets = [from_item(cast("Any", item)) for sk, item in catalog if sk in enrolled]
+        needs = [one.get("required") or one["toolkits"] for one in targets if "toolkits" in one]
         return set().union(*(needs or self.state.servers.values()))
 
     def rows(self) -> Rows:
@@ -214,6 +241,7 @@ class System:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a moment."""
+        System.running = self
         self.state = copy(snapshot.state)
         self.db.restore(snapshot.table)
         for name, environment in self._environments.items():

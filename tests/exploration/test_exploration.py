@@ -17,6 +17,7 @@ from tests.exploration.concurrent import three, two
 from tests.exploration.interleaved import Concurrent, Interleaved
 from tests.exploration.machine import Machine
 from tests.exploration.plans import plans
+from tests.exploration.sessions import session_plans, two_sessions
 from tests.exploration.single import Found, Single
 from tests.exploration.steps import Plan
 from tests.exploration.system import System
@@ -41,7 +42,11 @@ def _id(given: Plan | Concurrent | int) -> str:
 
 @pytest.mark.parametrize(
     ("plan", "faults"),
-    [(plan, plan.faults if LONG else 1) for plan in plans() if LONG or not plan.long],
+    [
+        (plan, plan.faults if LONG else 1)
+        for plan in (*plans(), *session_plans())
+        if LONG or not plan.long
+    ],
     ids=_id,
 )
 def test_every_fault_at_every_call_is_survived(system: System, plan: Plan, faults: int) -> None:
@@ -59,7 +64,7 @@ def test_every_fault_at_every_call_is_survived(system: System, plan: Plan, fault
 @pytest.mark.parametrize(
     ("case", "faults"),
     [
-        *((case, int(LONG)) for case in two()),
+        *((case, int(LONG)) for case in (*two(), *two_sessions())),
         *((case, 0) for case in three() if LONG or not case.long),
     ],
     ids=_id,

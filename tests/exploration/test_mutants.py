@@ -10,8 +10,10 @@ from tests.exploration.interleaved import Concurrent, Interleaved
 from tests.exploration.mutant import Mutant, planted
 from tests.exploration.mutants_of_creation import CREATION_MUTANTS
 from tests.exploration.mutants_of_facts import FACT_MUTANTS
+from tests.exploration.mutants_of_sessions import SESSION_MUTANTS
 from tests.exploration.plans import plans
 from tests.exploration.promises import Promise
+from tests.exploration.sessions import session_plans, two_sessions
 from tests.exploration.single import Found, Single
 from tests.exploration.steps import Plan
 from tests.exploration.system import System
@@ -36,7 +38,7 @@ def only() -> Iterator[Callable[[Promise], None]]:
 
 def first_found(mutant: Mutant) -> Found | None:
     """Explore until something is found, what is promising first."""
-    every: list[Plan | Concurrent] = [*plans(), *two(), *three()]
+    every: list[Plan | Concurrent] = [*plans(), *session_plans(), *two(), *two_sessions(), *three()]
     places = sorted(
         every,
         key=lambda place: not place.name.startswith(mutant.place or "one"),
@@ -52,7 +54,9 @@ def first_found(mutant: Mutant) -> Found | None:
     return None
 
 
-@pytest.mark.parametrize("mutant", CREATION_MUTANTS + FACT_MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize(
+    "mutant", [*CREATION_MUTANTS, *FACT_MUTANTS, *SESSION_MUTANTS], ids=lambda mutant: mutant.name
+)
 def test_every_mutant_is_caught_by_the_promise_that_it_breaks(
     mutant: Mutant, only: Callable[[Promise], None]
 ) -> None:
