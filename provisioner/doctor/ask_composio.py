@@ -5,11 +5,15 @@ from typing import NamedTuple
 
 import httpx
 
+from handler.dynamodb import from_item
 from handler.transport import Unavailable, segment
-from handler.values import Kind, Target
+from handler.user_table import target_from_row
+from handler.values import Kind, Status, Target, TargetId
 from provisioner.stack import Stack, soon
 
 _MCP = "/api/v3/mcp/servers"
+_SESSION = TargetId(Kind.SESSION, "").sort_key
+_ASKED_FOR = 5
 
 
 class Reached(NamedTuple):
@@ -38,6 +42,16 @@ def servers(stack: Stack) -> Mapping[str, Target]:
     if stack.enrolled is None:
         return stack.composio.list_servers(deadline=soon())
     return {one: stack.composio.get_server(one, deadline=soon()) for one in sorted(stack.enrolled)}
+
+
+def sessions(stack: Stack) -> tuple[bool, ...]:
+    """Return, of a few sessions on the first page of the table, whether Composio knows each."""
+    if not stack.catalog_table.catalog().profiles:
+        return ()
+    read = stack.dynamodb.scan(TableName=stack.outputs["TableName"])["Items"]
+    rows = [target_from_row(row) for row in map(from_item, read) if row["sk"].startswith(_SESSION)]
+    ids = [one.record["session_id"] for one in rows if one.record and one.status is Status.READY]
+    return tuple(stack.composio.knows_session(one, deadline=soon()) for one in ids[:_ASKED_FOR])
 
 
 def deprecated(stack: Stack, first: httpx.Response | None) -> dict[str, str]:

@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from handler.transport import Unavailable
+from handler.values import Target
 from provisioner import activity, enrolment, releases, secret, subscription
 from provisioner.doctor import ask_aws, ask_composio
 from provisioner.doctor.ask_composio import Reached
@@ -18,6 +19,7 @@ from provisioner.version import version
 
 _PERMISSIONS = {
     "servers": "mcp_servers: write",
+    "sessions": "session management: write",
     "followers": "connected_accounts: read",
     "auth_configs": "auth_configs: read",
     "subscription": "webhooks: write",
@@ -38,9 +40,9 @@ def collect(stack: Stack, *, newer: bool = False, clock: Callable[[], float] = t
     reached = ask_composio.reach(stack)
     clocks = _clocks(stack, reached, clock)
     servers = _ask(lambda: ask_composio.servers(stack), _PERMISSIONS["servers"])
-    known = [] if isinstance(servers, Trouble) else servers.values()
+    profiles = _ask(lambda: stack.catalog_table.catalog().profiles)
     questions = _questions(stack, reached, clock) | {
-        "followers": lambda: enrolment.followers(stack, known, _MOST_PAGES)
+        "followers": lambda: enrolment.followers(stack, _known(servers, profiles), _MOST_PAGES)
     }
     with ThreadPoolExecutor(THREADS) as pool:
         found = pool.map(_ask, questions.values(), map(_PERMISSIONS.get, questions))
@@ -59,6 +61,7 @@ def collect(stack: Stack, *, newer: bool = False, clock: Callable[[], float] = t
         composio=reached.why_not,
         key_rejected=reached.key_rejected,
         servers=servers,
+        profiles=profiles,
         clocks=clocks,
         **answers,
     )
@@ -84,6 +87,7 @@ def _questions(
     return {
         "environments": lambda: ask_aws.environments(stack),
         "recursion": lambda: ask_aws.recursion(stack),
+        "sessions": lambda: ask_composio.sessions(stack),
         "auth_configs": lambda: frozenset(stack.composio.toolkits(deadline=soon())),
         "subscription": lambda: subscription.current(stack.transport),
         "offered": lambda: tuple(subscription.offered(stack.transport)),
@@ -97,6 +101,13 @@ def _questions(
         "sweep_rule": lambda: ask_aws.sweep_rule(stack),
         "swept": lambda: activity.swept(stack, clock()),
     }
+
+
+def _known(
+    servers: Mapping[str, Target] | Trouble, profiles: tuple[Target, ...] | Trouble
+) -> list[Target]:
+    known = [] if isinstance(servers, Trouble) else [*servers.values()]
+    return known if isinstance(profiles, Trouble) else [*known, *profiles]
 
 
 def _ask(question: Callable[[], Any], permission: str | None = None) -> Any:  # noqa: ANN401 - whatever it returns

@@ -77,6 +77,9 @@ class Facts:
     """Why Composio cannot be asked anything; "" if it can."""
     key_rejected: bool
     servers: Mapping[str, Target] | Trouble
+    profiles: tuple[Target, ...] | Trouble
+    sessions: tuple[bool, ...] | Trouble
+    """Of a few that are stored, whether Composio knows each."""
     followers: Followers | Trouble
     """Who has connected everything, by the accounts that the sweep reads, too."""
     auth_configs: frozenset[str] | Trouble

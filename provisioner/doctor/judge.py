@@ -22,6 +22,8 @@ def judge(facts: Facts) -> Iterator[Finding]:
         yield judge_composio.servers(facts)
         if not isinstance(facts.servers, Trouble):
             yield judge_composio.auth_configs(facts, facts.servers)
+        if facts.profiles:
+            yield judge_composio.sessions(facts)
         yield judge_composio.events(facts)
         yield judge_composio.webhook(facts)
         if isinstance(facts.subscription, Subscription):

@@ -1,6 +1,6 @@
 """What follows from what Composio says."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from handler.values import Target
 from provisioner.doctor.facts import Facts, Finding, unread
@@ -30,6 +30,8 @@ def servers(facts: Facts) -> Finding:
     if gone:
         remedy = "take it out of McpServerIds (sam deploy), or create it at Composio"
         return Finding(name, "error", f"Composio does not know {', '.join(gone)}", remedy)
+    if not known and facts.profiles:
+        return Finding(name, "ok", "none is enrolled")
     if not known:
         remedy = f"{facts.init} shows those of the project, and takes --servers"
         return Finding(name, "note", "no MCP server is enrolled, so nothing is created", remedy)
@@ -37,23 +39,32 @@ def servers(facts: Facts) -> Finding:
     if idle:
         message = f"no auth config: {', '.join(idle)}"
         return Finding(name, "note", message, "add auth configs to it at Composio")
-    said = []
-    for one in known:
-        users = "" if isinstance(facts.followers, Trouble) else facts.followers.of(one.id)
-        requirement = f"{one.id} requires {' and '.join(sorted(one.required))}"
-        said.append(f"{requirement} (connected by {users})" if users else requirement)
-    return Finding(name, "ok", ", ".join(said))
+    return Finding(name, "ok", _requirements(facts, known))
+
+
+def sessions(facts: Facts) -> Finding:
+    """Judge the session profiles, and whether what was made of them is there."""
+    name, profiles, known = "sessions", facts.profiles, facts.sessions
+    if isinstance(profiles, Trouble) or isinstance(known, Trouble):
+        return unread(name, profiles, known)
+    if absent := known.count(False):
+        remedy = "POST /users/{user_id}/refresh makes them anew (docs/sessions.md)"
+        message = f"Composio does not know {absent} of {len(known)} that were asked for"
+        return Finding(name, "error", message, remedy)
+    said = _requirements(facts, profiles)
+    return Finding(name, "ok", f"{said}; Composio knows all {len(known)} that were asked for")
 
 
 def auth_configs(facts: Facts, servers: Mapping[str, Target]) -> Finding:
-    """Judge whether what the MCP servers require is there."""
+    """Judge whether what the targets require is there."""
     name = "auth configs"
     if isinstance(facts.auth_configs, Trouble):
         return unread(name, facts.auth_configs, level="note")
-    required = frozenset[str]().union(*(server.required for server in servers.values()))
+    profiles = () if isinstance(facts.profiles, Trouble) else facts.profiles
+    required = frozenset[str]().union(*(one.required for one in (*servers.values(), *profiles)))
     absent = sorted(required - facts.auth_configs)
     if absent:
-        remedy = "create it again at Composio, or take it off the MCP server"
+        remedy = "create it again at Composio, or take it off the MCP server or profile"
         return Finding(name, "error", f"required, but not there: {', '.join(absent)}", remedy)
     return Finding(name, "ok", f"all {len(required)} that are required are there")
 
@@ -108,6 +119,15 @@ def deprecation(facts: Facts) -> Finding:
         return unread(name, facts.deprecated, level="note")
     if facts.deprecated:
         message = "; ".join(f"{path}: {text}" for path, text in facts.deprecated.items())
-        remedy = "look for a newer release of this project before that date"
+        remedy = "move to sessions before that date (docs/sessions.md)"
         return Finding(name, "error", message, remedy)
     return Finding(name, "ok", "Composio marks no endpoint that is used as deprecated")
+
+
+def _requirements(facts: Facts, targets: Iterable[Target]) -> str:
+    said = []
+    for one in targets:
+        users = "" if isinstance(facts.followers, Trouble) else facts.followers.of(one.id)
+        requirement = f"{one.id} requires {' and '.join(sorted(one.required))}"
+        said.append(f"{requirement} (connected by {users})" if users else requirement)
+    return ", ".join(said)

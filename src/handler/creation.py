@@ -66,6 +66,8 @@ class Creation:
         )
         if not claimed.claimed_with(token):
             return Outcome(target.key, claimed.status, claimed.missing)
+        if claimed.interrupted:
+            _left_over(target, {"message": "the claim before this one was never settled"})
         try:
             settlement = self._create(claimed, target, facts, deadline)
             now = int(self.clock())
@@ -110,8 +112,6 @@ class Creation:
         return failed(claimed, problem, now=now, jitter=jitter)
 
     def _call(self, claimed: TargetRow, target: Target, deadline: float) -> Answer:
-        if claimed.interrupted:
-            _left_over(target, {"message": "the claim before this one was never settled"})
         answer = self._call_once(claimed.user_id, target, deadline)
         if repeats_at_once(answer) and deadline - self.clock() >= CALL_SECONDS:
             return self._call_once(claimed.user_id, target, deadline)

@@ -100,7 +100,7 @@ FAULTS: dict[str, tuple[Callable[[Operator], object], str, str]] = {
     "deprecated": (
         fault(path="*/instances", headers={"deprecation": "true", "sunset": SUNSET}),
         "deprecation",
-        "newer release",
+        "move to sessions",
     ),
 }
 

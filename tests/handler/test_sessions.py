@@ -248,7 +248,9 @@ def test_failed_session_is_tried_at_once_when_its_profile_has_changed(world: Wor
     assert world.upstream.router_sessions["trs_1"]["preload"] == {"tools": []}
 
 
-def test_session_of_a_profile_that_is_gone_is_failed_and_says_so(world: World) -> None:
+def test_session_of_a_profile_that_is_gone_is_failed_and_says_so(
+    world: World, counted: Counted
+) -> None:
     kill(world)
     world.db.delete_item(
         TableName="table", Key={"pk": {"S": "CATALOG"}, "sk": {"S": "PROFILE#work"}}
@@ -256,6 +258,7 @@ def test_session_of_a_profile_that_is_gone_is_failed_and_says_so(world: World) -
     world.now += 61
     world.tick()
 
+    assert counted()["SessionsLeftOver"] == 1
     assert "session profile does not exist" in world.row(target=SESSION)["last_error"]["message"]
 
 

@@ -5,6 +5,7 @@ from provisioner.activity import Swept
 from provisioner.doctor.facts import Commands, EventSource, Facts, Rule
 from provisioner.enrolment import Followers
 from provisioner.subscription import Subscription
+from tests.world import PROFILE
 
 URL = "https://api.invalid/live/webhooks/composio"
 EXPIRED, ACTIVE = "composio.connected_account.expired", "composio.connected_account.activated"
@@ -45,7 +46,9 @@ SOUND = Facts(
     composio="",
     key_rejected=False,
     servers={"srv_demo": SERVER},
-    followers=Followers({"srv_demo": 1}, complete=True),
+    profiles=(PROFILE,),
+    sessions=(True, True),
+    followers=Followers({"srv_demo": 1, "work": 1}, complete=True),
     auth_configs=frozenset({"ac_gmail", "ac_slack"}),
     offered=(EXPIRED, ACTIVE),
     subscription=COMES_HERE,

@@ -30,6 +30,7 @@ def told(**changes: Any) -> list[Finding]:
 
 def test_nothing_is_said_against_what_is_sound() -> None:
     assert told() == []
+    assert told(servers={}) == []
     assert {one.remedy for one in judge(SOUND)} == {""}
 
 
@@ -51,7 +52,14 @@ def test_nothing_is_said_against_what_is_sound() -> None:
             "error",
             "out of McpServerIds",
         ),
-        ({"servers": {}}, "MCP servers", "note", f"{OWN} init shows those of the project"),
+        (
+            {"servers": {}, "profiles": ()},
+            "MCP servers",
+            "note",
+            f"{OWN} init shows those of the project",
+        ),
+        ({"sessions": (True, False)}, "sessions", "error", "refresh"),
+        ({"sessions": Trouble("forbidden", "give it")}, "sessions", "error", "give it"),
         (
             {"servers": {"srv_demo": SERVER._replace(required=frozenset())}},
             "MCP servers",
@@ -133,7 +141,7 @@ def test_nothing_is_said_against_what_is_sound() -> None:
         ),
         ({"swept": None}, "sweep", "note", "in two minutes"),
         ({"clocks": {"Composio": 61.0}}, "clocks", "error", "NTP"),
-        ({"deprecated": {"/mcp": "sunset soon"}}, "deprecation", "error", "newer release"),
+        ({"deprecated": {"/mcp": "sunset soon"}}, "deprecation", "error", "move to sessions"),
     ],
 )
 def test_each_fault_is_found_alone_and_with_its_remedy(

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from handler.urls import endpoint
 from handler.values import Target
 from provisioner import context
+from provisioner.doctor import ask_composio
 from provisioner.main import app
 from provisioner.stack import Stack
 from tests.provisioner.found_stack import stack_of
@@ -160,6 +161,7 @@ def test_move_to_sessions_leaves_nobody_without_an_endpoint(world: World) -> Non
     after = endpoint("https://composio.invalid/tool_router/trs_1/mcp")
     assert told(world) == {"instance": before, "session": after}
     assert len(world.upstream.router_sessions) == 1
+    assert ask_composio.sessions(stack_of(world)) == (True,)
     world.settings = world.settings.model_copy(update={"mcp_server_ids": ""})
     world.start()
     assert told(world) == {"session": after}
