@@ -6,23 +6,21 @@ The error envelope is `{"error": {message, code, slug, status, request_id?, sugg
 """
 
 import json
+import re
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
-    Field,
     StrictStr,
     ValidationError,
     model_validator,
 )
 
-from handler.events import Id, Moment
+from handler.events import ID, Id, Moment
 from handler.urls import web_address, web_address_or_empty
 from handler.values import Answer, Kind, Problem, Target
 
@@ -46,36 +44,6 @@ class InstanceRecord(_Said):
     mcp_server_id: str
     created_at: str
     updated_at: str
-
-    def created(self) -> tuple[dict[str, Any], str]:
-        """Return the record to store, and where what was created is served, if it says so."""
-        return self.model_dump(), ""
-
-
-class Mcp(_Said):
-    """Where a session is served."""
-
-    url: Annotated[str, BeforeValidator(web_address_or_empty), Field(min_length=1)]
-
-
-class SessionRecord(_Said):
-    """The 201 body of a session's creation, as far as it is kept."""
-
-    session_id: Id
-    config_version: object = None
-    mcp: Mcp
-
-    def created(self) -> tuple[dict[str, Any], str]:
-        """As of an instance; the version is left out where it is no number that can be stored."""
-        version = self.config_version
-        stored = version if isinstance(version, int) and 0 <= version < 2**53 else None
-        return {"session_id": self.session_id, "config_version": stored}, self.mcp.url
-
-
-RECORDS: Mapping[Kind, type[InstanceRecord | SessionRecord]] = {
-    Kind.INSTANCE: InstanceRecord,
-    Kind.SESSION: SessionRecord,
-}
 
 
 class Reference(_Said):
@@ -147,8 +115,7 @@ def answer(
     """Return what a create call answered; `headers` is case-insensitive."""
     record, url = None, ""
     if status in {200, 201}:
-        with suppress(ValidationError):
-            record, url = RECORDS[kind].model_validate_json(body).created()
+        record, url = (_record(body), "") if kind is Kind.INSTANCE else _session(body)
     return Answer(status, record, url, problem(status, headers, body))
 
 
@@ -175,6 +142,27 @@ def read_object(body: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def _record(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        return InstanceRecord.model_validate_json(body).model_dump()
+    except ValidationError:
+        return None
+
+
+def _session(body: bytes) -> tuple[Mapping[str, Any] | None, str]:
+    """Return the record of a session and its URL; without a model, which each start would pay for.
+
+    The version is left out where it is no number that can be stored.
+    """
+    said = read_object(body) or {}
+    session_id, version, mcp = (said.get(one) for one in ("session_id", "config_version", "mcp"))
+    url = web_address_or_empty(mcp.get("url")) if isinstance(mcp, dict) else ""
+    if not (url and isinstance(session_id, str) and re.fullmatch(ID, session_id)):
+        return None, ""
+    stored = version if isinstance(version, int) and 0 <= version < 2**53 else None
+    return {"session_id": session_id, "config_version": stored}, url
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

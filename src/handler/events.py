@@ -121,7 +121,8 @@ def _utc(moment: datetime) -> datetime:
 
 
 Moment = Annotated[datetime, AfterValidator(_utc)]
-Id = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+ID = r"^[A-Za-z0-9_-]{1,128}$"
+Id = Annotated[StrictStr, Field(pattern=ID)]
 Status = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_ -]{0,64}$")]
 UserId = Annotated[StrictStr, AfterValidator(_bounded)]
 

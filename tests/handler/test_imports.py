@@ -27,7 +27,7 @@ LAYERS = (
 """From the core outwards: a module imports from the layers before its own, and from no other."""
 
 PURE = {
-    "base64", "collections", "contextlib", "dataclasses", "datetime", "enum", "functools",
+    "base64", "collections", "dataclasses", "datetime", "enum", "functools",
     "hashlib", "hmac", "json", "math", "pydantic", "re", "typing", "unicodedata", "urllib",
     "handler",
 }  # fmt: skip
