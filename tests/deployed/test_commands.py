@@ -132,7 +132,7 @@ def test_user_and_list_tell_who_is_where_and_why(operator: Operator) -> None:
     assert users("retrying") == users("creating", "retrying") == ["user_5"]
     assert users() == ["user_1", "user_2", "user_4", "user_5"]
     assert operator.json("list", "--limit", "1")["total"] == 4
-    assert operator.json("list", "--server", "srv_other")["total"] == 0
+    assert operator.json("list", "--target", "srv_other")["total"] == 0
 
     (told,) = operator.json("user", "user_1")["targets"]
     assert (told["status"], told["attempts"], told["last_error"]["status"]) == ("failed", 1, 422)
@@ -154,7 +154,7 @@ def test_retry_has_the_worker_make_what_had_failed_by_one_more_call(operator: Op
     posts = operator.at.posts("user_11")
     assert (posts["posts"], posts["created"]) == (2, 1)
     said = operator.run("retry", "user_12", code=1).output
-    assert "no instance of user_12 is failed: srv_demo is ready" in said
+    assert "no target of user_12 is failed: srv_demo is ready" in said
     assert operator.at.posts("user_12")["posts"] == 1
 
 

@@ -85,7 +85,7 @@ COMMANDS = [
     ["logs", HOSTILE],
     ["logs", "--since", HOSTILE],
     ["logs", "--level", HOSTILE],
-    ["retry", HOSTILE, "--server", HOSTILE],
+    ["retry", HOSTILE, "--target", HOSTILE],
     ["backfill", HOSTILE],
     ["forget", HOSTILE],
     ["import", HOSTILE],
