@@ -76,6 +76,9 @@ class Catalog:
         of_composio = key.kind is Kind.INSTANCE
         if of_composio and not self._fresh(key.name):
             view = self.sync(deadline=deadline, server_id=key.name)
+        elif key not in {one.key for one in view.targets}:  # a profile that is new, or gone
+            self.forget()
+            view = self.known()
         for target in view.targets:
             if target.key == key:
                 return target

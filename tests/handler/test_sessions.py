@@ -237,6 +237,19 @@ def test_sunset_of_mcp_servers_keeps_nobody_from_a_session(world: World) -> None
     assert list(world.walk_table.walks()) == []
 
 
+def test_new_profile_is_not_taken_for_gone_by_who_remembers_the_catalog_without_it(
+    world: World,
+) -> None:
+    complete(world)
+    new = PROFILE._replace(id="new")
+    world.catalog_table.store_profile(new, backfill_at=int(world.now) + 60)
+
+    world.sqs.put({"task": "due", "user_id": "user_1", "target": new.key.sort_key})
+    world.work()
+
+    assert world.row(target=new.key)["status"] == "ready"
+
+
 def test_failed_session_is_tried_at_once_when_its_profile_has_changed(world: World) -> None:
     world.upstream.script.append(refusal(400, "unknown field"))
     assert complete(world) is Status.FAILED
