@@ -34,7 +34,7 @@ def put(
         str | None, typer.Option("--file", "-f", help="A JSON file with a list of profiles.")
     ] = None,
 ) -> None:
-    """Put a session profile, or all of a file; what is there already is left as it is.
+    """Put a session profile, or all of a file; what is there already is left unchanged.
 
     Composio is asked first whether the auth configs exist, are enabled, and are of the toolkits.
     Whoever has connected everything gets a session, within a few minutes.
@@ -100,7 +100,7 @@ def import_(
 def _put(context: Context, wanted: list[Target]) -> None:
     profiles.check(context.stack, wanted)
     put = {one.id: profiles.put(context.stack, one) for one in wanted}
-    said = (f"{name}: {'put' if new else 'is there already'}" for name, new in put.items())
+    said = (f"{name}: {'put' if new else 'unchanged'}" for name, new in put.items())
     context.screen.show({"profiles": put}, *said)
 
 

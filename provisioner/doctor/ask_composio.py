@@ -13,7 +13,7 @@ from provisioner.stack import Stack, soon
 
 _MCP = "/api/v3/mcp/servers"
 _SESSION = TargetId(Kind.SESSION, "").sort_key
-_ASKED_FOR = 5
+_MOST_SESSIONS = 5
 
 
 class Reached(NamedTuple):
@@ -51,7 +51,7 @@ def sessions(stack: Stack) -> tuple[bool, ...]:
     read = stack.dynamodb.scan(TableName=stack.outputs["TableName"])["Items"]
     rows = [target_from_row(row) for row in map(from_item, read) if row["sk"].startswith(_SESSION)]
     ids = [one.record["session_id"] for one in rows if one.record and one.status is Status.READY]
-    return tuple(stack.composio.knows_session(one, deadline=soon()) for one in ids[:_ASKED_FOR])
+    return tuple(stack.composio.knows_session(one, deadline=soon()) for one in ids[:_MOST_SESSIONS])
 
 
 def deprecated(stack: Stack, first: httpx.Response | None) -> dict[str, str]:

@@ -49,10 +49,10 @@ def sessions(facts: Facts) -> Finding:
         return unread(name, profiles, known)
     if absent := known.count(False):
         remedy = "POST /users/{user_id}/refresh makes them anew (docs/sessions.md)"
-        message = f"Composio does not know {absent} of {len(known)} that were asked for"
+        message = f"Composio does not know {absent} of {len(known)} that were asked about"
         return Finding(name, "error", message, remedy)
     said = _requirements(facts, profiles)
-    return Finding(name, "ok", f"{said}; Composio knows all {len(known)} that were asked for")
+    return Finding(name, "ok", f"{said}; Composio knows all {len(known)} that were asked about")
 
 
 def auth_configs(facts: Facts, servers: Mapping[str, Target]) -> Finding:

@@ -72,7 +72,7 @@ def test_runbook_has_no_alarm_that_is_not_there() -> None:
 
 @pytest.mark.parametrize("status", Status)
 def test_runbook_says_what_to_do_about_each_status(status: Status) -> None:
-    assert f"\n| `{status}` |" in section("Status of an instance")
+    assert f"\n| `{status}` |" in section("Status of a target")
 
 
 @pytest.mark.parametrize(

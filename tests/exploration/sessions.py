@@ -1,6 +1,6 @@
 """What happens to a user who gets a session, beside the instance or after the sunset."""
 
-from tests.exploration.concurrent import sent, told
+from tests.exploration.concurrent import happens, sent, told
 from tests.exploration.interleaved import Concurrent
 from tests.exploration.plans import CONNECTED, NOTION, OLD, OLDER, G, S, bus, connect, webhook
 from tests.exploration.steps import TICK, Do, Plan, Step
@@ -40,5 +40,11 @@ def two_sessions() -> list[Concurrent]:
             (*ALONE, *TICK, Step(Do.WAIT, seconds=100), *TICK, *CONNECTED, *webhook(G)),
             (sent(S), told(S)),
             webhook(S),
-        )
+        ),
+        Concurrent(
+            "session, the sunset at any time",
+            (PUT, Step(Do.WAIT, seconds=100), *TICK, *CONNECTED, *webhook(G)),
+            (sent(S), happens(SUNSET)),
+            webhook(S),
+        ),
     ]

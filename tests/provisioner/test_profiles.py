@@ -56,8 +56,8 @@ def test_profile_is_put_with_its_back_fill_and_once(world: World) -> None:
     assert run(*PUT, "--create", create).stdout == "work: put\n"
     assert stored(world) == (PROFILE,)
     assert [one.name for one in world.walk_table.walks()] == ["BACKFILL#SESSION#work"]
-    assert run(*PUT, "--create", create).stdout == "work: is there already\n"
-    assert run("put", "-f", write([WORK])).stdout == "work: is there already\n"
+    assert run(*PUT, "--create", create).stdout == "work: unchanged\n"
+    assert run("put", "-f", write([WORK])).stdout == "work: unchanged\n"
 
 
 @pytest.mark.usefixtures("world")
