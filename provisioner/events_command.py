@@ -24,13 +24,15 @@ def events(
         screen.say(f"listening to {stack.outputs['BusName']} through {name}; Ctrl-C ends it")
         while times is None or shown < times:
             for event in receive(_LONGEST_POLL)[: times and times - shown]:
-                screen.show(event, _outcome(event))
+                screen.show(event, outcome(event))
                 shown += 1
 
 
-def _outcome(event: dict[str, Any]) -> str:
+def outcome(event: dict[str, Any]) -> str:
+    """Return an outcome as one line."""
     detail = event["detail"]
     at = str(event["time"]).replace("T", " ").removesuffix("Z")
-    whose = (str(detail.get(name)) for name in ("status", "user_id", "server_id"))
+    target = detail.get("server_id") or detail.get("profile")
+    whose = map(str, (detail.get("status"), detail.get("user_id"), target))
     url = (detail.get("endpoint") or {}).get("url")
     return "  ".join([at, *whose, url or str((detail.get("error") or {}).get("message"))])

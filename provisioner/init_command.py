@@ -108,7 +108,8 @@ def _servers(context: Context, wanted: str | None, *, yes: bool) -> None:
     stack = context.stack
     listed = stack.composio.list_servers(deadline=soon())
     _show_servers(context, listed)
-    if wanted is None and not stack.parameters["McpServerIds"] and listed and not yes:
+    provides = stack.parameters["McpServerIds"] or stack.catalog_table.catalog().profiles
+    if wanted is None and not provides and listed and not yes:
         wanted = _chosen(context)
     if wanted is None or enrolled_servers(wanted) == stack.enrolled:
         return

@@ -33,7 +33,8 @@ def servers(facts: Facts) -> Finding:
     if not known and facts.profiles:
         return Finding(name, "ok", "none is enrolled")
     if not known:
-        remedy = f"{facts.init} shows those of the project, and takes --servers"
+        profile = f"for sessions, {facts.commands.provisioner} profile put"
+        remedy = f"{facts.init} shows those of the project, and takes --servers; {profile}"
         return Finding(name, "note", "no MCP server is enrolled, so nothing is created", remedy)
     idle = sorted(server.id for server in known if not server.required)
     if idle:

@@ -121,12 +121,12 @@ def test_logs_shows_what_was_logged_of_a_user_or_what_failed_and_goes_on(
         return [json.loads(line) for line in shown.splitlines()]
 
     settled = [one["message"] for one in logged(fine)]
-    assert settled == ["event handled", "instance settled", "event handled"]
+    assert settled == ["event handled", "target settled", "event handled"]
     assert logged(hashed(fine)) == logged(fine)
     assert {one["user_id"] for one in logged("--level", "info", fine)} == {hashed(fine)}
-    assert [one["message"] for one in logged("--level", "error", failing)] == ["instance settled"]
+    assert [one["message"] for one in logged("--level", "error", failing)] == ["target settled"]
     shown = until(lambda: operator.run("logs", *since).stdout, "it is there").splitlines()
-    assert any("ERROR  webhook  instance settled" in line for line in shown)
+    assert any("ERROR  webhook  target settled" in line for line in shown)
     assert f"user_id={hashed(failing)}" in shown[0]
     assert "nothing since" in operator.run("logs", someone("nobody")).stderr
 

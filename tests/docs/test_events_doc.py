@@ -11,6 +11,7 @@ import pytest
 from handler.announcer import DETAIL_TYPES
 from handler.events import ACCOUNT_EVENTS, parse
 from handler.telemetry import SERVICE
+from provisioner.events_command import outcome
 from tests.docs.events_doc import (
     DOC,
     IN_PATTERN,
@@ -75,6 +76,13 @@ def test_every_detail_type_has_its_schema_its_sample_and_its_place_in_the_patter
 def test_pattern_to_copy_takes_every_outcome_and_nothing_else() -> None:
     told = [*dict.fromkeys(DETAIL_TYPES.values())]
     assert {"source": [SERVICE], "detail-type": told} == OUT_PATTERN
+
+
+def test_provisioner_events_names_user_and_target_of_each_sample() -> None:
+    samples = [one for one in SAMPLES if one["detail-type"] in OUT_PATTERN["detail-type"]]
+    lines = [outcome(one).split("  ")[1:4] for one in samples]
+    targets = [("ready", "srv_demo"), ("failed", "srv_demo"), ("ready", "work"), ("failed", "work")]
+    assert lines == [[status, "user_1", target] for status, target in targets]
 
 
 def test_rule_in_the_doc_is_the_one_that_is_deployed() -> None:

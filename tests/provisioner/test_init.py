@@ -21,6 +21,7 @@ from tests.provisioner.found_stack import stack_of
 from tests.world import (
     API_KEY,
     GMAIL,
+    PROFILE,
     SERVER,
     SLACK,
     SecretStore,
@@ -151,6 +152,14 @@ def test_it_asks_for_what_is_missing_once_and_tells_what_the_application_needs(i
     ]
     page = Path("docs/integrate.md").read_text().split("```json\n")[1].split("```")[0]
     assert needed["IAM policy"] == json.loads(page.replace("API_ARN", ARN))
+
+
+def test_with_a_session_profile_nobody_is_asked_for_mcp_servers(init: Init) -> None:
+    init.world.catalog_table.store_profile(PROFILE, backfill_at=0)
+
+    init.run(typed=f"{API_KEY}\n")
+
+    assert init.formation.updates == []
 
 
 def test_with_flags_nobody_is_asked(init: Init, tmp_path: Path) -> None:
