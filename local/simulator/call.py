@@ -16,6 +16,9 @@ from local.simulator.refusal import invalid
 
 type Handler = Callable[[Call], object]
 
+CREATE_SECONDS = 0.02
+"""How long a create call takes, so that two that overlap are seen to overlap."""
+
 
 class Call:
     """One request with its whole body. Each method raises `Refused` (400) on invalid input."""

@@ -96,6 +96,10 @@ class Simulator:
         """Summarise the create calls: posts, created, statuses, max_in_flight per user."""
         return list(self._ledger("POST", "*/instances", user_id)["instance_posts"])
 
+    def session_posts(self, user_id: str | None = None) -> list[Json]:
+        """Summarise the calls that create sessions, as `instance_posts` does."""
+        return list(self._ledger("POST", "*/tool_router/session", user_id)["session_posts"])
+
     def clear_ledger(self) -> None:
         """Forget all calls."""
         self._call("DELETE", "ledger")

@@ -26,6 +26,10 @@ def show_state(call: Call) -> object:
         "instances": [
             wire.plain(each) for rows in servers.instances.values() for each in rows.values()
         ],
+        "sessions": [
+            {"session_id": each.id, "user_id": each.user_id}
+            for each in project.sessions.by_id.values()
+        ],
     }
 
 

@@ -18,7 +18,7 @@ class Fault(Command):
     """One rule of `POST /_control/faults`. The first rule that matches a call is applied.
 
     Which calls: `method`, `path` and `query` are shell patterns (`*` also spans slashes), path and
-    query are matched percent-decoded. `user_id` is that of a create-instance call.
+    query are matched percent-decoded. `user_id` is that of a create call.
 
     What is answered: with a `status` or `content` the call is not carried out; text is answered
     as HTML, everything else as JSON, and a status alone as Composio's error envelope. Without

@@ -17,7 +17,8 @@ class Entry:
 
     It ends with the answer, or when the caller hangs up. `status` is what was answered: None
     while it runs, and when nobody got an answer. `carried_out` is the status that the call itself
-    came to. `server_id` and `user_id` are those of a create-instance call.
+    came to. `server_id` and `user_id` are those of a create-instance call, `user_id` also that of a
+    call that creates a session.
     """
 
     method: str
@@ -52,16 +53,18 @@ class Ledger:
         ]
         return {
             "entries": [asdict(entry) for entry in entries],
-            "instance_posts": _instance_posts(entries),
+            "instance_posts": _posts(entry for entry in entries if entry.server_id),
+            "session_posts": _posts(
+                entry for entry in entries if entry.user_id and not entry.server_id
+            ),
         }
 
 
-def _instance_posts(entries: Iterable[Entry]) -> list[dict[str, object]]:
-    """Summarise the create-instance calls of each server and user."""
-    groups: dict[tuple[str, str | None], list[Entry]] = defaultdict(list)
+def _posts(entries: Iterable[Entry]) -> list[dict[str, object]]:
+    """Summarise the create calls of each server and user; of a session, the server is None."""
+    groups: dict[tuple[str | None, str | None], list[Entry]] = defaultdict(list)
     for entry in entries:
-        if entry.server_id is not None:
-            groups[entry.server_id, entry.user_id].append(entry)
+        groups[entry.server_id, entry.user_id].append(entry)
     return [
         {
             "server_id": server_id,

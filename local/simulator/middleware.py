@@ -21,7 +21,9 @@ from local.simulator.project import Project
 from local.simulator.refusal import Refused, envelope
 from local.simulator.subscriptions import loopback
 
-_INSTANCES = re.compile(r"/api/v3(?:\.1)?/mcp/servers/([^/]+)/instances/?")
+_CREATED = re.compile(
+    r"/api/v3(?:\.1)?/(?:mcp/servers/(?P<server>[^/]+)/instances|tool_router/session)/?"
+)
 
 _COMPOSIO = ("/api/", "/v3/mcp/", "/tool_router/")
 _MCP_SERVERS = ("/api/v3/mcp", "/api/v3.1/mcp", "/v3/mcp")
@@ -53,14 +55,14 @@ class Middleware:
     async def _call(self, scope: Scope, raw: str, receive: Receive, send: Send) -> None:
         started, started_at = time.monotonic(), iso(wall_clock())
         body = await _read(receive)
-        created = _INSTANCES.fullmatch(raw) if scope["method"] == "POST" else None
+        created = _CREATED.fullmatch(raw) if scope["method"] == "POST" else None
         entry = Entry(
             method=scope["method"],
             path=unquote(raw),
             query=scope["query_string"].decode("latin-1"),
             key_ok=_key(scope, raw) in self._project.api_keys,
             request_id=random_id(""),
-            server_id=unquote(created[1]) if created else None,
+            server_id=unquote(created["server"]) if created and created["server"] else None,
             user_id=user_of(body) if created else None,
             started=started,
             started_at=started_at,

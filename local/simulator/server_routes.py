@@ -6,14 +6,12 @@ from urllib.parse import quote
 
 from local.simulator import wire
 from local.simulator.bodies import GenerateBody, InstanceBody, ServerBody, ServerPatch
-from local.simulator.call import Call, Routes
+from local.simulator.call import CREATE_SECONDS, Call, Routes
 from local.simulator.pages import numbered_page
 
 ROUTES = Routes()
 
 _MOST_ROWS = 100
-# Long enough that two overlapping calls are seen to overlap.
-_CREATE_SECONDS = 0.02
 
 
 @ROUTES.on("GET", "/mcp/servers")
@@ -74,7 +72,7 @@ def list_instances(call: Call) -> object:
     return {**listed, "server_id": server.id, "server_name": server.name}
 
 
-@ROUTES.on("POST", "/mcp/servers/{id}/instances", status=201, seconds=_CREATE_SECONDS)
+@ROUTES.on("POST", "/mcp/servers/{id}/instances", status=201, seconds=CREATE_SECONDS)
 def create_instance(call: Call) -> object:
     """Check and create in one step."""
     user_id = call.read(InstanceBody).user_id

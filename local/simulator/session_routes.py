@@ -3,7 +3,7 @@
 from typing import Any
 
 from local.simulator.accounts import Account
-from local.simulator.call import Call, Routes
+from local.simulator.call import CREATE_SECONDS, Call, Routes
 from local.simulator.clock import iso
 from local.simulator.connections import Connections
 from local.simulator.pages import cursor_page
@@ -15,7 +15,7 @@ ROUTES = Routes()
 _MOST_ROWS = 50
 
 
-@ROUTES.on("POST", "/tool_router/session", status=201)
+@ROUTES.on("POST", "/tool_router/session", status=201, seconds=CREATE_SECONDS)
 def create_session(call: Call) -> object:
     """Make a session, another one with each call."""
     return _shape(call, call.project.sessions.create(call.read(SessionBody)))

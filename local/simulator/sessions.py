@@ -75,12 +75,12 @@ class Sessions:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._by_id: dict[str, Session] = {}
+        self.by_id: dict[str, Session] = {}
 
     def get(self, session_id: str) -> Session:
         """Find a session. Raises `Refused`: 404, also after it was deleted."""
         try:
-            return self._by_id[session_id]
+            return self.by_id[session_id]
         except KeyError:
             raise missing("Session", session_id) from None
 
@@ -103,7 +103,7 @@ class Sessions:
     def delete(self, session_id: str) -> None:
         """Delete a session. Raises as `get` does."""
         self.get(session_id)
-        del self._by_id[session_id]
+        del self.by_id[session_id]
 
     def toolkits(self, session: Session) -> dict[str, frozenset[str]]:
         """Map the enabled toolkits to the auth configs that the session may use for them."""
@@ -136,5 +136,5 @@ class Sessions:
             problems += [f"no account of {toolkit}: {each}" for each in set(account_ids) - own]
         if problems:
             raise invalid("Invalid session configuration", *problems)
-        self._by_id[session.id] = session
+        self.by_id[session.id] = session
         return session

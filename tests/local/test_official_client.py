@@ -6,6 +6,7 @@ import pytest
 from composio_client import Composio, ProjectAuth
 from composio_client import _exceptions as errors
 
+from local.demo.agent import list_tools
 from local.simulator.client import Simulator
 from tests.world import API_KEY
 
@@ -97,7 +98,8 @@ def test_sessions(simulator: Simulator, client: Composio) -> None:
         manage_connections={"enable": False},
         preload={"tools": "all"},
     )
-    assert sessions.retrieve(made.session_id).mcp.url == made.mcp.url
+    opened = sessions.retrieve(made.session_id)
+    assert list_tools(opened.mcp.url, API_KEY) == made.tool_router_tools == ["GMAIL_WHO_AM_I"]
     link = sessions.link(made.session_id, toolkit="gmail")
     simulator.consent(link.redirect_url)
     (toolkit,) = sessions.toolkits(made.session_id, limit=20).items

@@ -16,12 +16,18 @@ def begin(api: httpx.Client, **body: Any) -> httpx.Response:
     return api.post(SESSIONS, json={"user_id": "alice"} | body)
 
 
-def test_a_session_is_another_one_each_time_and_needs_no_account(api: httpx.Client) -> None:
+def test_a_session_is_another_one_each_time_and_needs_no_account(
+    simulator: Simulator, api: httpx.Client
+) -> None:
     asked = {"toolkits": {"enable": ["gmail"]}, "auth_configs": {"gmail": "ac_gmail"}}
     first, second = begin(api, **asked), begin(api, **asked)
     assert (first.status_code, first.json()["config_version"]) == (201, 1)
     assert first.json()["session_id"].startswith("trs_")
-    assert first.json()["session_id"] != second.json()["session_id"]
+    assert simulator.state()["sessions"] == [
+        {"session_id": each.json()["session_id"], "user_id": "alice"} for each in (first, second)
+    ]
+    (posts,) = simulator.session_posts("alice")
+    assert (posts["created"], posts["max_in_flight"], simulator.instance_posts()) == (2, 1, [])
     config = first.json()["config"]
     assert config["toolkits"] == {"enabled": ["gmail"]}
     assert (config["user_id"], config["auth_configs"]) == ("alice", {"gmail": "ac_gmail"})
