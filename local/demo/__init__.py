@@ -1,1 +1,1 @@
-"""`make demo`: users connect accounts while things go wrong, and each gets one MCP instance."""
+"""`make demo`: users connect accounts while things go wrong, and each gets one MCP endpoint."""

@@ -1,7 +1,8 @@
-"""`make demo`: deploys to this machine, and shows how four users get their MCP instances.
+"""`make demo`: deploys to this machine, and shows how four users get their MCP endpoints.
 
-Meanwhile there is an outage, and events are lost, late and repeated. Exits with 0 only if each
-user has exactly one instance in the end; leaves nothing running and nothing behind.
+Meanwhile there is an outage, and events are lost, late and repeated; then MCP servers are taken
+away. Exits with 0 only if each user has exactly one instance and one session in the end; leaves
+nothing running and nothing behind.
 """
 
 from local.demo.actions import Actions
@@ -22,7 +23,7 @@ def demo(timeline: Timeline) -> None:
         problems = run_steps(Actions(timeline, running.stack, running.simulator))
     if problems:
         raise CommandError("\n".join(["the demo did not end as it must:", *problems]))
-    timeline.line("", "one instance each, and nothing is left running", "bold")
+    timeline.line("", "one instance and one session each, and nothing is left running", "bold")
 
 
 if __name__ == "__main__":

@@ -2,19 +2,21 @@
 
 import contextlib
 import dataclasses
-import json
-import re
+import shlex
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from html import unescape
 from typing import Any
 
 import boto3
 import httpx
 
+from local.demo.answers import answer_of, text_of
 from local.demo.observer import Observer
 from local.emulated_stack import Stack
+from local.emulator import aws_environment
 from local.environment import CommandError, send_events
 from local.simulator.client import Simulator
 from local.simulator.project import DEFAULT_API_KEY
@@ -132,12 +134,40 @@ class Actions:
             self.observer.wait_until_ready(user_id)
         self.show_table(user_id)
 
-    def use_tools(self, user_id: str) -> None:
+    def operate(self, *command: str) -> None:
+        """The operator runs a command of `provisioner`."""
+        self.timeline.line("operator", shlex.join(["provisioner", *command]))
+        ran = subprocess.run(
+            [sys.executable, "-m", "provisioner", *command],
+            env=aws_environment(self._stack.aws_endpoint_url)
+            | {"PYTHONPATH": "src:.", "PROVISIONER_STACK": self._stack.stack_name},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if ran.returncode:
+            raise CommandError(f"provisioner failed: {ran.stderr}")
+        self.timeline.line("operator", ran.stdout.strip())
+
+    def advance_backfill(self, profile: str) -> None:
+        """Let the back-fill of a profile begin at once: nobody connects anything in its minute."""
+        self.timeline.line("table", "the back-fill would begin in a minute; here it begins at once")
+        self.observer.advance_backfill(profile)
+
+    def take_servers_away(self, user_id: str) -> None:
+        """Composio ends MCP servers, and the user's agent finds that out."""
+        self.timeline.line("Composio", "has removed MCP servers: their endpoints answer 410", "red")
+        self.simulator.set_options(mcp_sunset="over")
+        url = self.observer.endpoint(user_id, "instance")
+        answer = httpx.post(url, headers={"x-api-key": DEFAULT_API_KEY}, trust_env=False)
+        self.timeline.line("agent", f"{url}: {answer.status_code} {answer.reason_phrase}", "red")
+
+    def use_tools(self, user_id: str, kind: str) -> None:
         """The user's agent uses the URL of the outcome event, with the project's API key."""
         # To import the MCP client takes a second.
         from local.demo.agent import call_tool, list_tools  # noqa: PLC0415
 
-        url = self.observer.endpoint(user_id)
+        url = self.observer.endpoint(user_id, kind)
         self.timeline.line("bus", f"{user_id}'s tools are at {url}")
         tools = list_tools(url, DEFAULT_API_KEY)
         self.timeline.line("agent", f"lists tools: {', '.join(tools)}")
@@ -153,7 +183,7 @@ class Actions:
         """Wait until every event is delivered, and show what the webhook answered."""
         attempts = self.simulator.wait_for_deliveries(timeout=60)
         for attempt in attempts[self._shown :]:
-            text = _answer(attempt)
+            text = answer_of(attempt)
             good = attempt["status"] == 200 and text != "200 retrying"
             style = "green" if text == "200 ready" else "" if good else "red"
             self.timeline.line("webhook", text, style)
@@ -166,12 +196,13 @@ class Actions:
         )
         text = f"{user_id} has {', '.join(accounts)}" if accounts else f"{user_id} is not known"
         self.timeline.line("table", text, "dim")
-        for row in self.observer.instances(user_id):
-            more = f"its id {(row.get('record') or {}).get('id', 'unknown')}"
+        for row in self.observer.targets(user_id):
+            record = row.get("record") or {}
+            more = f"its id {record.get('id') or record.get('session_id', 'unknown')}"
             if row["status"] == "retrying":
                 more = f"due in {max(0, int(row['due_at']) - int(time.time()))} s"
-            server_id = row["sk"].removeprefix("INSTANCE#")
-            text = f"the instance for {server_id} is {row['status']}, {more}"
+            kind, _, name = row["sk"].partition("#")
+            text = f"the {kind.lower()} for {name} is {row['status']}, {more}"
             self.timeline.line("table", text, "dim")
 
     def _link(self, user_id: str, auth_config_id: str, callback_url: str | None = None) -> Link:
@@ -186,27 +217,3 @@ class Actions:
         answer = httpx.request(method, url, headers=key, trust_env=False, **more)
         found: dict[str, Any] = answer.raise_for_status().json()
         return found
-
-
-def text_of(page: str) -> str:
-    """Return what one reads on the callback's page."""
-    title, *rows = re.findall(r"<h1>(.*?)</h1>|<li\b.*?<span>(.*?)</span><span>(.*?)</span>", page)
-    listed = ", ".join(f"{name} {state.lower()}" for _, name, state in rows)
-    return unescape(f"{title[0]}: {listed}" if listed else title[0])
-
-
-def _answer(attempt: dict[str, Any]) -> str:
-    if attempt["status"] is None:
-        return f"not reached: {attempt['error']}"
-    try:
-        body = json.loads(attempt["answer"])
-        servers = [_server(each) for each in body.get("targets", ())]
-        text = ", ".join(servers) or body.get("ignored") or body["error"]["message"]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        text = attempt["answer"][:80]
-    return f"{attempt['status']} {text}".strip()
-
-
-def _server(server: dict[str, Any]) -> str:
-    missing = ", ".join(str(one["toolkit"]) for one in server["missing"])
-    return f"{server['status']}, missing {missing}" if missing else str(server["status"])

@@ -41,40 +41,49 @@ class Observer:
             if name.startswith("account#")
         ]
 
-    def instances(self, user_id: str) -> list[dict[str, Any]]:
-        """Return the rows of the user's instances."""
+    def targets(self, user_id: str) -> list[dict[str, Any]]:
+        """Return the rows of the user's instances and sessions."""
         return [row for row in self._rows(user_id) if "status" in row]
 
     def wait_until_due(self, user_id: str) -> None:
         """Wait until the user's instance may be tried again."""
-        due_at = max((int(row["due_at"]) for row in self.instances(user_id)), default=0)
+        due_at = max((int(row["due_at"]) for row in self.targets(user_id)), default=0)
         # One second more, because the table's times have no fractions.
         time.sleep(max(0.0, due_at + 1 - time.time()))
 
     def wait_until_ready(self, user_id: str) -> None:
         """Wait until the user's instance is ready, or for 40 seconds."""
-        _wait(lambda: any(row["status"] == "ready" for row in self.instances(user_id)))
+        _wait(lambda: any(row["status"] == "ready" for row in self.targets(user_id)))
 
-    def outcomes(self, user_id: str) -> list[str]:
-        """Wait for the user's first outcome event, and return the types of all of them."""
-        _wait(lambda: self._received(user_id))
-        return sorted(event["detail-type"] for event in self._of(user_id))
+    def advance_backfill(self, profile: str) -> None:
+        """Store that the back-fill of a session profile may begin now."""
+        self._table.update_item(
+            Key={"pk": "SWEEP", "sk": f"BACKFILL#SESSION#{profile}"},
+            UpdateExpression="SET lease_until = :now",
+            ExpressionAttributeValues={":now": int(time.time())},
+        )
 
-    def endpoint(self, user_id: str) -> str:
-        """Return the URL of the user's tools, as an outcome event names it."""
-        self.outcomes(user_id)
-        return next(str(event["detail"]["endpoint"]["url"]) for event in self._of(user_id))
+    def outcomes(self, user_id: str, many: int) -> list[str]:
+        """Wait for so many outcome events of the user, and return the types of all there are."""
+        _wait(lambda: len(self._received(user_id)) >= many)
+        return sorted(event["detail-type"] for event in self._received(user_id))
+
+    def endpoint(self, user_id: str, kind: str) -> str:
+        """Return the URL of the user's instance or session, as its outcome event names it."""
+
+        def urls() -> list[str]:
+            told = (event["detail"] for event in self._received(user_id))
+            return [str(each["endpoint"]["url"]) for each in told if each["kind"] == kind]
+
+        _wait(lambda: bool(urls()))
+        return urls()[0]
 
     def _rows(self, user_id: str) -> list[dict[str, Any]]:
         whose = Key("pk").eq(f"USER#{user_id}")
         found = self._table.query(KeyConditionExpression=whose, ConsistentRead=True)
         return [dict(row) for row in found["Items"]]
 
-    def _of(self, user_id: str) -> list[dict[str, Any]]:
-        events = self._outcomes.values()
-        return [event for event in events if event["detail"]["user_id"] == user_id]
-
-    def _received(self, user_id: str) -> bool:
+    def _received(self, user_id: str) -> list[dict[str, Any]]:
         while messages := self._sqs.receive_message(
             QueueUrl=self._queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=0
         ).get("Messages"):
@@ -85,7 +94,8 @@ class Observer:
                 self._sqs.delete_message(
                     QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"]
                 )
-        return bool(self._of(user_id))
+        events = self._outcomes.values()
+        return [event for event in events if event["detail"]["user_id"] == user_id]
 
 
 def _wait(condition: Callable[[], bool]) -> None:

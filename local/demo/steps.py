@@ -1,14 +1,17 @@
 """The steps of the demo, and what must be true after the last one.
 
 A step is a function; its docstring is its title. Every user who acts in any of them must end with
-exactly one instance.
+exactly one instance and one session.
 """
 
 from collections.abc import Callable
 
 from local.demo.actions import Actions
+from local.simulator.project import DEMO_SERVER
 
-READY = "MCP Instance Ready"
+KINDS = INSTANCE, SESSION = "instance", "session"
+READY = ["MCP Instance Ready", "MCP Session Ready"]
+PROFILE = "work"
 ALICE, BOB, CAROL, DAN = "alice", "bob", "carol", "dan"
 
 type Step = Callable[[Actions], None]
@@ -71,10 +74,36 @@ def recovery(actions: Actions) -> None:
 
 def agent(actions: Actions) -> None:
     """Alice's agent lists and calls her tools, at the URL that the outcome event names."""
-    actions.use_tools(ALICE)
+    actions.use_tools(ALICE, INSTANCE)
 
 
-STEPS: list[Step] = [outage, lost, last, late, repeated, callback, sweep, recovery, agent]
+def move(actions: Actions) -> None:
+    """The operator puts a session profile: everybody gets a session too, and connects nothing."""
+    actions.operate("profile", "import", DEMO_SERVER, "--name", PROFILE)
+    actions.advance_backfill(PROFILE)
+    actions.operate("backfill", PROFILE)
+    actions.show_table(ALICE)
+
+
+def sunset(actions: Actions) -> None:
+    """Composio takes its MCP servers away, and Alice's agent goes on with her session."""
+    actions.take_servers_away(ALICE)
+    actions.use_tools(ALICE, SESSION)
+
+
+STEPS: list[Step] = [
+    outage,
+    lost,
+    last,
+    late,
+    repeated,
+    callback,
+    sweep,
+    recovery,
+    agent,
+    move,
+    sunset,
+]
 
 
 def run_steps(actions: Actions) -> list[str]:
@@ -87,20 +116,24 @@ def run_steps(actions: Actions) -> list[str]:
 
 
 def check(actions: Actions, user_id: str) -> list[str]:
-    """Show whether the user has exactly one instance, and return what is wrong."""
-    found = actions.simulator.state()["instances"]
-    instances = sum(each["instance_id"] == user_id for each in found)
-    calls = actions.simulator.instance_posts(user_id)
-    created = sum(each["created"] for each in calls)
+    """Show whether the user has exactly one instance and session, and return what is wrong."""
+    simulator = actions.simulator
+    state = simulator.state()
+    instances = sum(each["instance_id"] == user_id for each in state["instances"])
+    sessions = sum(each["user_id"] == user_id for each in state["sessions"])
+    calls = simulator.instance_posts(user_id) + simulator.session_posts(user_id)
+    created = [each["created"] for each in calls]
     overlap = max((each["max_in_flight"] for each in calls), default=0)
-    outcomes = actions.observer.outcomes(user_id)
-    statuses = [each["status"] for each in actions.observer.instances(user_id)]
+    outcomes = actions.observer.outcomes(user_id, len(READY))
+    rows = actions.observer.targets(user_id)
+    targets = [f"{each['sk'].split('#')[0].lower()} {each['status']}" for each in rows]
     checks = [
         ("Composio", f"instances of {user_id}: {instances}", instances == 1),
-        ("Composio", f"create calls that succeeded: {created}", created == 1),
+        ("Composio", f"sessions of {user_id}: {sessions}", sessions == 1),
+        ("Composio", f"create calls that succeeded: {sum(created)}", created == [1, 1]),
         ("Composio", f"create calls at the same time: at most {overlap}", overlap == 1),
-        ("table", f"the instance is {' and '.join(statuses) or 'missing'}", statuses == ["ready"]),
-        ("bus", f"{user_id}: {', '.join(outcomes) or 'no event'}", outcomes == [READY]),
+        ("table", ", ".join(targets) or "nothing", targets == [f"{one} ready" for one in KINDS]),
+        ("bus", f"{user_id}: {', '.join(outcomes) or 'no event'}", outcomes == READY),
     ]
     for source, text, good in checks:
         actions.timeline.line(source, text, "green" if good else "red")

@@ -40,11 +40,19 @@ LINES = [
     "/v3/mcp/srv_demo?user_id=alice",
     "agent     lists tools: GMAIL_WHO_AM_I, SLACK_WHO_AM_I",
     "agent     calls GMAIL_WHO_AM_I: ",
+    "operator  provisioner profile import srv_demo --name work",
+    "operator  provisioner backfill work",
+    "table     the session for work is ready",
+    "Composio  has removed MCP servers",
+    "/v3/mcp/srv_demo?user_id=alice: 410 Gone",
+    "bus       alice's tools are at ",
+    "agent     calls GMAIL_WHO_AM_I: ",
     "Composio  instances of bob: 1",
-    "bus       bob: MCP Instance Ready",
+    "Composio  sessions of bob: 1",
+    "bus       bob: MCP Instance Ready, MCP Session Ready",
     "Composio  instances of alice: 1",
-    "bus       carol: MCP Instance Ready",
-    "one instance each, and nothing is left running",
+    "bus       carol: MCP Instance Ready, MCP Session Ready",
+    "one instance and one session each, and nothing is left running",
 ]
 
 
@@ -92,7 +100,7 @@ def in_order(whole: str) -> None:
 
 def masked(lines: list[str]) -> list[str]:
     """Blank what differs between two runs; sort what starts at the same time."""
-    varying = r"^ *\d+\.\d\d|\b\d+(\.\d)? s\b|(?<=127\.0\.0\.1:)\d+|(?<=ca_)\w+|(?<=its id )\S+"
+    varying = r"^ *\d+\.\d\d|\b\d+(\.\d)? s\b|(?<=127\.0\.0\.1:)\d+|(?<=ca_|rs_)\w+|(?<=its id )\S+"
     blanked = [re.sub(varying, "-", line) for line in lines if line]
     steps_begin = next(i for i, line in enumerate(blanked) if "deployed in" in line)
     return sorted(blanked[:steps_begin]) + blanked[steps_begin:]

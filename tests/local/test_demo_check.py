@@ -6,15 +6,16 @@ from typing import Any, cast
 import pytest
 
 from local.demo.actions import Actions
-from local.demo.steps import READY, check
+from local.demo.steps import KINDS, READY, check
 from local.timeline import Timeline
 
 GOOD: dict[str, Any] = {
     "instances": 1,
-    "created": 1,
+    "sessions": 1,
+    "created": [1, 1],
     "overlap": 1,
-    "statuses": ["ready"],
-    "outcomes": [READY],
+    "targets": ["ready", "ready"],
+    "outcomes": READY,
 }
 
 
@@ -22,30 +23,37 @@ GOOD: dict[str, Any] = {
     ("found", "wrong"),
     [
         ({}, []),
-        ({"instances": 0, "created": 0}, ["instances of alice: 0", "succeeded: 0"]),
+        ({"instances": 0, "created": [0, 1]}, ["instances of alice: 0", "succeeded: 1"]),
         ({"instances": 2}, ["instances of alice: 2"]),
-        ({"created": 2}, ["create calls that succeeded: 2"]),
+        ({"sessions": 2, "created": [1, 2]}, ["sessions of alice: 2", "succeeded: 3"]),
         ({"overlap": 2}, ["create calls at the same time: at most 2"]),
-        ({"statuses": []}, ["the instance is missing"]),
-        ({"statuses": ["retrying"]}, ["the instance is retrying"]),
+        ({"targets": []}, ["table: nothing"]),
+        ({"targets": ["ready", "retrying"]}, ["instance ready, session retrying"]),
         ({"outcomes": []}, ["alice: no event"]),
-        ({"outcomes": [READY, READY]}, [f"{READY}, {READY}"]),
+        ({"outcomes": [READY[0], *READY]}, [f"{READY[0]}, {READY[0]}"]),
     ],
 )
-def test_everything_but_one_ready_instance_is_a_problem(
+def test_everything_but_one_ready_instance_and_session_is_a_problem(
     found: dict[str, Any], wrong: list[str]
 ) -> None:
     found = GOOD | found
-    call = {"created": found["created"], "max_in_flight": found["overlap"]}
+    calls = [{"created": each, "max_in_flight": found["overlap"]} for each in found["created"]]
     actions = SimpleNamespace(
         timeline=Timeline(),
         simulator=SimpleNamespace(
-            state=lambda: {"instances": [{"instance_id": "alice"}] * found["instances"]},
-            instance_posts=lambda _: [call],
+            state=lambda: {
+                "instances": [{"instance_id": "alice"}] * found["instances"],
+                "sessions": [{"user_id": "alice"}] * found["sessions"],
+            },
+            instance_posts=lambda _: calls[:1],
+            session_posts=lambda _: calls[1:],
         ),
         observer=SimpleNamespace(
-            outcomes=lambda _: found["outcomes"],
-            instances=lambda _: [{"status": each} for each in found["statuses"]],
+            outcomes=lambda *_: found["outcomes"],
+            targets=lambda _: [
+                {"sk": f"{kind.upper()}#work", "status": status}
+                for kind, status in zip(KINDS, found["targets"], strict=False)
+            ],
         ),
     )
     problems = check(cast("Actions", actions), "alice")
