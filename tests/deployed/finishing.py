@@ -57,9 +57,9 @@ class Finishing(Deployed):
         with bus.listening(operated) as (_, receive):
             yield lambda: list(itertools.chain.from_iterable(iter(lambda: receive(0), [])))
 
-    def complete(self, *users: str) -> list[bytes]:
+    def complete(self, *users: str, **more: str) -> list[bytes]:
         """Let the users have all accounts at Composio, and return the events that tell of them."""
-        seeds = [{"user_id": user, "auth_config_id": one} for user in users for one in BOTH]
+        seeds = [{"user_id": user, "auth_config_id": one} | more for user in users for one in BOTH]
         self.composio.add_accounts(seeds)
         return self.events_of(users)
 
@@ -140,11 +140,11 @@ class Finishing(Deployed):
         """Count the messages in the dead-letter queue."""
         return self.count(self.stack.dead_letter_queue_url)
 
-    def instances(self, users: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return the row of each user's instance, empty where there is none."""
+    def rows(self, users: Iterable[str], sk: str = INSTANCE) -> dict[str, dict[str, Any]]:
+        """Return a row of each user, empty where there is none."""
         table, rows = self.stack.table_name, {user: dict[str, Any]() for user in users}
         for batch in batched(rows, 100, strict=False):
-            keys = [{"pk": {"S": f"USER#{user}"}, "sk": {"S": INSTANCE}} for user in batch]
+            keys = [{"pk": {"S": f"USER#{user}"}, "sk": {"S": sk}} for user in batch]
             found = self.dynamodb.batch_get_item(
                 RequestItems={table: {"Keys": keys, "ConsistentRead": True}}
             )
@@ -153,13 +153,13 @@ class Finishing(Deployed):
                 rows[item["pk"]["S"].removeprefix("USER#")] = from_item(item)
         return rows
 
-    def statuses(self, users: Iterable[str]) -> dict[str, str]:
+    def statuses(self, users: Iterable[str], sk: str = INSTANCE) -> dict[str, str]:
         """Return the status of each user's instance, "" where there is none."""
-        return {user: str(row.get("status", "")) for user, row in self.instances(users).items()}
+        return {user: str(row.get("status", "")) for user, row in self.rows(users, sk).items()}
 
-    def all_ready(self, users: list[str]) -> bool:
+    def all_ready(self, users: list[str], sk: str = INSTANCE) -> bool:
         """Whether the instance of each of them is ready."""
-        return set(self.statuses(users).values()) == {"ready"}
+        return set(self.statuses(users, sk).values()) == {"ready"}
 
     @contextlib.contextmanager
     def worker_paused(self) -> Iterator[None]:

@@ -38,7 +38,7 @@ def test_users_who_complete_during_an_outage_or_are_throttled_are_ready_when_it_
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(finishing.send, finishing.complete(*users)))
     assert {answer.instance[0] for answer in answers} == {"waiting", "retrying"}
-    rows = finishing.instances(users)
+    rows = finishing.rows(users)
     assert {row["status"] for row in rows.values()} == {"retrying"}
     due = {user: int(row["due_at"]) for user, row in rows.items()}
 

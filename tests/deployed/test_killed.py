@@ -51,7 +51,7 @@ def test_nothing_is_lost_when_workers_and_then_the_emulator_are_killed_in_mid_fl
             assert again == url
             application = Finishing(stack, composio)
             # All who held a claim are dead: no need to wait until their leases have ended.
-            for user, row in application.instances(users).items():
+            for user, row in application.rows(users).items():
                 if row.get("status") == "creating":
                     make_due(application, user)
             application.sweep_until(lambda: application.all_ready(users), "all are ready")
