@@ -21,9 +21,11 @@ export AWS_DEFAULT_REGION ?= us-east-1
 env = .tools/$(1)/.installed
 LIST_sam := local/requirements-sam.txt
 LIST_emulator := local/requirements-emulator.txt
-LIST_local := local/requirements-local.txt
-LIST_dev := tests/requirements.txt
-LIST_provisioner := provisioner/requirements.txt
+# A list has what those before it do not have.
+LIST_handler := src/requirements.txt
+LIST_local := $(LIST_handler) local/requirements-local.txt
+LIST_dev := $(LIST_local) tests/requirements.txt
+LIST_provisioner := $(LIST_handler) provisioner/requirements.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -114,16 +116,19 @@ $(foreach name,sam emulator local dev provisioner,$(call env,$(name))): .tools/%
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --upgrade --universal \
 	--python-version "$$(cat .python-version)" --generate-hashes --no-annotate
+# Hold a list to the versions of others, and leave out what they have.
+behind = $(addprefix -c ,$(1)) $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' $(1))
 
-# Each list is held to the versions of the one before it: what is tested is what runs.
+# Each list is held to the versions of those before it: what is tested is what runs.
 lock: | $(UV) ## Lock the newest versions of everything, by hash
-	$(COMPILE) --group pyproject.toml:handler -o src/requirements.txt
-	$(COMPILE) --group pyproject.toml:local -c src/requirements.txt -o $(LIST_local)
-	$(COMPILE) --group pyproject.toml:dev -c $(LIST_local) -o $(LIST_dev)
-	$(COMPILE) --group pyproject.toml:package -c $(LIST_dev) -o src/requirements-build.txt
+	$(COMPILE) --group pyproject.toml:handler -o $(LIST_handler)
+	$(COMPILE) --group pyproject.toml:local $(call behind,$(LIST_handler)) -o $(lastword $(LIST_local))
+	$(COMPILE) --group pyproject.toml:dev $(call behind,$(LIST_local)) -o $(lastword $(LIST_dev))
+	$(COMPILE) --group pyproject.toml:package $(addprefix -c ,$(LIST_dev)) -o src/requirements-build.txt
 	$(COMPILE) --group pyproject.toml:sam -o $(LIST_sam)
 	$(COMPILE) --group pyproject.toml:emulator -o $(LIST_emulator)
-	$(COMPILE) pyproject.toml --group build -c $(LIST_dev) -o $(LIST_provisioner)
-	$(COMPILE) --group pyproject.toml:peer-powertools -c src/requirements.txt -o bench/peers/requirements-powertools.txt
-	$(COMPILE) --group pyproject.toml:peer-composio -c src/requirements.txt -o bench/peers/requirements-composio.txt
+	$(COMPILE) pyproject.toml --group build $(addprefix -c ,$(LIST_dev)) \
+		$(call behind,$(LIST_handler)) -o $(lastword $(LIST_provisioner))
+	$(COMPILE) --group pyproject.toml:peer-powertools -c $(LIST_handler) -o bench/peers/requirements-powertools.txt
+	$(COMPILE) --group pyproject.toml:peer-composio -c $(LIST_handler) -o bench/peers/requirements-composio.txt
 	$(COMPILE) --group pyproject.toml:uv -o local/requirements-uv.txt

@@ -108,7 +108,7 @@ def masked(lines: list[str]) -> list[str]:
 
 @pytest.mark.timeout(SECONDS)
 def test_demo_that_cannot_be_built_says_why_and_leaves_nothing(folder: Path) -> None:
-    (folder / "src" / "requirements.txt").write_text("nothing==0\n")
+    (folder / "src" / "requirements-build.txt").write_text("nothing==0\n")
     with started(folder, "make", "demo") as demo:
         said, _ = demo.communicate(timeout=SECONDS)
     assert demo.returncode != 0
