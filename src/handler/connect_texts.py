@@ -74,8 +74,8 @@ ENGLISH = Texts(
     ready=Notice("You are all set", "Everything is connected. You can close this window."),
     failed=Notice(
         "Connected, but not ready",
-        "Everything is connected, but the last step did not work. You need not do anything: the "
-        "operators have been told.",
+        "Everything is connected, but the last step did not work. It is tried again by itself. If "
+        "this stays so, please tell the people who run {application}.",
     ),
     invalid=Notice(
         "This link is not valid",

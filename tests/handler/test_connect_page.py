@@ -9,6 +9,7 @@ import pytest
 from handler.connect_page import Account, Pages, shown
 from handler.connect_rules import Place
 from handler.connect_texts import ENGLISH, Notice
+from handler.page import stuck
 
 NASTY = "<script>alert('x')</script>\" onload=\"{0}{application}"
 BASE = "https://api.invalid/live/connect"
@@ -47,6 +48,13 @@ class Seen(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+@pytest.mark.parametrize("content", [stuck(), PAGES.notice(ENGLISH.failed)])
+def test_page_of_a_failure_says_whom_to_tell(content: str) -> None:
+    """Without `AlarmTopicArn` nobody has been told."""
+    said = " ".join(content.split())
+    assert "It is tried again by itself. If this stays so, please tell the people who run" in said
 
 
 @pytest.mark.parametrize("kind", every_page(PAGES, "gmail"))
