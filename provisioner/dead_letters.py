@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,17 @@ from provisioner.stack import THREADS, Stack
 
 HIDDEN_SECONDS = 600
 """For so long a message that was received is hidden, unless it is given back before."""
+
+TASKS: Mapping[str, tuple[str, ...]] = {
+    "sweep": (),
+    "due": ("user_id", "server_id"),
+    "watch": ("user_id", "account_id"),
+    "more_due": ("token",),
+    "recent": ("token",),
+    "backfill": ("server_id",),
+    "account": ("account_id", "user_id"),
+}
+"""The worker's tasks, and what each has to name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,9 @@ def kind(body: str) -> tuple[str, bool]:
         return "not JSON", False
     match content:
         case {"task": str(task)}:
+            named = TASKS.get(task)
+            if named is None or not all(isinstance(content.get(name), str) for name in named):
+                return f"malformed task {task}", False
             return f"task {task}", True
         case {"detail": {"type": str(name)} as detail}:
             try:

@@ -1,11 +1,14 @@
 """The dead-letter queue: all of it can be seen, sent again or removed, and nothing is lost."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from handler import worker
+from handler.events import NotAnEnvelope
 from provisioner import context, dead_letters
 from provisioner.main import app
 from tests.provisioner.dead_letter_queue import DUE, DeadLetters
@@ -42,6 +45,28 @@ def run(
 )
 def test_a_message_is_named_without_what_it_says(body: str, kind: str, understood: bool) -> None:
     assert dead_letters.kind(body) == (kind, understood)
+
+
+def worker_understands(body: str) -> bool:
+    try:
+        World().worker._understood(body)
+    except NotAnEnvelope:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "told", [*re.findall(r'{("task".*?)}', worker.__doc__ or ""), '"task": "x"']
+)
+def test_what_is_understood_is_what_the_worker_understands(told: str) -> None:
+    """Or else it is sent round in a circle."""
+    task, *named = re.findall(r"\w+", told)[1:]
+    whole = {"task": task} | dict.fromkeys(named, "x")
+    for lacking in ("", *whole):
+        body = json.dumps({name: value for name, value in whole.items() if name != lacking})
+        kind, understood = dead_letters.kind(body)
+        assert understood == worker_understands(body)
+        assert understood == (kind == f"task {task}")
 
 
 def test_show_says_what_there_is_and_its_text_only_when_asked(
@@ -95,7 +120,7 @@ def test_what_the_queue_does_not_take_stays(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_large_messages_go_back_in_batches_that_sqs_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    large = json.dumps({"task": "due", "padding": "x" * 200_000})
+    large = json.dumps({"task": "sweep", "padding": "x" * 200_000})
     queue = DeadLetters(*[large] * 10)
     requests: list[int] = []
     really = queue.send_message_batch
