@@ -11,11 +11,16 @@ SKEW_SECONDS = 60
 LONG_QUEUE = 1000
 MANY_REJECTED = 20
 PARAMETERS = {
+    "BrandLogoUrl": "BRAND_LOGO_URL",
+    "BrandName": "BRAND_NAME",
     "ComposioBaseUrl": "COMPOSIO_BASE_URL",
+    "ConnectStart": "CONNECT_START",
     "LogUserIds": "LOG_USER_IDS",
     "McpServerIds": "MCP_SERVER_IDS",
+    "PublicUrl": "PUBLIC_URL",
     "Release": "RELEASE",
     "ReturnUrl": "RETURN_URL",
+    "SupportUrl": "SUPPORT_URL",
 }
 """The parameters that the functions read, by the names in their environment."""
 

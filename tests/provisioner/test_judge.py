@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from provisioner.activity import Swept
+from provisioner.doctor import judge_aws
 from provisioner.doctor.facts import EventSource, Finding, Rule
 from provisioner.doctor.judge import judge
 from provisioner.errors import Trouble
@@ -20,6 +21,7 @@ from tests.provisioner.sound_facts import (
     SOUND,
     URL,
 )
+from tests.template.sam_template import GLOBAL, TEMPLATE
 
 OWN, AWS = SOUND.commands
 
@@ -214,6 +216,15 @@ def test_which_parameter_does_not_run_where_is_said() -> None:
     (found,) = told(environments=older)
 
     assert found.message == "what runs does not have the stack's ReturnUrl of the worker"
+
+
+def test_every_parameter_that_the_functions_read_is_compared() -> None:
+    variables = GLOBAL["Environment"]["Variables"]
+    read = {value["Ref"]: name for name, value in variables.items() if "Ref" in value}
+
+    assert {
+        name: read[name] for name in read.keys() & TEMPLATE["Parameters"]
+    } == judge_aws.PARAMETERS
 
 
 def test_a_clock_that_nobody_has_told_is_not_judged() -> None:
