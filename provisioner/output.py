@@ -233,9 +233,8 @@ def _opened(stream: TextIO | None) -> TextIO:
 
 
 def _write_json(console: Console, value: object) -> None:
-    # Not through rich, which would fold it. Of ASCII, json leaves only DEL as it is.
-    line = json.dumps(value, default=plain).replace("\x7f", "\\u007f")
-    console.file.write(line + "\n")
+    # Not through rich, which would fold it.
+    console.file.write(json.dumps(value, default=plain) + "\n")
     console.file.flush()
 
 
