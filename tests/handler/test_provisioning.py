@@ -164,6 +164,20 @@ def test_conflict_is_success_even_if_the_record_cannot_be_read(world: World) -> 
     assert "record" not in world.row()
 
 
+def test_conflict_is_success_after_one_page_of_many_ids_that_contain_the_users(
+    world: World,
+) -> None:
+    world.see(account(GMAIL))
+    others = [world.upstream.record(SERVER, f"user_1{number}") for number in range(100)]
+    page = httpx.Response(200, json={"instances": others, "total_pages": 70})
+    world.upstream.script.append(refusal(409, "exists"))
+    world.upstream.gets.extend([page] * 2)
+    world.trips()
+
+    assert world.see(account(SLACK)) == {SERVER: "ready"}
+    assert [one.method for one in world.upstream.requests] == ["POST", "GET"]
+
+
 def test_bad_request_that_means_exists_is_success(world: World) -> None:
     world.upstream.instances = {(SERVER, "user_1")}
     world.upstream.script.append(refusal(400, "any words"))
