@@ -9,7 +9,7 @@ from handler.connect_page import Account
 from handler.connect_rules import Place, Session, overall, places
 from handler.provisioning import Provisioning
 from handler.user_table import UserTable
-from handler.values import Status, Target, TargetRow
+from handler.values import Status, Target
 
 PATIENCE = 3
 """Looks, a second apart, at an instance that is being created."""
@@ -45,19 +45,20 @@ class ProgressReader:
         return dict(sorted(named.items(), key=lambda one: (one[1], one[0])))
 
     def read(self, session: Session, *, deadline: float) -> Progress:
-        """Return how far the user is; an instance that nobody has begun is created now.
+        """Return how far the user is; instances that nobody has begun are begun now.
 
-        One that an event is creating at this moment is waited for: it is ready in a moment.
+        One that is being created at this moment is waited for: it is ready in a moment.
         """
         progress = self._read(session, deadline)
         for _ in range(PATIENCE):
             if Status.CREATING not in progress.statuses:
                 break
             self.sleep(1)
-            progress = self._read(session, deadline)
+            progress = self._read(session)
         return progress
 
-    def _read(self, session: Session, deadline: float) -> Progress:
+    def _read(self, session: Session, deadline: float | None = None) -> Progress:
+        """Read it; with a deadline, targets that nobody has begun are begun."""
         facts, rows = self.user_table.user(session.user_id)
         required = self.required(session)
         found = places(required, facts.accounts)
@@ -65,19 +66,14 @@ class ProgressReader:
         if any(one.place is not Place.CONNECTED for one in accounts):
             return Progress(accounts)
         targets = self._targets(session)
-        statuses = [self._status(session, one, rows.get(one.key), deadline) for one in targets]
+        held = {key: row.status for key, row in rows.items()}
+        if deadline and (new := [one for one in targets if one.key not in held]):
+            begun = self.provisioning.provision(session.user_id, new, facts, deadline=deadline)
+            held |= {one.target: one.status for one in begun}
         # One that is not in the catalog, or not yet, cannot be ready.
         unknown = [None] * (len(session.targets) - len(targets))
-        return Progress(accounts, (*statuses, *unknown))
+        return Progress(accounts, (*(held.get(one.key) for one in targets), *unknown))
 
     def _targets(self, session: Session) -> list[Target]:
         known = self.catalog.known().targets
         return [one for one in known if one.key.sort_key in session.targets]
-
-    def _status(
-        self, session: Session, target: Target, row: TargetRow | None, deadline: float
-    ) -> Status | None:
-        if row:
-            return row.status
-        outcome = self.provisioning.resume(session.user_id, target.key, deadline=deadline)
-        return outcome and outcome.status

@@ -88,7 +88,8 @@ class Provisioning:
         if not view.up_to_date:
             view = self._sync(view, deadline)
         targets = view.requiring(account.auth_config_id)
-        return Handled(self._provision(account.user_id, targets, facts, began, deadline))
+        outcomes = self.provision(account.user_id, targets, facts, deadline=deadline, began=began)
+        return Handled(outcomes)
 
     def reconcile(self, account: Account, *, read_at: float, deadline: float) -> bool:
         """Handle a fact that was read, and is probably known: without a write where it is.
@@ -147,6 +148,46 @@ class Provisioning:
         if account and account.status not in OPEN:
             self.handle_fact(account, read_at=began, deadline=deadline)
 
+    def provision(
+        self,
+        user_id: str,
+        targets: Iterable[Target],
+        facts: Facts,
+        *,
+        deadline: float,
+        began: float | None = None,
+    ) -> tuple[Outcome, ...]:
+        """Create for each complete target; what there is no time for is left to the queue.
+
+        Args:
+            user_id: Whose they are.
+            targets: What is to be created.
+            facts: The user's accounts as the table has them.
+            deadline: The Unix time to be back at.
+            began: From when on the time for them counts; None for now.
+
+        Raises:
+            Exception: The first that stopped a claim, after all the others were made.
+        """
+        began = self.clock() if began is None else began
+        outcomes, later, errors = list[Outcome](), list[str](), list[Exception]()
+        for target in targets:
+            if lacking := missing(target.required, facts.active):
+                outcomes.append(Outcome(target.key, Status.WAITING, lacking))
+            elif self.clock() - began > AT_ONCE_SECONDS:
+                later.append(target.key.sort_key)
+                outcomes.append(Outcome(target.key, Status.CREATING))
+            else:
+                create = self.creation.claim_and_create
+                try:
+                    outcomes.append(create(user_id, target, facts, deadline=deadline))
+                except Exception as error:  # noqa: BLE001 - one never stops the others
+                    errors.append(error)
+        self.queue.send({"task": "due", "user_id": user_id, "target": one} for one in later)
+        if errors:
+            raise errors[0]
+        return tuple(outcomes)
+
     def _handle(self, event: AccountEvent | Ignored, deadline: float) -> Handled:
         if isinstance(event, Ignored):
             return Handled(ignored=event.reason)
@@ -165,37 +206,6 @@ class Provisioning:
         if account is None:
             return Handled(ignored="Composio does not say whose connected account it is")
         return self.handle_fact(account, read_at=now, deadline=deadline)
-
-    def _provision(
-        self,
-        user_id: str,
-        targets: tuple[Target, ...],
-        facts: Facts,
-        began: float,
-        deadline: float,
-    ) -> tuple[Outcome, ...]:
-        """Create for each complete target; what there is no time for is left to the queue.
-
-        Raises:
-            Exception: The first that stopped a claim, after all the others were made.
-        """
-        outcomes, later, errors = list[Outcome](), list[str](), list[Exception]()
-        for target in targets:
-            if lacking := missing(target.required, facts.active):
-                outcomes.append(Outcome(target.key, Status.WAITING, lacking))
-            elif self.clock() - began > AT_ONCE_SECONDS:
-                later.append(target.key.sort_key)
-                outcomes.append(Outcome(target.key, Status.CREATING))
-            else:
-                create = self.creation.claim_and_create
-                try:
-                    outcomes.append(create(user_id, target, facts, deadline=deadline))
-                except Exception as error:  # noqa: BLE001 - one never stops the others
-                    errors.append(error)
-        self.queue.send({"task": "due", "user_id": user_id, "target": one} for one in later)
-        if errors:
-            raise errors[0]
-        return tuple(outcomes)
 
     def _settled(self, account: Account, targets: Iterable[Target], read_at: float) -> bool:
         facts, rows = self.user_table.user(account.user_id)

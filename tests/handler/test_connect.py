@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import httpx
 import pytest
 
 from handler.connect_rules import digest
@@ -154,6 +155,48 @@ def test_one_server_is_connected_where_the_application_says_which() -> None:
 
     assert browser.get("/connect").rows == {"Gmail": "Connect"}
     assert connected(browser, sid, GMAIL).location.startswith(f"{RETURN_URL}?status=ready")
+
+
+def test_server_that_is_not_there_any_more_is_not_ready() -> None:
+    world = ConnectWorld(enrolled=None, return_url="")
+    world.upstream.servers["srv_mail"] = [GMAIL]
+    world.now += 301
+    world.catalog.sync(deadline=world.now + 20)
+    browser, sid = started(world)
+    del world.upstream.servers["srv_mail"]
+    for _ in range(2):
+        world.now += 301
+        world.catalog.sync(deadline=world.now + 20)
+    for auth_config in (GMAIL, SLACK):
+        connected(browser, sid, auth_config)
+
+    assert world.row()["status"] == "ready"
+    assert browser.get("/connect").title == "Almost there"
+
+
+def test_browser_does_not_wait_for_very_many_instances() -> None:
+    world = ConnectWorld(enrolled=None, return_url="")
+    servers = [SERVER, *(f"srv_{number:02}" for number in range(60))]
+    world.upstream.servers = {one: [GMAIL] for one in servers}
+    world.now += 301
+    world.catalog.sync(deadline=world.now + 20)
+    browser, _ = started(world)
+    world.fact_table.record(account(GMAIL).seen(world.now, read=True))
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        world.now += 0.35
+        server_id = request.url.path.split("/")[5]
+        return httpx.Response(201, json=world.upstream.record(server_id, "user_1"))
+
+    world.upstream.script.extend([slow] * 61)
+    began = world.now
+    assert browser.get("/connect").title == "Almost there"
+
+    assert world.now - began < 8
+    for _ in range(6):
+        world.now += 120
+        world.tick()
+    assert browser.get("/connect").title == "You are all set"
 
 
 @pytest.mark.parametrize("status", ["FAILED", "EXPIRED", "REVOKED"])
