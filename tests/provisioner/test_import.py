@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from provisioner import context, messages
+from provisioner import context, event_file, messages
 from provisioner.main import app
 from tests.provisioner.found_stack import OUTPUTS, stack_of
 from tests.world import World
@@ -93,6 +93,16 @@ def test_what_can_be_read_only_once_is_sent_too(world: World, tmp_path: Path) ->
         assert run(pipe).stdout == "events: 5, sent before: 0, sent now: 5\n"
     assert sent(world) == ids(last=30)
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_pipe_at_the_standard_input_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+    os.write(write, lines().encode())
+    os.close(write)
+    with os.fdopen(read) as piped:
+        monkeypatch.setattr("sys.stdin", piped)
+        with event_file.opened("-") as events:
+            assert (events.check(), len(list(events.events(None)))) == (25, 25)
 
 
 def test_what_was_ended_midway_goes_on_after_the_last_batch(
