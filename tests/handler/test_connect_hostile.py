@@ -516,14 +516,15 @@ def test_return_url_without_the_parameter_is_refused() -> None:
 
 
 def test_host_header_is_never_trusted(world: ConnectWorld) -> None:
-    made = world.ask(
-        "POST",
-        "/users/{user_id}/connect-sessions",
-        pathParameters={"user_id": "user_1"},
-        multiValueHeaders={"Host": ["evil.invalid"], "X-Forwarded-Host": ["evil.invalid"]},
-        requestContext={},
-    )
+    asked = {
+        "pathParameters": {"user_id": "user_1"},
+        "multiValueHeaders": {"Host": ["evil.invalid"], "X-Forwarded-Host": ["evil.invalid"]},
+    }
+    made = world.ask("POST", "/users/{user_id}/connect-sessions", **asked)
+    assert json.loads(made["body"])["connect_url"].startswith(f"{BASE}/")
 
+    asked |= {"requestContext": {"stage": "live"}}
+    made = world.ask("POST", "/users/{user_id}/connect-sessions", **asked)
     assert made["statusCode"] == 503
     assert "PublicUrl" in made["body"]
 
