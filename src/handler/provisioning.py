@@ -67,7 +67,12 @@ class Provisioning:
         return handled
 
     def handle_fact(
-        self, account: Account, *, deadline: float, read_at: float | None = None
+        self,
+        account: Account,
+        *,
+        deadline: float,
+        read_at: float | None = None,
+        began: float | None = None,
     ) -> Handled:
         """Record a fact, and create what it completes.
 
@@ -76,9 +81,10 @@ class Provisioning:
             deadline: The Unix time to be back at.
             read_at: The Unix time at which the read at Composio began; None for an event, which
                 is received now.
+            began: As of `provision`.
         """
-        began = self.clock()
-        account = account.seen(began if read_at is None else read_at, read=read_at is not None)
+        now = self.clock()
+        account = account.seen(now if read_at is None else read_at, read=read_at is not None)
         view = self.catalog.known()
         if view.up_to_date and not view.requiring(account.auth_config_id):
             return Handled(ignored="no enrolled MCP server requires the auth config")
@@ -88,6 +94,7 @@ class Provisioning:
         if not view.up_to_date:
             view = self._sync(view, deadline)
         targets = view.requiring(account.auth_config_id)
+        began = now if began is None else began
         outcomes = self.provision(account.user_id, targets, facts, deadline=deadline, began=began)
         return Handled(outcomes)
 

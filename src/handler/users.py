@@ -72,9 +72,10 @@ class Users:
             gone = self._gone(user_id, deadline)
         except Unavailable as nothing:
             raise Refused(503, f"Composio: {nothing.problem.message}") from None
+        handle, now = self.provisioning.handle_fact, self.clock()
         for account in there:
             if fact := account.fact(user_id):
-                self.provisioning.handle_fact(fact, read_at=began, deadline=deadline)
+                handle(fact, read_at=began, deadline=deadline, began=now)
         for row in gone:
             self.user_table.renew(row, now=int(began))
             self.provisioning.resume(user_id, row.target, deadline=deadline)

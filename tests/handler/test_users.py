@@ -185,6 +185,32 @@ def test_refresh_reads_composio_now_and_creates(world: World) -> None:
     assert json.loads(answer["body"])["targets"][0]["status"] == "ready"
 
 
+def test_refresh_does_not_wait_for_very_many_instances() -> None:
+    servers = {f"srv_{number:02}": f"ac_{number:02}" for number in range(60)}
+    world = World(servers)
+    world.upstream.servers = {server: [required] for server, required in servers.items()}
+    for one in servers.values():
+        fact = account(one)
+        world.upstream.accounts[fact.id] = as_composio_has_it(fact)
+    world.catalog.sync(deadline=world.now + 20)
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        world.now += 0.35
+        record = world.upstream.record(request.url.path.split("/")[5], "user_1")
+        return httpx.Response(201, json=record)
+
+    world.upstream.script.extend([slow] * 60)
+    began = world.now
+    answer = refresh(world)
+
+    assert world.now - began < 5
+    assert {one["status"] for one in json.loads(answer["body"])["servers"]} == {"ready", "waiting"}
+    for _ in range(6):
+        world.now += 120
+        world.tick()
+    assert {world.row(server_id=one)["status"] for one in servers} == {"ready"}
+
+
 def test_refresh_says_when_composio_does_not_answer(world: World) -> None:
     world.upstream.gets.append(httpx.Response(500))
 
