@@ -190,17 +190,20 @@ class Composio:
         (docs.composio.dev, "Callback identity verification").
 
         Returns:
-            The status, None without an answer; and the account that is connected, if one is.
+            The status, None without an answer, or with one that is not of Composio's own form; and
+            the account that is connected, if one is.
         """
         body = {"session_uri": session_uri, "user_id": user_id}
         try:
             response = self.transport.send("POST", COMPLETE_AUTH, deadline, json=body)
         except Unavailable:
             return None, None
-        done = response.is_success and read(
-            answers.CompletedAuth, answers.read_object(response.content)
-        )
-        return response.status_code, done.account_id if done else None
+        status, content = response.status_code, response.content
+        if response.is_success:
+            done = read(answers.CompletedAuth, answers.read_object(content))
+            return status, done.account_id if done else None
+        enveloped = answers.problem(status, response.headers, content).enveloped
+        return (status if enveloped else None), None
 
     def _get_or_none(self, path: str, deadline: float) -> dict[str, Any] | None:
         try:

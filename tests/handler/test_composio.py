@@ -1105,9 +1105,10 @@ def test_link_that_cannot_be_used_is_none(
         (httpx.Response(200, json={}), (200, None)),
         (httpx.Response(200, content=b"<html>"), (200, None)),
         (httpx.Response(200, json={"connected_account_id": "a b"}), (200, None)),
-        (httpx.Response(400, json={"connected_account_id": "ca_1"}), (400, None)),
-        (httpx.Response(404), (404, None)),
-        (httpx.Response(503), (503, None)),
+        (httpx.Response(400, json={"error": {"message": "no"}}), (400, None)),
+        (httpx.Response(404, json={"error": {"message": "no"}}), (404, None)),
+        (httpx.Response(400, json={"connected_account_id": "ca_1"}), (None, None)),
+        (httpx.Response(404, content=b"<html>"), (None, None)),
         (httpx.ReadTimeout("slow"), (None, None)),
     ],
 )

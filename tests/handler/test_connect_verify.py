@@ -115,6 +115,21 @@ def test_answer_that_is_lost_is_not_asked_for_again_and_the_account_is_found(
     assert world.upstream.completed == [uri]
 
 
+@pytest.mark.parametrize("status", [400, 404])
+def test_page_of_a_proxy_is_no_refusal(
+    world: ConnectWorld, counted: Counted, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    browser, account_id, uri = begun(world)
+    proxy = httpx.Response(status, content=b"<html>")
+    monkeypatch.setattr(world.upstream, "_complete", lambda _: proxy)
+
+    assert browser.get("/connect/verify", session_uri=uri).location == f"{BASE}/connect"
+    assert "ConnectVerificationRefused" not in counted()
+    world.upstream.consent(account_id)
+    world.later(20)
+    assert browser.get("/connect").rows["Gmail"] == "Connected"
+
+
 def test_answer_that_is_lost_while_composio_is_down_is_watched_for(world: ConnectWorld) -> None:
     browser, account_id, uri = begun(world)
     world.now += 500  # the link's own watch is over
