@@ -118,3 +118,11 @@ def test_outputs_that_the_runbook_names_are_there() -> None:
     named = set(re.findall(r"`(\w+(?:FunctionName|Url))`", OPERATIONS))
 
     assert named <= TEMPLATE["Outputs"].keys() | TEMPLATE["Parameters"].keys()
+
+
+@pytest.mark.parametrize("page", ["README.md", *map(str, sorted(Path("docs").glob("*.md")))])
+def test_no_example_sets_a_parameter_that_the_next_deploy_sets_back(page: str) -> None:
+    examples = re.findall(r"^```\w*\n(.*?)^```", Path(page).read_text(), re.DOTALL | re.MULTILINE)
+    lines = "".join(examples).replace("\\\n", "").splitlines()
+
+    assert not [one for one in lines if "sam deploy" in one and "--parameter-overrides" in one]
