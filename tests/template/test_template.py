@@ -190,11 +190,6 @@ def test_api_is_regional_and_throttled() -> None:
     assert all(method["ThrottlingRateLimit"] for method in api["MethodSettings"])
 
 
-def test_traces_hold_no_path_and_no_query_of_a_request() -> None:
-    """A stage's trace segment holds both (AWS, "X-Ray traces for API Gateway APIs")."""
-    assert RESOURCES["Api"]["Properties"]["TracingEnabled"] is False
-
-
 def test_secret_in_the_template_stays_as_it_is_to_the_letter() -> None:
     """CloudFormation writes a SecretString that has changed over the values of every stack."""
     assert RESOURCES["Secret"]["Properties"] == {
