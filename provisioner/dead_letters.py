@@ -11,6 +11,7 @@ from typing import Any
 
 from handler.events import NotAnEnvelope, read
 from handler.queue import BATCH
+from handler.values import TargetId
 from provisioner import interrupt, messages
 from provisioner.stack import THREADS, Stack
 
@@ -19,11 +20,11 @@ HIDDEN_SECONDS = 600
 
 TASKS: Mapping[str, tuple[str, ...]] = {
     "sweep": (),
-    "due": ("user_id", "server_id"),
+    "due": ("user_id", "target"),
     "watch": ("user_id", "account_id"),
     "more_due": ("token",),
     "recent": ("token",),
-    "backfill": ("server_id",),
+    "backfill": ("target",),
     "account": ("account_id", "user_id"),
 }
 """The worker's tasks, and what each has to name."""
@@ -53,10 +54,8 @@ def kind(body: str) -> tuple[str, bool]:
         return "not JSON", False
     match content:
         case {"task": str(task)}:
-            named = TASKS.get(task)
-            if named is None or not all(isinstance(content.get(name), str) for name in named):
-                return f"malformed task {task}", False
-            return f"task {task}", True
+            understood = _is_whole(task, content)
+            return f"{'' if understood else 'malformed '}task {task}", understood
         case {"detail": {"type": str(name)} as detail}:
             try:
                 read(detail)
@@ -65,6 +64,16 @@ def kind(body: str) -> tuple[str, bool]:
             return f"event {name}", True
         case _:
             return "neither a task nor an event", False
+
+
+def _is_whole(task: str, content: Mapping[str, Any]) -> bool:
+    named = TASKS.get(task)
+    if named is None or not all(isinstance(content.get(name), str) for name in named):
+        return False
+    try:
+        return "target" not in named or bool(TargetId.of(content["target"]))
+    except ValueError:
+        return False
 
 
 @contextmanager

@@ -204,7 +204,7 @@ def test_refresh_does_not_wait_for_very_many_instances() -> None:
     answer = refresh(world)
 
     assert world.now - began < 5
-    assert {one["status"] for one in json.loads(answer["body"])["servers"]} == {"ready", "waiting"}
+    assert {one["status"] for one in json.loads(answer["body"])["targets"]} == {"ready", "waiting"}
     for _ in range(6):
         world.now += 120
         world.tick()

@@ -61,9 +61,12 @@ def worker_understands(body: str) -> bool:
 def test_what_is_understood_is_what_the_worker_understands(told: str) -> None:
     """Or else it is sent round in a circle."""
     task, *named = re.findall(r"\w+", told)[1:]
-    whole = {"task": task} | dict.fromkeys(named, "x")
-    for lacking in ("", *whole):
-        body = json.dumps({name: value for name, value in whole.items() if name != lacking})
+    whole = {"task": task} | dict.fromkeys(named, "INSTANCE#x")
+    bodies = [
+        {name: value for name, value in whole.items() if name != lacking} for lacking in whole
+    ]
+    for content in (whole, *bodies, whole | dict.fromkeys(named, "x")):
+        body = json.dumps(content)
         kind, understood = dead_letters.kind(body)
         assert understood == worker_understands(body)
         assert understood == (kind == f"task {task}")
