@@ -55,7 +55,7 @@ FACT_MUTANTS = (
     Mutant(
         "say 200 to a failed claim",
         Promise.FINISHES,
-        "provisioning:Provisioning._provision",
+        "provisioning:Provisioning.provision",
         "errors.append(error)",
         "outcomes.append(Outcome(target.key, Status.CREATING))",
         "old accounts",
