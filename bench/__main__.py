@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import figures, growth, load, measure, packages, run
+from bench.limits import RATIOS
 from bench.running import VALGRIND, Subject
 from bench.setup import Setup, started
-from bench.targets import RATIOS
 from local.deployment import build
 from local.emulator import run_folder
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.limits import RATIOS
 from bench.places import filled
-from bench.targets import RATIOS
 
 PAGE = Path("docs/bench.md")
 RESULTS = Path(__file__).with_name("results")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.targets import UNITS
+from bench.limits import UNITS
 
 AS_OF = "2026-11-23, us-east-1, arm64, without free tiers"
 MEMORY_GB = 1.0

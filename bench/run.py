@@ -127,7 +127,7 @@ def correctness(setup: Setup, cast_: Cast) -> Result:
 
 
 def ratios(counts: Result) -> dict[str, float]:
-    """Return the ratios that `targets` limits, as far as they were counted."""
+    """Return the ratios in `limits`, as far as they were counted."""
     us, floor, peer = counts["webhook"], counts["floor"], counts.get("powertools")
     update, warm = counts["update_item"], counts["webhook"]["warm"]
     found = {

@@ -11,7 +11,7 @@ from typing import Any
 
 from handler.events import NotAnEnvelope, read
 from handler.queue import BATCH
-from handler.values import TargetId
+from handler.targets import TargetId
 from provisioner import interrupt, messages
 from provisioner.stack import THREADS, Stack
 

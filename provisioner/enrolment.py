@@ -10,7 +10,7 @@ from botocore.exceptions import WaiterError
 
 from handler.events import Account
 from handler.paging import Place
-from handler.values import Target
+from handler.targets import Target
 from provisioner.errors import Trouble
 from provisioner.stack import Stack
 

@@ -15,8 +15,8 @@ from botocore.exceptions import (
 )
 
 from handler.credentials import SecretUnusable
+from handler.targets import Problem
 from handler.transport import Unavailable
-from handler.values import Problem
 
 TRACEBACK = "PROVISIONER_TRACEBACK"
 """The environment variable with which an unexpected error prints its traceback."""

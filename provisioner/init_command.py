@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from handler.settings import SERVER_IDS, enrolled_servers
-from handler.values import Target
+from handler.targets import Target
 from provisioner import enrolment, samconfig, secret
 from provisioner.context import Context
 from provisioner.doctor import ask_composio

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from handler.values import Target
+from handler.targets import Target
 from provisioner import profiles
 from provisioner.context import Context
 from provisioner.errors import Trouble

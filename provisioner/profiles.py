@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from handler.catalog import MEMORY_SECONDS
 from handler.catalog_table import catalog_key
 from handler.dynamodb import to_item
+from handler.targets import Kind, Target, TargetId, session_profile
 from handler.transport import Unavailable
-from handler.values import Kind, Target, TargetId, session_profile
 from provisioner.errors import Trouble
 from provisioner.stack import Stack, soon
 

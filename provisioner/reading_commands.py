@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from handler import users
-from handler.values import Kind, Status, Target
+from handler.targets import Kind, Status, Target
 from provisioner import activity, scan
 from provisioner.context import Context
 from provisioner.errors import Trouble
@@ -40,7 +40,7 @@ def user(
     """Show everything that is known of a user: accounts, instances, what is missing, errors."""
     context = Context.of(ctx)
     stack = context.stack
-    facts, rows = stack.user_table.user(user_id)
+    facts, rows = stack.target_table.user(user_id)
     if not facts.accounts and not rows:
         raise Trouble(
             f"nothing is known of {user_id}",

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from handler.fact_table import accounts_key
+from handler.account_table import accounts_key
+from handler.target_table import TARGETS
+from handler.targets import Status, Target, TargetId
 from handler.transport import Unavailable
-from handler.user_table import TARGETS
-from handler.values import Status, Target, TargetId
 from provisioner import repairs, scan
 from provisioner.context import Context
 from provisioner.errors import Trouble, explained
@@ -88,7 +88,7 @@ def forget(
     Accounts that are still ACTIVE at Composio may be found again: disconnect them there first.
     """
     context = Context.of(ctx)
-    facts, rows = context.stack.user_table.user(user_id)
+    facts, rows = context.stack.target_table.user(user_id)
     context.screen.say(f"stored here: accounts {len(facts.accounts)}, targets {len(rows)}")
     if facts.accounts or rows:
         context.confirm(f"Erase all that {context.stack.name} knows of {user_id}?", yes=yes)

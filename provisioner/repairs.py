@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
 from typing import Any
 
+from handler.account_table import accounts_key
 from handler.dynamodb import DUE, assign, to_item
-from handler.fact_table import accounts_key
 from handler.paging import Place
 from handler.queue import BATCH
-from handler.user_table import target_key
-from handler.values import Status, Target, TargetId
+from handler.target_table import target_key
+from handler.targets import Status, Target, TargetId
 from handler.walk_table import BACKFILL, Walk
 from provisioner.errors import Trouble
 from provisioner.stack import THREADS, Stack

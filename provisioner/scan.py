@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from handler.account_table import ACCOUNTS, Facts, accounts_from_row
 from handler.decisions import missing
 from handler.dynamodb import DUE, from_item
-from handler.fact_table import ACCOUNTS, Facts, accounts_from_row
-from handler.user_table import TARGETS, target_from_row, user_of
-from handler.values import Status, Target, TargetId
+from handler.target_table import TARGETS, target_from_row, user_of
+from handler.targets import Status, Target, TargetId
 from provisioner.errors import Trouble
 from provisioner.stack import THREADS, Stack
 

@@ -22,9 +22,9 @@ from handler.dynamodb import Table
 from handler.queue import Queue
 from handler.services import Services, Sources, wire
 from handler.settings import Settings, enrolled_servers
+from handler.target_table import TargetTable
 from handler.transport import Transport
 from handler.urls import LOOPBACK
-from handler.user_table import UserTable
 from provisioner import environment
 from provisioner.errors import Trouble
 
@@ -205,12 +205,12 @@ class Stack:
     @property
     def table(self) -> Table:
         """The table."""
-        return self.services.user_table.table
+        return self.services.target_table.table
 
     @property
-    def user_table(self) -> UserTable:
+    def target_table(self) -> TargetTable:
         """The users' part of the table."""
-        return self.services.user_table
+        return self.services.target_table
 
     @property
     def catalog_table(self) -> CatalogTable:

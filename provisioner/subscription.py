@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 
 from handler import answers
 from handler.events import ACCOUNT_EVENTS
+from handler.targets import Problem
 from handler.transport import Transport, Unavailable, items, must_read, segment
-from handler.values import Problem
 from provisioner.stack import soon
 
 VERSION = "V3"

@@ -15,7 +15,7 @@ from handler.dynamodb import from_item
 from handler.events import Account
 from handler.services import Sources
 from handler.settings import Settings
-from handler.values import Kind, TargetId, session_profile
+from handler.targets import Kind, TargetId, session_profile
 from local.sign import signed
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.openapi import conforms, routes
@@ -284,9 +284,9 @@ class World:
         )
         self.services = wired = services.wire(self.settings, sources)
         self.credentials, self.catalog = wired.credentials, wired.catalog
-        self.user_table, self.catalog_table = wired.user_table, wired.catalog_table
+        self.target_table, self.catalog_table = wired.target_table, wired.catalog_table
         self.walk_table = wired.walk_table
-        self.fact_table = wired.provisioning.fact_table
+        self.account_table = wired.provisioning.account_table
         self.provisioning = wired.provisioning
         self.webhook, self.worker = webhook.wire(wired), worker.wire(wired)
         self.callback, self.sweep = self.webhook.callback, self.worker.sweep

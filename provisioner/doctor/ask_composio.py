@@ -6,9 +6,9 @@ from typing import NamedTuple
 import httpx
 
 from handler.dynamodb import from_item
+from handler.target_table import target_from_row
+from handler.targets import Kind, Status, Target, TargetId
 from handler.transport import Unavailable, segment
-from handler.user_table import target_from_row
-from handler.values import Kind, Status, Target, TargetId
 from provisioner.stack import Stack, soon
 
 _MCP = "/api/v3/mcp/servers"

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from handler.targets import Target
 from handler.transport import Unavailable
-from handler.values import Target
 from provisioner import activity, enrolment, releases, secret, subscription
 from provisioner.doctor import ask_aws, ask_composio
 from provisioner.doctor.ask_composio import Reached

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from handler.values import Target
+from handler.targets import Target
 from provisioner.activity import Swept
 from provisioner.enrolment import Followers
 from provisioner.errors import Trouble

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from handler.values import Target
+from handler.targets import Target
 from provisioner.doctor.facts import Facts, Finding, unread
 from provisioner.errors import Trouble
 from provisioner.subscription import Subscription, lacking

@@ -1,7 +1,7 @@
 """Creates a user's MCP server instance at Composio once every required account is connected.
 
 The entry points (`webhook`, `worker`) call `provisioning` and `creation`, which ask the pure core
-(`decisions`, `events`, `signature`) what to do, and do it through the adapters (`user_table`,
+(`decisions`, `events`, `signature`) what to do, and do it through the adapters (`target_table`,
 `composio`, `credentials`). `announcer` puts the outcome on the event bus.
 
 What is raised here, and what comes of it:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from handler.clients import client
 from handler.dynamodb import from_item
 from handler.settings import Settings
+from handler.target_table import target_from_row
+from handler.targets import OUTCOMES, Kind, Status, TargetRow
 from handler.telemetry import SERVICE, Metric, count, logger, metrics
 from handler.urls import endpoint, mcp_url
-from handler.user_table import target_from_row
-from handler.values import OUTCOMES, Kind, Status, TargetRow
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -21,8 +21,8 @@ from pydantic import (
 )
 
 from handler.events import ID, Id, Moment
+from handler.targets import Answer, Kind, Problem, Target
 from handler.urls import web_address, web_address_or_empty
-from handler.values import Answer, Kind, Problem, Target
 
 LONGEST_TEXT = 500
 LONGEST_RETRY_AFTER_SECONDS = 3600

@@ -18,10 +18,10 @@ from handler.decisions import missing
 from handler.events import Account, usable
 from handler.provisioning import Provisioning
 from handler.requests import Request, Response
+from handler.target_table import TargetTable
+from handler.targets import OPEN, Problem, Status
 from handler.telemetry import Metric, count, logger
 from handler.transport import Unavailable
-from handler.user_table import UserTable
-from handler.values import OPEN, Problem, Status
 
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 REMEMBERED_SECONDS = 60
@@ -58,7 +58,7 @@ class Callback:
     composio: Composio
     provisioning: Provisioning
     catalog: Catalog
-    user_table: UserTable
+    target_table: TargetTable
     return_url: str
     clock: Callable[[], float]
     sleep: Callable[[float], None]
@@ -149,7 +149,7 @@ class Callback:
         return account
 
     def _progress(self, account: Account) -> str:
-        facts, rows = self.user_table.user(account.user_id)
+        facts, rows = self.target_table.user(account.user_id)
         view = self.catalog.known()
         servers = view.requiring(account.auth_config_id)
         if not servers:

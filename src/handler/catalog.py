@@ -11,11 +11,11 @@ from typing import NamedTuple
 from handler.catalog_table import CatalogTable
 from handler.composio import Composio
 from handler.decisions import needs_backfill
-from handler.readings import AGAIN_SECONDS, Known, StoredCatalog, concerns_all
+from handler.stored_catalog import AGAIN_SECONDS, Known, StoredCatalog, concerns_all
+from handler.targets import Kind, Problem, Target, TargetId
 from handler.telemetry import Metric, count, logger
 from handler.transport import LEAST_SECONDS, Unavailable
 from handler.urls import mcp_url
-from handler.values import Kind, Problem, Target, TargetId
 
 NEVER = float("-inf")
 MEMORY_SECONDS = 60

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from handler.dynamodb import Table, assign
-from handler.readings import Known, StoredCatalog
-from handler.values import Kind, Target, TargetId, session_profile
+from handler.stored_catalog import Known, StoredCatalog
+from handler.targets import Kind, Target, TargetId, session_profile
 from handler.walk_table import WalkTable
 
 CATALOG, SERVER, PROFILE = "CATALOG", "SERVER#", "PROFILE#"

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from handler import answers
 from handler.events import ConnectedAccount
 from handler.paging import MOST_PAGES, Place
+from handler.targets import Answer, Kind, Problem, Target
 from handler.transport import Transport, Unavailable, items, must_read, read, segment
-from handler.values import Answer, Kind, Problem, Target
 
 ACCOUNTS = "/api/v3/connected_accounts"
 COMPLETE_AUTH = "/api/v3.1/connected_accounts/complete_auth"

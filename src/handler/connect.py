@@ -26,10 +26,10 @@ from handler.connect_sessions import Sessions
 from handler.connect_table import ConnectTable
 from handler.requests import Request, Response, Routes
 from handler.services import Services
+from handler.targets import Status
 from handler.telemetry import Metric, count, logger
 from handler.transport import Unavailable
 from handler.urls import with_query
-from handler.values import Status
 
 
 @dataclass(eq=False)
@@ -222,7 +222,7 @@ class Connect:
 def wire(given: Services) -> Connect:
     """Return what answers these routes, over these services."""
     settings, sources = given.settings, given.sources
-    table = ConnectTable(given.user_table.table)
+    table = ConnectTable(given.target_table.table)
     links = Links(
         table,
         given.composio,
@@ -236,7 +236,7 @@ def wire(given: Services) -> Connect:
         Sessions(settings, table, given.catalog, given.provisioning, sources.clock),
         table,
         links,
-        ProgressReader(given.catalog, given.user_table, given.provisioning, sources.sleep),
+        ProgressReader(given.catalog, given.target_table, given.provisioning, sources.sleep),
         Answers(Pages(settings.brand_name, settings.brand_logo_url, settings.support_url)),
         settings.return_url if settings.connect_start == "form" else "",
         sources.clock,

@@ -8,8 +8,8 @@ from handler.connect_page import Account, Pages
 from handler.connect_texts import Notice, Texts
 from handler.requests import RETRY_AFTER_SECONDS, Refused, Request, Response
 from handler.signature import NotAuthentic
+from handler.targets import Status
 from handler.telemetry import Metric, count
-from handler.values import Status
 
 LARGEST_FORM = 4096
 

@@ -20,9 +20,9 @@ from handler.connect_table import ConnectTable
 from handler.events import ConnectedAccount
 from handler.provisioning import Provisioning
 from handler.queue import Queue
+from handler.targets import OPEN
 from handler.telemetry import Metric, count, logger
 from handler.transport import Unavailable
-from handler.values import OPEN
 
 PATIENCE = 3
 """Seconds, and looks, for which somebody waits for another click, or for a consent to be seen."""

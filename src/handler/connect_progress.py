@@ -8,8 +8,8 @@ from handler.catalog import Catalog
 from handler.connect_page import Account
 from handler.connect_rules import Place, Session, overall, places
 from handler.provisioning import Provisioning
-from handler.user_table import UserTable
-from handler.values import Status, Target
+from handler.target_table import TargetTable
+from handler.targets import Status, Target
 
 PATIENCE = 3
 """Looks, a second apart, at an instance that is being created."""
@@ -33,7 +33,7 @@ class ProgressReader:
     """Reads from the table what is known; Composio is asked for nothing here."""
 
     catalog: Catalog
-    user_table: UserTable
+    target_table: TargetTable
     provisioning: Provisioning
     sleep: Callable[[float], None]
 
@@ -59,7 +59,7 @@ class ProgressReader:
 
     def _read(self, session: Session, deadline: float | None = None) -> Progress:
         """Read it; with a deadline, targets that nobody has begun are begun."""
-        facts, rows = self.user_table.user(session.user_id)
+        facts, rows = self.target_table.user(session.user_id)
         required = self.required(session)
         found = places(required, facts.accounts)
         accounts = tuple(Account(one, required[one], place) for one, place in found.items())

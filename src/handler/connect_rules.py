@@ -15,8 +15,8 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from handler.events import Account
+from handler.targets import OPEN, Status
 from handler.urls import LONGEST, origin, web_address
-from handler.values import OPEN, Status
 
 START_SECONDS = 1800
 """How long a session can be started, and links be made in it."""

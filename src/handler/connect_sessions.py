@@ -23,11 +23,11 @@ from handler.provisioning import Provisioning
 from handler.requests import Refused, Request, Response
 from handler.settings import Settings
 from handler.signature import NotAuthentic
+from handler.targets import Kind, TargetId
 from handler.telemetry import Metric, count, logger
 from handler.transport import Unavailable
 from handler.urls import with_query
 from handler.users import user_id_of
-from handler.values import Kind, TargetId
 
 LARGEST_BODY = 4096
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from handler.account_table import AccountTable, Facts
 from handler.composio import MOST_SEARCHED_PAGES, Composio
 from handler.decisions import (
     LEASE_SECONDS,
@@ -20,11 +21,10 @@ from handler.decisions import (
     retrying,
     waiting,
 )
-from handler.fact_table import Facts, FactTable
+from handler.target_table import TargetTable
+from handler.targets import Answer, Kind, Problem, Settlement, Status, Target, TargetId, TargetRow
 from handler.telemetry import Metric, count, logger, took
 from handler.transport import CALL_SECONDS, Unavailable
-from handler.user_table import UserTable
-from handler.values import Answer, Kind, Problem, Settlement, Status, Target, TargetId, TargetRow
 
 NOT_ENROLLED = Problem("the MCP server or session profile does not exist, or is not enrolled")
 
@@ -41,8 +41,8 @@ class Outcome(NamedTuple):
 class Creation:
     """Creates targets; `clock` is Unix seconds, `jitter` in [0, 1), `token` unique."""
 
-    fact_table: FactTable
-    user_table: UserTable
+    account_table: AccountTable
+    target_table: TargetTable
     composio: Composio
     clock: Callable[[], float]
     jitter: Callable[[], float]
@@ -61,7 +61,7 @@ class Creation:
         """
         tried = fingerprint(target, facts.accounts)
         token, now = self.token(), int(self.clock())
-        claimed = self.user_table.claim(
+        claimed = self.target_table.claim(
             user_id, target, tried=tried, token=token, now=now, lease=LEASE_SECONDS
         )
         if not claimed.claimed_with(token):
@@ -71,7 +71,7 @@ class Creation:
         try:
             settlement = self._create(claimed, target, facts, deadline)
             now = int(self.clock())
-            settled = self.user_table.settle(claimed, settlement, now=now)
+            settled = self.target_table.settle(claimed, settlement, now=now)
         except Exception:  # noqa: BLE001 - the claim is stored: when its lease ends, it is due
             logger.exception("the claim is left to the sweep", target=target.key.sort_key)
             return Outcome(target.key, Status.CREATING)
@@ -189,7 +189,7 @@ class Creation:
         read = {name: fact.seen(began, read=True) for name, fact in said.items() if fact}
         for fact in read.values():
             if not fact.adds_nothing_to(facts.accounts):
-                self.fact_table.record(fact)
+                self.account_table.record(fact)
         now = {**{one.id: one for one in facts.accounts}, **read}
         return missing(target.required, {one.auth_config_id for one in now.values() if one.active})
 

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Any
 
 from handler.events import Account
-from handler.values import Answer, Kind, Problem, Settlement, Status, Target, TargetRow
+from handler.targets import Answer, Kind, Problem, Settlement, Status, Target, TargetRow
 
 SETTLE_SECONDS = 3
 """Kept back from a function's time, to store what became of a call."""

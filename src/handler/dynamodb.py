@@ -1,6 +1,6 @@
 """The primitives of the one table: queries, and conditional updates that return the row.
 
-Rows are plain values here; `user_table` and `catalog_table` know what is in them.
+Rows are plain values here; `target_table` and `catalog_table` know what is in them.
 """
 
 import re

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from handler.account_table import AccountTable, Facts
 from handler.catalog import Catalog, View
 from handler.composio import Composio
 from handler.creation import Creation, Outcome
 from handler.decisions import fingerprint, missing, settled_by
 from handler.events import Account, AccountEvent, Ignored, timestamp
-from handler.fact_table import Facts, FactTable
 from handler.queue import Queue
+from handler.target_table import TargetTable
+from handler.targets import OPEN, Status, Target, TargetId
 from handler.telemetry import Metric, count, hashed, logger
-from handler.user_table import UserTable
-from handler.values import OPEN, Status, Target, TargetId
 
 AT_ONCE_SECONDS = 3
 """How long the instances of one event are created before the others are left to the queue."""
@@ -41,8 +41,8 @@ class Provisioning:
     `clock` is Unix seconds, and `name` returns what logs call a user.
     """
 
-    fact_table: FactTable
-    user_table: UserTable
+    account_table: AccountTable
+    target_table: TargetTable
     composio: Composio
     catalog: Catalog
     creation: Creation
@@ -89,7 +89,7 @@ class Provisioning:
         if view.up_to_date and not view.requiring(account.auth_config_id):
             return Handled(ignored="no enrolled MCP server requires the auth config")
         logger.append_keys(user_id=self.name(account.user_id))
-        facts = self.fact_table.record(account)
+        facts = self.account_table.record(account)
         count(Metric.ACCOUNT_RECORDED if facts.recorded else Metric.ACCOUNT_STALE)
         if not view.up_to_date:
             view = self._sync(view, deadline)
@@ -125,7 +125,7 @@ class Provisioning:
             Unavailable: What the target requires is not known, and cannot be asked.
         """
         logger.append_keys(user_id=self.name(user_id))
-        facts, rows = self.user_table.user(user_id)
+        facts, rows = self.target_table.user(user_id)
         row = rows.get(key)
         if row is None and not facts.accounts:
             return None
@@ -134,7 +134,7 @@ class Provisioning:
         if row is None and (lacking or target.gone):
             return None
         if row and lacking and row.status is Status.WAITING:
-            self.user_table.rest(row)
+            self.target_table.rest(row)
             return Outcome(key, Status.WAITING, lacking)
         return self.creation.claim_and_create(user_id, target, facts, deadline=deadline)
 
@@ -146,7 +146,7 @@ class Provisioning:
             Exception: DynamoDB did not take the fact, or the claim that follows from it.
         """
         logger.append_keys(user_id=self.name(user_id), account_id=account_id)
-        facts, _ = self.user_table.user(user_id)
+        facts, _ = self.target_table.user(user_id)
         if any(one.id == account_id and one.active for one in facts.accounts):
             return
         began = self.clock()
@@ -215,7 +215,7 @@ class Provisioning:
         return self.handle_fact(account, read_at=now, deadline=deadline)
 
     def _settled(self, account: Account, targets: Iterable[Target], read_at: float) -> bool:
-        facts, rows = self.user_table.user(account.user_id)
+        facts, rows = self.target_table.user(account.user_id)
         return account.seen(read_at, read=True).adds_nothing_to(facts.accounts) and all(
             missing(one.required, facts.active)
             or settled_by(rows.get(one.key), fingerprint(one, facts.accounts))

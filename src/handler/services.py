@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from handler.account_table import AccountTable
 from handler.catalog import Catalog
 from handler.catalog_table import CatalogTable
 from handler.clients import client
@@ -15,13 +16,12 @@ from handler.composio import Composio
 from handler.creation import Creation
 from handler.credentials import Credentials
 from handler.dynamodb import Table
-from handler.fact_table import FactTable
 from handler.provisioning import Provisioning
 from handler.queue import Queue
 from handler.settings import Settings, enrolled_servers
+from handler.target_table import TargetTable
 from handler.telemetry import hashed
 from handler.transport import Transport, connect
-from handler.user_table import UserTable
 from handler.walk_table import WalkTable
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Services(NamedTuple):
     settings: Settings
     sources: Sources
     credentials: Credentials
-    user_table: UserTable
+    target_table: TargetTable
     catalog_table: CatalogTable
     walk_table: WalkTable
     composio: Composio
@@ -64,24 +64,25 @@ def wire(settings: Settings, sources: Sources) -> Services:
     clock = sources.clock
     credentials = Credentials(sources.client("secretsmanager"), settings.secret_id, clock)
     table = Table(sources.client("dynamodb"), settings.table_name)
-    fact_table, user_table, walk_table = FactTable(table), UserTable(table), WalkTable(table)
+    account_table, target_table = AccountTable(table), TargetTable(table)
+    walk_table = WalkTable(table)
     catalog_table = CatalogTable(table, walk_table)
     http = partial(sources.http, settings.composio_base_url)
     composio = Composio(Transport(http, credentials, clock))
     base_url = settings.composio_base_url
     enrolled = enrolled_servers(settings.mcp_server_ids)
     catalog = Catalog(catalog_table, composio, enrolled, base_url, clock)
-    creation = Creation(fact_table, user_table, composio, clock, sources.jitter, sources.token)
+    creation = Creation(account_table, target_table, composio, clock, sources.jitter, sources.token)
     queue = Queue(sources.client("sqs"), settings.queue_url)
     name = str if settings.log_user_ids == "plain" else hashed
     provisioning = Provisioning(
-        fact_table, user_table, composio, catalog, creation, queue, clock, name
+        account_table, target_table, composio, catalog, creation, queue, clock, name
     )
     return Services(
         settings=settings,
         sources=sources,
         credentials=credentials,
-        user_table=user_table,
+        target_table=target_table,
         catalog_table=catalog_table,
         walk_table=walk_table,
         composio=composio,

@@ -19,10 +19,10 @@ from handler.composio import PagesRepeat
 from handler.decisions import LEASE_SECONDS, LONGEST_DELAY_SECONDS
 from handler.paging import Place
 from handler.queue import Queue
+from handler.target_table import Due, TargetTable
+from handler.targets import TargetId
 from handler.telemetry import Metric, count, logger, took
 from handler.transport import Unavailable
-from handler.user_table import Due, UserTable
-from handler.values import TargetId
 from handler.walk_table import BACKFILL, DUE, RECENT, Walk, WalkTable
 
 MOST_DUE = 100
@@ -57,7 +57,7 @@ class Sweep:
     `clock` is Unix seconds, `token` unique, and deadlines are Unix times to be back at.
     """
 
-    user_table: UserTable
+    target_table: TargetTable
     walk_table: WalkTable
     catalog: Catalog
     queue: Queue
@@ -97,7 +97,7 @@ class Sweep:
 
     def _due(self, _: float) -> None:
         now = int(self.clock())
-        pending = self.user_table.due(MOST_COUNTED, until=now + SOON_SECONDS)
+        pending = self.target_table.due(MOST_COUNTED, until=now + SOON_SECONDS)
         count(Metric.TARGETS_PENDING, len(pending))
         took(Metric.OLDEST_DUE_AGE, now - min((one.at for one in pending), default=now))
         due = [one for one in pending if one.at <= now]
@@ -110,7 +110,7 @@ class Sweep:
         if walk is None:
             return
         now, cursor = int(self.clock()), walk.place.cursor
-        if due := self.user_table.due(MOST_DUE, until=now, cursor=cursor):
+        if due := self.target_table.due(MOST_DUE, until=now, cursor=cursor):
             self._queue_due(walk, due)
         else:
             self.walk_table.end(walk)

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ValidationError
 
 from handler import answers
 from handler.credentials import Credentials, SecretUnusable
+from handler.targets import Problem
 from handler.telemetry import Metric, answered, count, logger
-from handler.values import Problem
 
 if TYPE_CHECKING:
     import httpx
@@ -47,7 +47,7 @@ def connect(base_url: str) -> "httpx.Client":
     """Return a client that keeps its connections between invocations, and never redirects."""
     import httpx  # noqa: PLC0415 -- a third of the start, and few events call Composio
 
-    from handler.bounded import BoundedTransport  # noqa: PLC0415 -- it imports httpx
+    from handler.bounded_transport import BoundedTransport  # noqa: PLC0415 -- it imports httpx
 
     limits = httpx.Limits(keepalive_expiry=KEEPALIVE_SECONDS)
     # Outside of the package, httpx brings its own authorities, and reads all of them.

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from handler.account_table import Facts
 from handler.catalog import Catalog
 from handler.composio import Composio
 from handler.decisions import missing
 from handler.events import MAX_USER_ID_BYTES, usable
-from handler.fact_table import Facts
 from handler.provisioning import Provisioning
 from handler.requests import Refused, Request, Response, Routes
+from handler.target_table import TargetTable
+from handler.targets import Kind, Status, Target, TargetId, TargetRow
 from handler.transport import Unavailable
 from handler.urls import endpoint
-from handler.user_table import UserTable
-from handler.values import Kind, Status, Target, TargetId, TargetRow
 
 TOLD_OF_ACCOUNTS = ("id", "auth_config_id", "status", "is_disabled", "updated_at")
 
@@ -29,7 +29,7 @@ TOLD_OF_ACCOUNTS = ("id", "auth_config_id", "status", "is_disabled", "updated_at
 class Users:
     """Answers for one user at a time; `clock` is Unix seconds."""
 
-    user_table: UserTable
+    target_table: TargetTable
     catalog: Catalog
     composio: Composio
     provisioning: Provisioning
@@ -77,7 +77,7 @@ class Users:
             if fact := account.fact(user_id):
                 handle(fact, read_at=began, deadline=deadline, began=now)
         for row in gone:
-            self.user_table.renew(row, now=int(began))
+            self.target_table.renew(row, now=int(began))
             self.provisioning.resume(user_id, row.target, deadline=deadline)
         return Response(200, self._status(user_id, deadline))
 
@@ -85,7 +85,7 @@ class Users:
         """Return the ready sessions that Composio does not know, by its own word."""
         return [
             row
-            for row in self.user_table.user(user_id)[1].values()
+            for row in self.target_table.user(user_id)[1].values()
             if row.target.kind is Kind.SESSION
             and row.status is Status.READY
             and row.record
@@ -93,7 +93,7 @@ class Users:
         ]
 
     def _status(self, user_id: str, deadline: float) -> dict[str, Any]:
-        facts, rows = self.user_table.user(user_id)
+        facts, rows = self.target_table.user(user_id)
         view = self.catalog.known()
         if not (view.targets or view.up_to_date):  # only before the first sweep has ended
             view = self.catalog.sync(deadline=deadline)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from handler.dynamodb import Table, assign
 from handler.paging import Place
-from handler.values import TargetId
+from handler.targets import TargetId
 
 SWEEP = "SWEEP"
 RECENT = "WATERMARK"

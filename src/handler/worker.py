@@ -29,9 +29,9 @@ from handler.provisioning import Provisioning
 from handler.queue import Queue
 from handler.services import Services
 from handler.sweep import Sweep
+from handler.targets import TargetId
 from handler.telemetry import Metric, count, logger, metrics
 from handler.transport import Unavailable
-from handler.values import TargetId
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -120,7 +120,7 @@ def wire(given: Services) -> Worker:
     clock, queue, provisioning = given.sources.clock, given.queue, given.provisioning
     turn = partial(Turn, given.composio, provisioning, queue, clock)
     token = given.sources.token
-    sweep = Sweep(given.user_table, given.walk_table, given.catalog, queue, turn, clock, token)
+    sweep = Sweep(given.target_table, given.walk_table, given.catalog, queue, turn, clock, token)
     return Worker(provisioning, sweep, queue, clock)
 
 

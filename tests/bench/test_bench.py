@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench import figures, packages, run
-from bench.targets import RATIOS
+from bench.limits import RATIOS
 from tests.world import GMAIL, SLACK, World, account
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from handler.catalog_table import catalog_key, server_to_row
 from handler.dynamodb import to_item
-from handler.values import Target
+from handler.targets import Target
 from handler.walk_table import RECENT, walk_key
 from local.emulator import aws_environment
 from local.simulator.project import DEFAULT_API_KEY

@@ -3,8 +3,8 @@
 import time
 
 from handler.announcer import DETAIL_TYPES
+from handler.targets import Kind, Status
 from handler.telemetry import SERVICE
-from handler.values import Kind, Status
 from tests.deployed.application import GMAIL, event, someone, until
 from tests.deployed.finishing import Finishing
 from tests.docs.events_doc import outcome_schema

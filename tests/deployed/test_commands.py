@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from handler.values import Status
+from handler.targets import Status
 from local.environment import send_events
 from provisioner import subscription
 from tests.deployed.application import BOTH, GMAIL, SERVER, SLACK, missing, until

@@ -1,6 +1,6 @@
 """What the package costs stays where it is: ratios and counts, never a time.
 
-The limits are data, in `bench/targets.py`; `make bench` measures what takes longer.
+The limits are data, in `bench/limits.py`; `make bench` measures what takes longer.
 """
 
 import tempfile
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import bundle
-from bench import measure, packages, targets
+from bench import limits, measure, packages
 from bench.running import VALGRIND, Subject
 from bench.setup import Setup, started
 from tests.deployed.conftest import Infrastructure
@@ -41,9 +41,9 @@ def setup() -> Iterator[Setup]:
 
 def test_package_is_small(package: Path, figures: list[str]) -> None:
     size = packages.megabytes(package)
-    figures.append(f"package: {size:.1f} MB, target {targets.PACKAGE_MEGABYTES.target}")
+    figures.append(f"package: {size:.1f} MB, target {limits.PACKAGE_MEGABYTES.target}")
 
-    assert size <= targets.PACKAGE_MEGABYTES.gate
+    assert size <= limits.PACKAGE_MEGABYTES.gate
 
 
 def test_every_module_has_bytecode_that_counts(package: Path) -> None:
@@ -77,11 +77,11 @@ def test_a_start_imports_no_more_than_it_needs(
     for one in (webhook, worker):
         found = measure.modules(setup, one)
         figures.append(
-            f"{one.name}: {len(found)} modules at start, target {targets.MODULES[one.name].target}"
+            f"{one.name}: {len(found)} modules at start, target {limits.MODULES[one.name].target}"
         )
 
-        assert len(found) <= targets.MODULES[one.name].gate
-        assert not targets.NOT_IMPORTED & set(found)
+        assert len(found) <= limits.MODULES[one.name].gate
+        assert not limits.NOT_IMPORTED & set(found)
 
 
 @pytest.mark.parametrize("name", ["webhook", "worker"])
@@ -92,10 +92,10 @@ def test_an_event_costs_so_many_round_trips_and_units(
     warm = {kind: all_[-1] for kind, all_ in measure.events(setup, subject, 2).items()}
 
     assert {kind: one.trips for kind, one in warm.items()} == {
-        kind: targets.TRIPS[kind] for kind in warm
+        kind: limits.TRIPS[kind] for kind in warm
     }
     assert {kind: (one.reads, one.writes) for kind, one in warm.items()} == {
-        kind: targets.UNITS[kind] for kind in warm
+        kind: limits.UNITS[kind] for kind in warm
     }
 
 
@@ -110,9 +110,9 @@ def test_a_start_is_near_the_floor(
         found = measure.start_instructions(setup, [floor, webhook, worker])
     for one in ("webhook", "worker"):
         name, ratio = f"{one}: start / floor", found[one] / found["floor"]
-        figures.append(f"{name}: {ratio:.2f}, target {targets.RATIOS[name].target}")
+        figures.append(f"{name}: {ratio:.2f}, target {limits.RATIOS[name].target}")
 
-        assert ratio <= targets.RATIOS[name].gate
+        assert ratio <= limits.RATIOS[name].gate
 
 
 def test_bytecode_is_what_makes_the_start_short(

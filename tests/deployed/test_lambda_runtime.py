@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from handler.announcer import DETAIL_TYPES
+from handler.targets import Kind, Status
 from handler.telemetry import NAMESPACE, hashed
-from handler.values import Kind, Status
 from local.emulator import aws_environment
 from tests.deployed.application import BOTH, GMAIL, SLACK, Answer, event, someone, until
 from tests.deployed.conftest import Infrastructure

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from handler.account_table import account_to_row, accounts_key
 from handler.catalog_table import catalog_key, server_to_row
 from handler.dynamodb import to_item
-from handler.fact_table import account_to_row, accounts_key
-from handler.user_table import target_key
-from handler.values import Status, Target
+from handler.target_table import target_key
+from handler.targets import Status, Target
 from provisioner.scan import SEGMENTS
 from tests.deployed.application import BOTH, GMAIL, SERVER, SLACK
 from tests.deployed.checkout import ROOT
@@ -103,7 +103,7 @@ def table() -> Iterator[str]:
 
 MEASURED = """
 import boto3, json, sys, time
-from handler.values import Status
+from handler.targets import Status
 from provisioner.locate import NEEDED
 from provisioner.scan import entries
 from provisioner.stack import Clients, Stack

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from handler import catalog_table, connect_table, fact_table, user_table, walk_table
+from handler import account_table, catalog_table, connect_table, target_table, walk_table
 from tests.handler.modules import MODULES
 from tests.world import World
 
@@ -57,7 +57,7 @@ def test_table_is_the_one_that_the_code_describes() -> None:
     section = ARCHITECTURE.split("## The table")[1].split("##")[0]
     described = [
         line
-        for module in (fact_table, user_table, catalog_table, walk_table, connect_table)
+        for module in (account_table, target_table, catalog_table, walk_table, connect_table)
         for line in (module.__doc__ or "").splitlines()
         if line.startswith("| `")
     ]

@@ -90,7 +90,7 @@ def test_deliveries_that_cannot_be_stored_are_answered_as_the_document_says(
     def refuse(_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(world.fact_table, "record", refuse)
+    monkeypatch.setattr(world.account_table, "record", refuse)
     answer = world.webhook.answer(_signed(world, CONNECTED), seconds=25)
 
     assert answer["statusCode"] == 503

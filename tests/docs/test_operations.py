@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from handler.settings import Settings
-from handler.values import Status
+from handler.targets import Status
 from provisioner.main import COMMANDS
 from tests.handler.modules import HANDLER, parsed
 from tests.template.sam_template import TEMPLATE, of_type

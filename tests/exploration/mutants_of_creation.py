@@ -9,14 +9,14 @@ CREATION_MUTANTS = (
     Mutant(
         "drop the claim",
         Promise.ONE_OUTCOME,
-        "user_table:UserTable.claim",
+        "target_table:TargetTable.claim",
         _TAKEN,
         _TAKEN.replace('"attribute', '"attribute_exists(#pk) OR attribute'),
     ),
     Mutant(
         "take another's claim for one's own",
         Promise.ONE_CALL,
-        "values:TargetRow.claimed_with",
+        "targets:TargetRow.claimed_with",
         "self.status is Status.CREATING and self.claim_token == token",
         "self.status is Status.CREATING",
         "the last account, twice",
@@ -24,7 +24,7 @@ CREATION_MUTANTS = (
     Mutant(
         "settle without token",
         Promise.ONE_OUTCOME,
-        "user_table:UserTable.settle",
+        "target_table:TargetTable.settle",
         '"#claim_token = :token AND #status = :creating"',
         '"#claim_token = :token OR #status = :creating OR attribute_exists(#pk)"',
     ),
@@ -33,7 +33,7 @@ CREATION_MUTANTS = (
         Promise.FINISHES,
         "creation:Creation.claim_and_create",
         'logger.exception("the claim is left to the sweep", target=target.key.sort_key)',
-        "self.user_table.settle(claimed, Settlement(Status.WAITING), now=0)",
+        "self.target_table.settle(claimed, Settlement(Status.WAITING), now=0)",
         "old accounts",
     ),
     Mutant(
@@ -86,7 +86,7 @@ CREATION_MUTANTS = (
     Mutant(
         "claim without being due",
         Promise.FINISHES,
-        "user_table:UserTable.claim",
+        "target_table:TargetTable.claim",
         '"due": DUE',
         '"undue": DUE',
         "old accounts",
@@ -94,7 +94,7 @@ CREATION_MUTANTS = (
     Mutant(
         "retry without being due",
         Promise.FINISHES,
-        "user_table:settlement_to_row",
+        "target_table:settlement_to_row",
         '"due": None if settlement.due_in is None else DUE',
         '"due": None',
         "old accounts",
@@ -102,7 +102,7 @@ CREATION_MUTANTS = (
     Mutant(
         "create again what is ready",
         Promise.ONE_OUTCOME,
-        "user_table:UserTable.claim",
+        "target_table:TargetTable.claim",
         "(#status IN (:waiting, :failed)",
         "#status <> :status OR (#status IN (:waiting, :failed)",
         "expired and back, in order",

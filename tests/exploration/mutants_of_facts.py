@@ -31,7 +31,7 @@ FACT_MUTANTS = (
     Mutant(
         "let an older fact win",
         Promise.ORDER,
-        "fact_table:FactTable._record",
+        "account_table:AccountTable._record",
         "#account.#updated_at < :updated_at",
         "#account.#updated_at <> :updated_at",
         "expired and back, reversed",
@@ -136,7 +136,7 @@ FACT_MUTANTS = (
     Mutant(
         "believe one answer that there is no such server",
         Promise.NOT_FINAL,
-        "readings:Known.after",
+        "stored_catalog:Known.after",
         "now - since < ABSENT_SECONDS",
         "False",
         "refused, and no news",
@@ -145,7 +145,7 @@ FACT_MUTANTS = (
     Mutant(
         "let an event stand against what is read",
         Promise.FINISHES,
-        "fact_table:FactTable._record",
+        "account_table:AccountTable._record",
         "if account.read:",
         "if False:",
         "disabled before the last",

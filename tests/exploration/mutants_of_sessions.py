@@ -7,7 +7,7 @@ SESSION_MUTANTS = (
     Mutant(
         "make a session again that is ready",
         Promise.ONE_OUTCOME,
-        "user_table:UserTable.claim",
+        "target_table:TargetTable.claim",
         "(#status IN (:waiting, :failed)",
         "#status <> :status OR (#status IN (:waiting, :failed)",
         "session, put when",
@@ -15,7 +15,7 @@ SESSION_MUTANTS = (
     Mutant(
         "make a session while another call is",
         Promise.ONE_CALL,
-        "values:TargetRow.claimed_with",
+        "targets:TargetRow.claimed_with",
         "self.status is Status.CREATING and self.claim_token == token",
         "self.status is Status.CREATING",
         "session, the last account twice",
@@ -31,7 +31,7 @@ SESSION_MUTANTS = (
     Mutant(
         "ask for a session under the instance's claim",
         Promise.FINISHES,
-        "user_table:target_key",
+        "target_table:target_key",
         "target.sort_key",
         "Kind.INSTANCE.name + '#' + target.name.replace('work', 'srv_demo')",
         "session and",

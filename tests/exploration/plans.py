@@ -1,6 +1,6 @@
 """The plans: one user, two accounts, one server; somebody else where they say so."""
 
-from handler.readings import REFRESH_SECONDS
+from handler.stored_catalog import REFRESH_SECONDS
 from tests.exploration.state import Fact
 from tests.exploration.steps import GIVE_UP, TICK, Do, Plan, Step
 from tests.world import GMAIL, SERVER, SLACK

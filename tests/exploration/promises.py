@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from handler.creation import NOT_ENROLLED
 from handler.dynamodb import from_item
-from handler.user_table import TARGETS
-from handler.values import Kind, TargetId
+from handler.target_table import TARGETS
+from handler.targets import Kind, TargetId
 from tests.world import PROFILE
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from typing import Any, ClassVar, NamedTuple, cast
 import httpx
 from botocore.exceptions import ClientError
 
+from handler.account_table import ACCOUNTS
 from handler.catalog import MEMORY_SECONDS
 from handler.catalog_table import CATALOG, CatalogTable, catalog_key
 from handler.credentials import SecretValue
 from handler.dynamodb import Table, from_item
-from handler.fact_table import ACCOUNTS
-from handler.values import session_profile
+from handler.targets import session_profile
 from handler.walk_table import WalkTable
 from tests.exploration.environment import Environment
 from tests.exploration.inputs import envelope, record, request

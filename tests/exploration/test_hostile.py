@@ -103,7 +103,7 @@ def test_hostile_requests_break_nothing_write_nothing_and_learn_nothing(
         assert [one for one in (SECRET, API_KEY, CANARY) if one in said] == []
     after = world.db.scan(TableName="table")["Items"]
     assert (after == before) != signs
-    assert world.user_table.user("mallory")[0].accounts == ()
+    assert world.target_table.user("mallory")[0].accounts == ()
     assert {400, 401, 404, 413} <= set(counted)
     answers = ", ".join(f"{number:,} x {status}" for status, number in sorted(counted.items()))
     figures.append(f"{counted.total():,} hostile requests to the handler: {answers}")

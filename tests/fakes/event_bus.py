@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from handler.announcer import Announcer
-from handler.values import OUTCOMES
+from handler.targets import OUTCOMES
 from tests.world import World
 
 if TYPE_CHECKING:

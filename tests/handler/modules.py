@@ -7,8 +7,8 @@ from pathlib import Path
 HANDLER = Path("src/handler")
 
 CORE: tuple[set[str], ...] = (
-    {"events", "paging", "signature", "urls", "values"},
-    {"answers", "connect_rules", "connect_texts", "decisions", "readings"},
+    {"events", "paging", "signature", "urls", "targets"},
+    {"answers", "connect_rules", "connect_texts", "decisions", "stored_catalog"},
 )
 """Values in, values out: no clock, environment, id, logger, network or file."""
 

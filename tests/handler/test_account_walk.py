@@ -110,7 +110,7 @@ def tasks(world: World, name: str) -> list[dict[str, Any]]:
 
 
 def watermark(world: World) -> int:
-    (row,) = (one for one in world.user_table.table.partition("SWEEP") if "read_until" in one)
+    (row,) = (one for one in world.target_table.table.partition("SWEEP") if "read_until" in one)
     return int(row["read_until"])
 
 

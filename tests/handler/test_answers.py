@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.answers import McpServer, answer, problem, read_object
-from handler.values import Answer, Problem, Target
+from handler.targets import Answer, Problem, Target
 
 RECORD = {
     "id": "6c2bd2bd-0000-4000-8000-000000000001",

@@ -49,7 +49,7 @@ def test_older_spelling_of_the_query_is_understood(world: World) -> None:
     query = {"status": "success", "connectedAccountId": has(world, GMAIL), "appName": "gmail"}
 
     assert world.ask("GET", "/oauth/callback", query=query)["statusCode"] == 200
-    assert world.user_table.user("user_1")[0].active == {GMAIL}
+    assert world.target_table.user("user_1")[0].active == {GMAIL}
 
 
 def test_user_of_the_query_is_proved_by_composio_even_if_it_no_longer_names_users(
@@ -68,9 +68,9 @@ def test_user_of_the_query_is_proved_by_composio_even_if_it_no_longer_names_user
     world.upstream._accounts = nameless  # type: ignore[method-assign]
 
     assert come_back(world, account_id, user_id="user_1")["statusCode"] == 200
-    assert world.user_table.user("user_1")[0].active == {GMAIL}
+    assert world.target_table.user("user_1")[0].active == {GMAIL}
     assert title(come_back(world, account_id, user_id="user_2")) == "This link is not valid"
-    assert world.user_table.user("user_2")[0].accounts == ()
+    assert world.target_table.user("user_2")[0].accounts == ()
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_what_cannot_be_stored_keeps_the_browser_looking(
     def refuse(_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(world.fact_table, "record", refuse)
+    monkeypatch.setattr(world.account_table, "record", refuse)
 
     assert title(come_back(world, has(world, GMAIL))) == "Almost there"
 

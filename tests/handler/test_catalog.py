@@ -12,8 +12,8 @@ from handler.catalog_table import CatalogTable
 from handler.composio import Composio
 from handler.credentials import Credentials
 from handler.dynamodb import Table, TooLarge
+from handler.targets import Kind, Target, TargetId
 from handler.transport import Transport
-from handler.values import Kind, Target, TargetId
 from handler.walk_table import BACKFILL, WalkTable
 from tests.doubles import Clock, Counted, FakeSecretsManager, Log
 from tests.fakes.dynamodb import FakeDynamoDB

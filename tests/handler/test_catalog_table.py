@@ -4,8 +4,8 @@ import pytest
 
 from handler.catalog_table import CatalogTable
 from handler.dynamodb import Table
-from handler.readings import Known, StoredCatalog
-from handler.values import Target
+from handler.stored_catalog import Known, StoredCatalog
+from handler.targets import Target
 from handler.walk_table import WalkTable
 from tests.fakes.dynamodb import FakeDynamoDB
 

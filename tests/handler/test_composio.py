@@ -14,8 +14,8 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 from handler.composio import MOST_SEARCHED_PAGES, Composio
 from handler.credentials import Credentials
 from handler.paging import Place
+from handler.targets import Answer, Problem, Target
 from handler.transport import Transport, Unavailable, connect
-from handler.values import Answer, Problem, Target
 from tests.doubles import ANSWERS, Clock, Counted, FakeSecretsManager, Figured, Log
 
 BASE_URL = "https://composio.example/base"

@@ -79,7 +79,7 @@ def test_user_who_has_everything_already_goes_straight_on(world: ConnectWorld) -
 def test_instance_that_nobody_has_begun_is_created_by_the_browser(world: ConnectWorld) -> None:
     world.see(account(GMAIL))
     fact = account(SLACK).seen(world.now, read=True)
-    world.fact_table.record(fact)
+    world.account_table.record(fact)
     browser, _ = started(world)
 
     assert browser.get("/connect").location == f"{RETURN_URL}?status=ready"
@@ -181,7 +181,7 @@ def test_browser_does_not_wait_for_very_many_instances() -> None:
     world.now += 301
     world.catalog.sync(deadline=world.now + 20)
     browser, _ = started(world)
-    world.fact_table.record(account(GMAIL).seen(world.now, read=True))
+    world.account_table.record(account(GMAIL).seen(world.now, read=True))
 
     def slow(request: httpx.Request) -> httpx.Response:
         world.now += 0.35

@@ -316,7 +316,7 @@ def test_killed_between_link_and_store_one_more_is_made_after_thirty_seconds(
     # What the first link led to is found all the same.
     world.upstream.consent("ca_made_1")
     world.later(20)
-    assert world.user_table.user("user_1")[0].active == {GMAIL}
+    assert world.target_table.user("user_1")[0].active == {GMAIL}
 
 
 def test_lost_answer_is_counted_and_keeps_others_away_for_thirty_seconds(
@@ -438,7 +438,7 @@ def test_account_of_somebody_else_is_ignored_on_return(world: ConnectWorld) -> N
     browser.get("/connect/return", status="success", connected_account_id=theirs.id)
 
     assert browser.get("/connect").rows["Slack"] == "Connect"
-    assert world.user_table.user("mallory")[0].accounts == ()
+    assert world.target_table.user("mallory")[0].accounts == ()
     connected(browser, sid, GMAIL)
     world.upstream.consent("ca_made_1")
     end = browser.get("/connect/return", connected_account_id=theirs.id)
@@ -453,8 +453,8 @@ def test_account_that_composio_gives_to_another_user_is_not_ours(world: ConnectW
 
     browser.get("/connect/return", connected_account_id="ca_made_1")
 
-    assert world.user_table.user("user_1")[0].accounts == ()
-    assert world.user_table.user("mallory")[0].accounts == ()
+    assert world.target_table.user("user_1")[0].accounts == ()
+    assert world.target_table.user("mallory")[0].accounts == ()
 
 
 def test_error_of_the_query_is_neither_shown_nor_logged(world: ConnectWorld, log: Log) -> None:

@@ -25,8 +25,8 @@ from handler.connect_rules import (
     places,
     ticket,
 )
+from handler.targets import Status
 from handler.urls import origin
-from handler.values import Status
 from tests.world import GMAIL, SLACK, account
 
 SECRET = "s" * 43

@@ -100,7 +100,7 @@ def test_session_uri_of_somebody_else_is_one_call_and_a_refusal(
     assert (again.status, again.location) == (303, f"{BASE}/connect")
     assert world.upstream.completed == [uri]
     assert uri not in log.text
-    assert world.user_table.user("mallory")[0].accounts == ()
+    assert world.target_table.user("mallory")[0].accounts == ()
 
 
 def test_answer_that_is_lost_is_not_asked_for_again_and_the_account_is_found(
@@ -141,7 +141,7 @@ def test_answer_that_is_lost_while_composio_is_down_is_watched_for(world: Connec
 
     world.later(20)
 
-    assert world.user_table.user("user_1")[0].active == {GMAIL}
+    assert world.target_table.user("user_1")[0].active == {GMAIL}
 
 
 def test_session_uri_that_is_unknown_is_told_unless_the_account_is_active(

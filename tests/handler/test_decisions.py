@@ -20,7 +20,7 @@ from handler.decisions import (
     retrying,
     settled_by,
 )
-from handler.values import Answer, Problem, Status, Target, TargetRow
+from handler.targets import Answer, Problem, Status, Target, TargetRow
 from tests.world import GMAIL, SLACK, account
 
 RECORD = {"id": "rec_1", "instance_id": "user_1"}

@@ -9,7 +9,7 @@ import pytest
 
 from handler import sweep
 from handler.sweep import HANDED_ON_SECONDS
-from handler.values import Settlement, Status, Target
+from handler.targets import Settlement, Status, Target
 from tests.doubles import Counted
 from tests.world import GMAIL, SERVER, SLACK, World, account, refusal, swept_world
 
@@ -24,13 +24,13 @@ def make_due(world: World, number: int) -> None:
     """Let so many users who have connected everything have an instance that is due."""
     for user in (f"user_{one:04}" for one in range(number)):
         for auth_config in (GMAIL, SLACK):
-            world.fact_table.record(account(auth_config, user=user))
+            world.account_table.record(account(auth_config, user=user))
         server = Target(SERVER, frozenset({GMAIL, SLACK}))
         now = int(world.now)
-        claimed = world.user_table.claim(
+        claimed = world.target_table.claim(
             user, server, tried="before", token=user, now=now - 100, lease=40
         )
-        world.user_table.settle(claimed, Settlement(Status.RETRYING, due_in=0), now=now - 60)
+        world.target_table.settle(claimed, Settlement(Status.RETRYING, due_in=0), now=now - 60)
 
 
 def lasting(world: World, seconds: float, answer: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from handler.dynamodb import Table, TooLarge, assign, from_item, to_item
-from handler.values import Status
+from handler.targets import Status
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.fakes.expressions import NotSupported
 

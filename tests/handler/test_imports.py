@@ -11,10 +11,10 @@ from tests.handler.modules import CORE, HANDLER, MODULES, imports, parsed
 
 LAYERS = (
     *CORE,
-    {"bounded", "clients", "page", "settings", "telemetry"},
+    {"bounded_transport", "clients", "page", "settings", "telemetry"},
     {"connect_page", "credentials", "dynamodb", "queue", "requests"},
-    {"connect_answers", "connect_table", "fact_table", "transport", "walk_table"},
-    {"catalog_table", "user_table"},
+    {"connect_answers", "connect_table", "account_table", "transport", "walk_table"},
+    {"catalog_table", "target_table"},
     {"composio"},
     {"catalog", "creation"},
     {"provisioning"},
@@ -35,7 +35,7 @@ PURE = {
 USERS = {
     "boto3": {"clients", "dynamodb"},
     "botocore": {"clients", "credentials", "dynamodb", "queue"},
-    "httpx": {"bounded", "services", "transport"},
+    "httpx": {"bounded_transport", "services", "transport"},
 }
 """The modules that may import a library."""
 

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from handler.decisions import LEASE_SECONDS
 from handler.events import AccountEvent
-from handler.values import Status, Target
+from handler.targets import Status, Target
 from tests.doubles import Counted, Figured, Killed, Log, die
 from tests.world import (
     GMAIL,
@@ -76,7 +76,7 @@ def test_user_erased_a_moment_ago_is_begun_anew(world: World) -> None:
 def test_time_to_ready_is_from_the_newest_required_account(world: World, figured: Figured) -> None:
     world.now = NOW - 30
     world.see(account(GMAIL, at=5))
-    world.fact_table.record(account("ac_other", at=29))
+    world.account_table.record(account("ac_other", at=29))
     assert figured("TimeToReady") == []
 
     world.see(account(SLACK, at=20))
@@ -365,7 +365,7 @@ def test_claim_that_cannot_be_stored_is_the_senders_to_repeat(
 ) -> None:
     world.see(account(GMAIL))
     with monkeypatch.context() as patch:
-        patch.setattr(world.user_table, "claim", _throttled)
+        patch.setattr(world.target_table, "claim", _throttled)
         with pytest.raises(ClientError):
             world.see(account(SLACK))
 
@@ -377,7 +377,7 @@ def test_what_fails_after_the_claim_is_no_failure_of_the_event(
 ) -> None:
     world.see(account(GMAIL))
     with monkeypatch.context() as patch:
-        patch.setattr(world.user_table, "settle", _throttled)
+        patch.setattr(world.target_table, "settle", _throttled)
         assert world.see(account(SLACK)) == {SERVER: "creating"}
 
     world.now += LEASE_SECONDS
@@ -487,7 +487,7 @@ def test_spurious_forbidden_leaves_the_facts_of_a_user_id_with_a_comma(world: Wo
     world.see(account(GMAIL, user=user))
 
     assert world.see(account(SLACK, user=user)) == {SERVER: "retrying"}
-    assert world.user_table.user(user)[0].active == {GMAIL, SLACK}
+    assert world.target_table.user(user)[0].active == {GMAIL, SLACK}
 
 
 def test_auth_config_that_is_disabled_at_composio_corrects_the_facts(world: World) -> None:
@@ -500,7 +500,7 @@ def test_auth_config_that_is_disabled_at_composio_corrects_the_facts(world: Worl
 
     assert complete(world) == {SERVER: "waiting"}
     assert world.row()["missing"] == [GMAIL]
-    assert world.user_table.user("user_1")[0].active == {SLACK}
+    assert world.target_table.user("user_1")[0].active == {SLACK}
     for _ in range(3):
         world.now += 100
         world.tick()
@@ -564,11 +564,11 @@ def test_news_whose_claim_was_lost_is_no_longer_needed_to_claim_again(
 ) -> None:
     world.upstream.script.append(refusal(422, "no"))
     complete(world)
-    claim = world.user_table.claim
-    monkeypatch.setattr(world.user_table, "claim", lost)
+    claim = world.target_table.claim
+    monkeypatch.setattr(world.target_table, "claim", lost)
     with pytest.raises(ConnectionError):
         world.see(account(SLACK, at=9))
-    monkeypatch.setattr(world.user_table, "claim", claim)
+    monkeypatch.setattr(world.target_table, "claim", claim)
 
     assert world.see(account(SLACK, at=9)) == {SERVER: "ready"}
 
@@ -579,12 +579,12 @@ def test_one_server_whose_claim_is_lost_does_not_stop_the_others(
     servers = [f"srv_{letter}" for letter in "abc"]
     world = World(servers)
     world.upstream.servers = {one: [GMAIL] for one in servers}
-    claim = world.user_table.claim
+    claim = world.target_table.claim
 
     def second_lost(user_id: str, server: Target, **given: Any) -> Any:
         return lost() if server.id == "srv_b" else claim(user_id, server, **given)
 
-    monkeypatch.setattr(world.user_table, "claim", second_lost)
+    monkeypatch.setattr(world.target_table, "claim", second_lost)
     with pytest.raises(ConnectionError):
         world.see(account(GMAIL))
 
@@ -662,7 +662,7 @@ def test_user_whom_only_the_event_names_and_composio_does_not_confirm_is_ignored
     seen = world.provisioning.handle_event(named, deadline=world.now + 20)
 
     assert seen.ignored
-    assert world.user_table.user("user_1")[0].accounts == ()
+    assert world.target_table.user("user_1")[0].accounts == ()
 
 
 @pytest.mark.parametrize("known", [True, False])

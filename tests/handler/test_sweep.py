@@ -9,8 +9,8 @@ from handler.catalog import MEMORY_SECONDS
 from handler.decisions import LEASE_SECONDS
 from handler.dynamodb import from_item
 from handler.sweep import OVERLAP_SECONDS
+from handler.targets import Target
 from handler.telemetry import metrics
-from handler.values import Target
 from handler.walk_table import RECENT
 from tests.doubles import Figured, Killed, die
 from tests.world import (
@@ -195,7 +195,7 @@ def test_watermark_stays_when_composio_fails_in_the_middle(world: World) -> None
 def test_sweep_that_died_between_record_and_claim_is_made_good_by_the_next(world: World) -> None:
     connect(world, GMAIL, SLACK)
     world.see(account(GMAIL, id=f"ca_user_1_{GMAIL}"))
-    world.fact_table.record(account(SLACK, id=f"ca_user_1_{SLACK}"))
+    world.account_table.record(account(SLACK, id=f"ca_user_1_{SLACK}"))
 
     world.tick()
 

@@ -155,4 +155,4 @@ def test_account_without_a_user_is_looked_up(world: World) -> None:
     world.sqs.put(bus_event(user_id=None))
 
     assert world.work() == []
-    assert world.user_table.user("user_1")[0].active == {GMAIL}
+    assert world.target_table.user("user_1")[0].active == {GMAIL}

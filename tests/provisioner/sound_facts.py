@@ -1,6 +1,6 @@
 """The facts about a stack with which nothing is wrong."""
 
-from handler.values import Target
+from handler.targets import Target
 from provisioner.activity import Swept
 from provisioner.doctor.facts import Commands, EventSource, Facts, Rule
 from provisioner.enrolment import Followers

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import WaiterError
 from typer.testing import CliRunner, Result
 
-from handler.values import Target
+from handler.targets import Target
 from provisioner import context, init_command, samconfig
 from provisioner.enrolment import counted, followers, following
 from provisioner.main import app

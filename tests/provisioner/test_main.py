@@ -17,9 +17,9 @@ from botocore.exceptions import (
 from typer.testing import CliRunner
 
 from handler.credentials import SecretUnusable
+from handler.targets import Problem
 from handler.telemetry import Metric, count, logger, metrics
 from handler.transport import Unavailable
-from handler.values import Problem
 from provisioner import context
 from provisioner.errors import explained
 from provisioner.locate import Choice

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from handler.fact_table import account_to_row, accounts_key
-from handler.user_table import target_key
-from handler.values import Kind, TargetId
+from handler.account_table import account_to_row, accounts_key
+from handler.target_table import target_key
+from handler.targets import Kind, TargetId
 from provisioner import bus, context, log_lines
 from provisioner.errors import Trouble
 from provisioner.log_lines import Line
@@ -52,7 +52,7 @@ def hostile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     elsewhere = COMES_HERE.model_copy(update={"webhook_url": text})
     facts = replace(SOUND, subscription=elsewhere, followers=Trouble(text, text), composio="")
     monkeypatch.setattr("provisioner.doctor.command.collect", lambda _, **__: facts)
-    table = world.services.user_table.table
+    table = world.services.target_table.table
     others = table.partition
     monkeypatch.setattr(
         "provisioner.scan._scan",

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from handler.targets import Target
 from handler.urls import endpoint
-from handler.values import Target
 from provisioner import context
 from provisioner.doctor import ask_composio
 from provisioner.main import app

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from handler.values import Status
+from handler.targets import Status
 from provisioner import context, reading_commands
 from provisioner.main import app
 from provisioner.scan import Entry

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from handler.dynamodb import to_item
-from handler.user_table import target_key
-from handler.values import Status
+from handler.target_table import target_key
+from handler.targets import Status
 from provisioner import repairs
 from tests.provisioner.found_stack import stack_of
 from tests.world import GMAIL, SLACK, TARGET, World, account, refusal
@@ -28,7 +28,7 @@ def failed(world: World, *users: str) -> list[repairs.Key]:
 
 
 def status(world: World, user: str) -> str:
-    return world.user_table.user(user)[1][TARGET].status.value
+    return world.target_table.user(user)[1][TARGET].status.value
 
 
 def now_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +45,7 @@ def test_a_failed_instance_is_made_by_the_worker_and_by_one_call(
 
     assert repairs.retry(stack_of(world), keys, lambda _: None) == 1
     assert (status(world, "user_1"), world.upstream.creates) == ("retrying", creates)
-    assert world.user_table.user("user_1")[1][TARGET].tried == ""
+    assert world.target_table.user("user_1")[1][TARGET].tried == ""
     world.tick()
     assert (status(world, "user_1"), world.upstream.creates) == ("ready", creates + 1)
 

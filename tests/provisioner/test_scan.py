@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from handler.fact_table import account_to_row, accounts_key
-from handler.user_table import target_key
-from handler.values import Status, Target
+from handler.account_table import account_to_row, accounts_key
+from handler.target_table import target_key
+from handler.targets import Status, Target
 from provisioner.errors import Trouble
 from provisioner.scan import combined, kept, of_row
 from tests.world import GMAIL, SERVER, SLACK, TARGET, account

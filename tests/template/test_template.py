@@ -13,9 +13,9 @@ from handler.connect_table import session_to_row
 from handler.decisions import LEASE_SECONDS
 from handler.events import ACCOUNT_EVENTS
 from handler.settings import Settings, enrolled_servers
+from handler.target_table import TARGETS
+from handler.targets import OUTCOMES
 from handler.telemetry import SERVICE
-from handler.user_table import TARGETS
-from handler.values import OUTCOMES
 from tests.template.sam_template import FUNCTIONS, GLOBAL, RESOURCES, TEMPLATE, of_type
 
 NO_RESOURCE_LEVEL = {

@@ -6,16 +6,16 @@ from typing import Any, cast
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from handler.account_table import AccountTable
 from handler.dynamodb import Table, TooLarge
 from handler.events import Account
-from handler.fact_table import FactTable
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.world import GMAIL, account
 
 
 @pytest.fixture
-def facts(empty_table: Table) -> FactTable:
-    return FactTable(empty_table)
+def facts(empty_table: Table) -> AccountTable:
+    return AccountTable(empty_table)
 
 
 def event(status: str, *, at: int, received: float) -> Account:
@@ -28,7 +28,7 @@ def read(status: str, *, at: int, began: float) -> Account:
     return event(status, at=at, received=began)._replace(read=True)
 
 
-def stands(facts: FactTable) -> Account:
+def stands(facts: AccountTable) -> Account:
     """Return the fact that stands; an older one is recorded in vain for it."""
     (found,) = facts.record(event("FAILED", at=0, received=0)).accounts
     return found
@@ -38,35 +38,35 @@ def test_newest_event_stands_in_whatever_order_they_come() -> None:
     told = [event("ACTIVE", at=1, received=1), event("EXPIRED", at=2, received=2)]
     told.append(event("ACTIVE", at=3, received=3))
     for order in permutations(told):
-        table = FactTable(Table(cast("DynamoDBClient", FakeDynamoDB("table")), "table"))
+        table = AccountTable(Table(cast("DynamoDBClient", FakeDynamoDB("table")), "table"))
         for one in order:
             table.record(one)
 
         assert stands(table) == told[-1]
 
 
-def test_read_outranks_the_events_that_were_received_before_it_began(facts: FactTable) -> None:
+def test_read_outranks_the_events_that_were_received_before_it_began(facts: AccountTable) -> None:
     facts.record(event("ACTIVE", at=9, received=100))
     facts.record(read("EXPIRED", at=5, began=101))
 
     assert stands(facts).status == "EXPIRED"
 
 
-def test_read_does_not_outrank_an_event_that_was_received_meanwhile(facts: FactTable) -> None:
+def test_read_does_not_outrank_an_event_that_was_received_meanwhile(facts: AccountTable) -> None:
     facts.record(event("ACTIVE", at=9, received=102))
     facts.record(read("EXPIRED", at=5, began=101))
 
     assert stands(facts).status == "ACTIVE"
 
 
-def test_newer_read_stands_however_long_it_took(facts: FactTable) -> None:
+def test_newer_read_stands_however_long_it_took(facts: AccountTable) -> None:
     facts.record(event("EXPIRED", at=5, received=102))
     facts.record(read("ACTIVE", at=9, began=101))
 
     assert stands(facts).status == "ACTIVE"
 
 
-def test_event_of_the_same_time_does_not_undo_a_read(facts: FactTable) -> None:
+def test_event_of_the_same_time_does_not_undo_a_read(facts: AccountTable) -> None:
     disabled = read("ACTIVE", at=5, began=101)._replace(is_disabled=True)
     facts.record(event("ACTIVE", at=5, received=100))
     facts.record(disabled)
@@ -78,7 +78,7 @@ def test_event_of_the_same_time_does_not_undo_a_read(facts: FactTable) -> None:
     assert stands(facts).active
 
 
-def test_read_that_says_the_same_is_not_recorded(facts: FactTable) -> None:
+def test_read_that_says_the_same_is_not_recorded(facts: AccountTable) -> None:
     facts.record(event("ACTIVE", at=5, received=100))
 
     assert not facts.record(read("ACTIVE", at=5, began=101)).recorded
@@ -86,7 +86,7 @@ def test_read_that_says_the_same_is_not_recorded(facts: FactTable) -> None:
 
 
 def test_deleted_account_leaves_a_tombstone_that_its_old_events_do_not_undo(
-    facts: FactTable,
+    facts: AccountTable,
 ) -> None:
     active = event("ACTIVE", at=5, received=100)
     facts.record(active)
@@ -96,7 +96,9 @@ def test_deleted_account_leaves_a_tombstone_that_its_old_events_do_not_undo(
     assert stands(facts).status == "DELETED"
 
 
-def test_read_whose_time_is_in_the_future_is_corrected_by_a_later_event(facts: FactTable) -> None:
+def test_read_whose_time_is_in_the_future_is_corrected_by_a_later_event(
+    facts: AccountTable,
+) -> None:
     future = account(GMAIL, status="EXPIRED")._replace(updated_at="2999-01-01T00:00:00.000000Z")
     facts.record(future.seen(1767225600.0, read=True))
     assert facts.record(future.seen(1767225660.0, read=True)).recorded is False
@@ -107,7 +109,7 @@ def test_read_whose_time_is_in_the_future_is_corrected_by_a_later_event(facts: F
     assert stands(facts).active
 
 
-def test_full_item_makes_room_by_forgetting_what_is_long_dead(facts: FactTable) -> None:
+def test_full_item_makes_room_by_forgetting_what_is_long_dead(facts: AccountTable) -> None:
     for number in range(3):
         dead = account(GMAIL, id=f"ca_{number}", status="EXPIRED", at=number)
         assert facts.record(dead._replace(auth_config_id="x" * 130_000)).recorded
@@ -118,7 +120,7 @@ def test_full_item_makes_room_by_forgetting_what_is_long_dead(facts: FactTable) 
 
 
 def test_item_that_is_full_of_active_accounts_is_told(
-    facts: FactTable, monkeypatch: pytest.MonkeyPatch
+    facts: AccountTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any, **__: Any) -> Any:
         raise TooLarge

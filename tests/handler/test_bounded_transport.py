@@ -11,11 +11,11 @@ import httpx
 import pytest
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
-from handler.bounded import BoundedTransport
+from handler.bounded_transport import BoundedTransport
 from handler.composio import Composio
 from handler.credentials import Credentials
+from handler.targets import Answer, Problem, Target
 from handler.transport import Transport, connect
-from handler.values import Answer, Problem, Target
 from tests.doubles import FakeSecretsManager
 
 HEAD = b"HTTP/1.1 201 Created\r\ncontent-length: 20\r\n\r\n"

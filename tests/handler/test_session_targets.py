@@ -8,7 +8,7 @@ import pytest
 from handler.answers import answer
 from handler.catalog import FRESH_SECONDS
 from handler.decisions import MAX_FORBIDDEN
-from handler.values import Kind, Status, TargetId, session_profile
+from handler.targets import Kind, Status, TargetId, session_profile
 from tests.doubles import Counted, Killed, Log, die
 from tests.fakes.event_bus import FakeBus, announce, records
 from tests.world import (

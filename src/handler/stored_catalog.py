@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from handler.values import Problem, Target
+from handler.targets import Problem, Target
 
 AGAIN_SECONDS = 60
 """After a reading that said nothing for certain."""

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.values import Problem
+from handler.targets import Problem
 
 NAMING = Problem(
     "No account of ada@example.invalid",

@@ -7,8 +7,8 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from handler.dynamodb import Table
-from handler.user_table import UserTable
-from handler.values import Problem, Settlement, Status, Target, TargetRow
+from handler.target_table import TargetTable
+from handler.targets import Problem, Settlement, Status, Target, TargetRow
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.world import GMAIL, SLACK
 
@@ -26,18 +26,20 @@ class Stuttering(FakeDynamoDB):
 
 
 @pytest.fixture
-def table(empty_table: Table) -> UserTable:
-    return UserTable(empty_table)
+def table(empty_table: Table) -> TargetTable:
+    return TargetTable(empty_table)
 
 
-def claim(table: UserTable, token: str, *, now: int = 100, tried: str = "this") -> TargetRow | None:
+def claim(
+    table: TargetTable, token: str, *, now: int = 100, tried: str = "this"
+) -> TargetRow | None:
     """Return the claim, or None where it is not had."""
     instance = table.claim("u", SERVER, tried=tried, token=token, now=now, lease=40)
     return instance if instance.claimed_with(token) else None
 
 
 def settle(
-    table: UserTable,
+    table: TargetTable,
     token: str,
     settlement: Settlement = READY,
     now: int = 101,
@@ -47,12 +49,12 @@ def settle(
     return table.settle(mine, settlement, now=now)
 
 
-def test_only_one_of_two_claims_holds(table: UserTable) -> None:
+def test_only_one_of_two_claims_holds(table: TargetTable) -> None:
     assert claim(table, "a")
     assert not claim(table, "b", tried="that")
 
 
-def test_claim_can_be_taken_over_from_the_end_of_its_lease(table: UserTable) -> None:
+def test_claim_can_be_taken_over_from_the_end_of_its_lease(table: TargetTable) -> None:
     claim(table, "a", now=100)
 
     assert not claim(table, "b", now=139)
@@ -61,7 +63,7 @@ def test_claim_can_be_taken_over_from_the_end_of_its_lease(table: UserTable) -> 
     assert settle(table, "b")
 
 
-def test_ready_is_for_good(table: UserTable) -> None:
+def test_ready_is_for_good(table: TargetTable) -> None:
     claim(table, "a")
     settle(table, "a")
 
@@ -71,7 +73,7 @@ def test_ready_is_for_good(table: UserTable) -> None:
 
 @pytest.mark.parametrize("status", [Status.WAITING, Status.FAILED])
 def test_waiting_and_failed_are_claimed_early_where_something_else_is_tried(
-    table: UserTable, status: Status
+    table: TargetTable, status: Status
 ) -> None:
     claim(table, "a")
     settle(table, "a", Settlement(status, due_in=50))
@@ -80,7 +82,7 @@ def test_waiting_and_failed_are_claimed_early_where_something_else_is_tried(
     assert claim(table, "c", now=102, tried="that")
 
 
-def test_counts_begin_anew_where_something_else_is_tried(table: UserTable) -> None:
+def test_counts_begin_anew_where_something_else_is_tried(table: TargetTable) -> None:
     failed = Settlement(Status.FAILED, due_in=50, forbidden=3)
     settle(table, "a", failed, claimed=claim(table, "a"))
     again = claim(table, "b", now=200)
@@ -94,7 +96,7 @@ def test_counts_begin_anew_where_something_else_is_tried(table: UserTable) -> No
     assert (other.attempts, other.forbidden, other.failures, other.failed_at) == (1, 0, 0, None)
 
 
-def test_failure_keeps_its_time_until_it_is_ready(table: UserTable) -> None:
+def test_failure_keeps_its_time_until_it_is_ready(table: TargetTable) -> None:
     ends = [Status.FAILED, Status.RETRYING, Status.FAILED]
     for number, status in enumerate(ends):
         claimed = claim(table, "a", now=100 + 100 * number)
@@ -109,7 +111,7 @@ def test_failure_keeps_its_time_until_it_is_ready(table: UserTable) -> None:
     assert "failed_at" not in row
 
 
-def test_retrying_is_left_alone_until_it_is_due_even_for_news(table: UserTable) -> None:
+def test_retrying_is_left_alone_until_it_is_due_even_for_news(table: TargetTable) -> None:
     claim(table, "a")
     settle(table, "a", Settlement(Status.RETRYING, due_in=50), now=101)
 
@@ -118,7 +120,7 @@ def test_retrying_is_left_alone_until_it_is_due_even_for_news(table: UserTable) 
 
 
 def test_write_repeated_by_the_sdk_counts_as_one() -> None:
-    table = UserTable(Table(cast("DynamoDBClient", Stuttering("table")), "table"))
+    table = TargetTable(Table(cast("DynamoDBClient", Stuttering("table")), "table"))
 
     assert claim(table, "a")
     assert settle(table, "a", Settlement(Status.FAILED, problem=Problem("no")))
@@ -127,13 +129,13 @@ def test_write_repeated_by_the_sdk_counts_as_one() -> None:
 
 
 def test_repeated_claim_by_the_sdk_counts_one_attempt() -> None:
-    table = UserTable(Table(cast("DynamoDBClient", Stuttering("table")), "table"))
+    table = TargetTable(Table(cast("DynamoDBClient", Stuttering("table")), "table"))
 
     assert table.claim("u", SERVER, tried="this", token="a", now=1, lease=40).attempts == 1
 
 
 def test_due_are_those_until_a_time_the_earliest_first_and_read_on_after_one(
-    table: UserTable,
+    table: TargetTable,
 ) -> None:
     for number, user in enumerate(("c", "a", "d", "b")):
         claimed = table.claim(user, SERVER, tried="this", token=user, now=100, lease=40)
@@ -157,7 +159,7 @@ def test_due_are_those_until_a_time_the_earliest_first_and_read_on_after_one(
 
 
 def test_only_instances_that_somebody_must_look_at_are_in_the_index(
-    table: UserTable,
+    table: TargetTable,
 ) -> None:
     def due() -> list[Any]:
         return table.due(10, until=10**9)

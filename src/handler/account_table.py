@@ -45,7 +45,7 @@ class Facts(NamedTuple):
 
 
 @dataclass(eq=False)
-class FactTable:
+class AccountTable:
     """The users' connected accounts, as far as they are known."""
 
     table: Table

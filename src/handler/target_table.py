@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from handler.account_table import ACCOUNTS, Facts, accounts_from_row, accounts_key
 from handler.dynamodb import DUE, Table, assign
-from handler.fact_table import ACCOUNTS, Facts, accounts_from_row, accounts_key
-from handler.values import Kind, Settlement, Status, Target, TargetId, TargetRow
+from handler.targets import Kind, Settlement, Status, Target, TargetId, TargetRow
 
 TARGETS = tuple(f"{kind.name}#" for kind in Kind)
 """The beginnings of the sort keys of targets."""
@@ -32,7 +32,7 @@ class Due(NamedTuple):
 
 
 @dataclass(eq=False)
-class UserTable:
+class TargetTable:
     """The users' targets, and what is known of a user as a whole."""
 
     table: Table
