@@ -89,7 +89,7 @@ class Announcer:
         }
 
     def _endpoint(self, found: TargetRow) -> dict[str, str]:
-        if found.target.kind is Kind.SESSION:
+        if found.target.kind is not Kind.INSTANCE:
             return endpoint(found.url)
         return endpoint(found.url or mcp_url(self.base_url, found.target.name), found.user_id)
 

@@ -106,8 +106,11 @@ class Pages:
         if one.place is Place.CONNECTED:
             state = f"<span>{self.texts.connected}</span>"
             return f'<li class="good">{page.icon(page.GOOD)}<span>{toolkit}</span>{state}</li>'
-        verb = self.texts.reconnect if ended else self.texts.connect
-        button = f'<button aria-label="{verb} {toolkit}">{verb}</button>'
+        verb, named = self.texts.connect, self.texts.connect_named
+        if ended:
+            verb, named = self.texts.reconnect, self.texts.reconnect_named
+        label = self._fill(named, {"toolkit": shown(one.toolkit)})
+        button = f'<button aria-label="{label}">{verb}</button>'
         form = _form(action, {"s": sid, "ac": one.auth_config_id}, button)
         why = f"<small>{self.texts.ended}</small>" if ended else ""
         return f"<li>{page.icon(page.RING)}<span>{toolkit}</span>{form}{why}</li>"

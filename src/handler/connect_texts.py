@@ -25,7 +25,9 @@ class Texts(NamedTuple):
     listing: Notice
     connected: str
     connect: str
+    connect_named: str
     reconnect: str
+    reconnect_named: str
     ended: str
     leaving: Notice
     leave: str
@@ -63,7 +65,9 @@ ENGLISH = Texts(
     listing=Notice("Connect your accounts", "{done} of {total} connected."),
     connected="Connected",
     connect="Connect",
+    connect_named="Connect {toolkit}",
     reconnect="Reconnect",
+    reconnect_named="Reconnect {toolkit}",
     ended="The last attempt failed, or access has ended.",
     leaving=Notice("Connecting {toolkit}", "You are being taken to the page where you sign in."),
     leave="Continue to {toolkit}",

@@ -212,6 +212,6 @@ def _tell(claimed: TargetRow, settlement: Settlement) -> None:
 
 def _left_over(target: Target, known: Mapping[str, Any]) -> None:
     """Tell of a session that may exist although no row will ever name it."""
-    if target.kind is Kind.SESSION:
+    if target.kind is not Kind.INSTANCE:
         count(Metric.SESSIONS_LEFT_OVER)
         logger.warning("a session may be left over", known=dict(known), target=target.key.sort_key)

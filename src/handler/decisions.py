@@ -62,7 +62,7 @@ def fingerprint(target: Target, accounts: Iterable[Account]) -> str:
         if one.active and one.meets(target.required)
     ]
     made_with: list[Any] = [sorted(target.required), sorted(met)]
-    if target.kind is Kind.SESSION:
+    if target.kind is not Kind.INSTANCE:
         made_with.append([target.toolkits, target.create])
     text = json.dumps(made_with, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -24,7 +24,10 @@ OUTCOMES = (Status.READY, Status.FAILED)
 
 
 class Kind(StrEnum):
-    """What is provisioned: an instance of an MCP server, or a session of a session profile."""
+    """What is provisioned: an instance of an MCP server, or a session of a session profile.
+
+    The value is the name in lower case: sort keys have the name, applications see the value.
+    """
 
     INSTANCE = "instance"
     SESSION = "session"
