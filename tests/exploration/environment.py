@@ -10,6 +10,7 @@ import httpx
 from botocore.exceptions import ClientError
 
 from handler import services, webhook, worker
+from handler.catalog import MEMORY_SECONDS
 from handler.services import Sources
 from handler.settings import Settings
 from tests.exploration import clients
@@ -62,6 +63,7 @@ class Environment:
         )
         wired = services.wire(settings, sources)
         self.webhook, self.worker = webhook.wire(wired), worker.wire(wired)
+        self._catalog = wired.catalog
         self._remembering = (wired.credentials, wired.catalog)
 
     def _token(self) -> str:
@@ -82,6 +84,14 @@ class Environment:
         each = memory or ({},) * len(self._initial)
         for one, initial, known in zip(self._remembering, self._initial, each, strict=True):
             vars(one).update({**initial, **known})
+
+    def ignores(self, auth: str) -> bool:
+        """Whether its memory of the catalog says that nothing requires this auth config."""
+        catalog = self._catalog
+        if catalog.clock() - catalog._read_at >= MEMORY_SECONDS:
+            return False
+        view = catalog.known()
+        return view.up_to_date and not view.requiring(auth)
 
     def call[T](self, kind: str, name: str, effect: Callable[[], T], **faults: Any) -> T:
         """Make one call, and have happen to it what is chosen; `faults` are those of `_make`."""

@@ -192,6 +192,8 @@ class System:
             return
         at, known = self.environment(name), self.known()
         at.ends = self.state.now + WORKER_SECONDS
+        # As with the webhook: ignored by a memory that is behind, it is the back-fill's business.
+        known = {auth for auth in known if not at.ignores(auth)}
         records = [record(one) for one in messages]
         try:
             answer = at.worker.work(records, seconds=WORKER_SECONDS)

@@ -12,15 +12,17 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from handler.account_table import ACCOUNTS
 from tests.exploration import report
 from tests.exploration.concurrent import three, two
 from tests.exploration.interleaved import Concurrent, Interleaved
-from tests.exploration.machine import Machine
+from tests.exploration.machine import OTHER, Machine
 from tests.exploration.plans import plans
 from tests.exploration.sessions import session_plans, two_sessions
 from tests.exploration.single import Found, Single
 from tests.exploration.steps import Plan
 from tests.exploration.system import System
+from tests.world import GMAIL, SERVER, SLACK
 
 pytestmark = [
     pytest.mark.prove,
@@ -96,3 +98,24 @@ def test_anything_at_any_time_is_survived() -> None:
             print_blob=True,
         ),
     )
+
+
+def test_what_a_worker_ignores_that_does_not_know_a_profile_yet_is_back_filled() -> None:
+    machine = Machine()
+    system = machine.system
+    machine.require(SERVER, (GMAIL,))
+    machine.require(OTHER, (SLACK,))
+    machine.wait(4000)
+    machine.tick()
+    machine.work("worker", 5)
+    machine.connect("user_1", SLACK, told=True)
+    system.publish(machine.unsent.pop())
+    machine.work("worker", 5)  # has the catalog in its memory now
+    machine.put_profile(("ac_notion",))
+    machine.connect("user_2", "ac_notion", told=True)
+    system.publish(machine.unsent.pop())
+    machine.work("worker", 5)
+
+    assert ("USER#user_2", ACCOUNTS) not in system.rows()
+    machine.teardown()
+    assert ("USER#user_2", ACCOUNTS) in system.rows()
