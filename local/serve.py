@@ -119,9 +119,11 @@ def _commands(stack: Stack, simulator: Simulator | None) -> Commands:
     sign += ["--secret", stack.webhook_secret, "--curl", stack.webhook_url]
     url_of_user = f"{stack.api_url}/users/{_USER}"
     first = _simulator_commands(stack, simulator) if simulator else [_tunnel(stack)]
+    session = _signed(f"{url_of_user}/connect-sessions", "POST", {"label": "Ada"})
     return [
+        ("connect as your users do: open the connect_url that this prints (IAM)", [session]),
         *first,
-        (f"for callback_url of links of your own: {stack.callback_url}", []),
+        (f"the callback_url of links of your own: {stack.callback_url}", []),
         ("ask for the status of the user, as your backend does (IAM)", [_signed(url_of_user)]),
         ("read the user's accounts at Composio now", [_signed(f"{url_of_user}/refresh", "POST")]),
         ("send a signed event of your own", [f"{shlex.join(sign)} | sh"]),
@@ -152,21 +154,25 @@ def _simulator_commands(stack: Stack, simulator: Simulator) -> Commands:
     at_once = _curl(f"{simulator.url}/_control/accounts", {"webhook": True, "accounts": accounts})
     ledger = shlex.join([*_CURL, f"{simulator.url}/_control/ledger?path=*/instances"])
     return [
-        ("connect an account: open the redirect_url that this prints", links),
+        ("connect by links of your own: open the redirect_url that each prints", links),
         ("connect both at once, without a browser", [at_once]),
         ("list the create-instance calls that the simulator received", [ledger]),
     ]
 
 
 def _curl(url: str, body: object, *headers: str) -> str:
-    lines = [part for line in ("content-type: application/json", *headers) for part in ("-H", line)]
-    return shlex.join([*_CURL, url, *lines, "-d", json.dumps(body)])
+    lines = [part for line in headers for part in ("-H", line)]
+    return shlex.join([*_CURL, url, *lines, *_json(body)])
 
 
-def _signed(url: str, method: str = "GET") -> str:
+def _signed(url: str, method: str = "GET", body: object = None) -> str:
     # The emulator's own keys. curl can sign since 7.75.
     sign = ["--aws-sigv4", "aws:amz:us-east-1:execute-api", "--user", "test:test"]
-    return shlex.join([*_CURL, "-X", method, *sign, url])
+    return shlex.join([*_CURL, "-X", method, *sign, url, *(_json(body) if body else [])])
+
+
+def _json(body: object) -> list[str]:
+    return ["-H", "content-type: application/json", "-d", json.dumps(body)]
 
 
 if __name__ == "__main__":

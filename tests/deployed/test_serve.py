@@ -57,8 +57,11 @@ def served(running_there: Served) -> Served:
 def test_what_is_printed_works_as_pasted(served: Served) -> None:
     folder, said = served.folder, served.said
     link, sign, ledger, at_once = (
-        titled(said, start) for start in ("connect an", "send", "list the", "connect both")
+        titled(said, start) for start in ("connect by", "send", "list the", "connect both")
     )
+    (session,) = titled(said, "connect as")
+    page = httpx.get(json.loads(pasted(folder, session))["connect_url"])
+    assert "Ada" in page.text
     for command in link:
         consent = json.loads(pasted(folder, command))["redirect_url"]
         assert httpx.get(consent).is_success
