@@ -21,8 +21,8 @@ from handler.connect_answers import Answers, form_of, only_value
 from handler.connect_links import Click, Links, Verification
 from handler.connect_page import Pages
 from handler.connect_progress import ProgressReader
-from handler.connect_rules import Session
-from handler.connect_sessions import Sessions
+from handler.connect_rules import ConnectSession
+from handler.connect_sessions import ConnectSessions
 from handler.connect_table import ConnectTable
 from handler.requests import Request, Response, Routes
 from handler.services import Services
@@ -39,7 +39,7 @@ class Connect:
     `form_from` is the application's URL where its own page sends the token; else it is empty.
     """
 
-    sessions: Sessions
+    sessions: ConnectSessions
     table: ConnectTable
     links: Links
     progress: ProgressReader
@@ -87,7 +87,7 @@ class Connect:
         if session.browser or not self.table.bind(session, rules.digest(secret), now=now):
             return self.answers.refused(403, self.answers.texts.elsewhere)
         count(Metric.CONNECT_STARTED)
-        return self.answers.redirect(_list_url(session), cookie=rules.cookie(session, secret))
+        return self.answers.redirect(_list_url(session), cookie=rules.set_cookie(session, secret))
 
     def link(self, request: Request, deadline: float) -> Response:
         """Send the browser to Composio to connect one account."""
@@ -172,27 +172,27 @@ class Connect:
         start = self.answers.pages.start(_list_url(session), token, session.label, toolkits)
         return self.answers.page(200, start)
 
-    def _by_token(self, token: str) -> Session | None:
+    def _by_token(self, token: str) -> ConnectSession | None:
         """Return the session that has not ended; what cannot be a token is not looked up."""
         session = self.table.read(rules.digest(token)) if rules.TOKEN.fullmatch(token) else None
         return session if session and self.clock() < session.ends_at else None
 
-    def _session(self, request: Request) -> Session | None:
+    def _session(self, request: Request) -> ConnectSession | None:
         """Return the session of the browser that sent the request."""
-        ticket = rules.ticket(request.headers)
-        session = self.table.read(ticket.sid) if ticket else None
-        if not (ticket and session and self.clock() < session.ends_at and ticket.opens(session)):
+        cookie = rules.read_cookie(request.headers)
+        session = self.table.read(cookie.sid) if cookie else None
+        if not (cookie and session and self.clock() < session.ends_at and cookie.opens(session)):
             return None
         logger.append_keys(user_id=self.name(session.user_id), session=session.sid[:8])
         return session
 
-    def _is_of(self, request: Request, session: Session) -> bool:
-        ticket = rules.ticket(request.headers)
-        return bool(ticket and ticket.sid == session.sid and ticket.opens(session))
+    def _is_of(self, request: Request, session: ConnectSession) -> bool:
+        cookie = rules.read_cookie(request.headers)
+        return bool(cookie and cookie.sid == session.sid and cookie.opens(session))
 
     def _progress(
         self,
-        session: Session,
+        session: ConnectSession,
         deadline: float,
         account_id: str | None = None,
         *,
@@ -208,7 +208,7 @@ class Connect:
             return self.answers.outcome(progress.status)
         return self.answers.listing(f"{_list_url(session)}/link", session.sid, progress.accounts)
 
-    def _finish(self, session: Session, status: Status, account_id: str | None) -> Response:
+    def _finish(self, session: ConnectSession, status: Status, account_id: str | None) -> Response:
         now = int(self.clock())
         if now < session.expires_at:
             self.table.end(session, now=now)
@@ -216,7 +216,7 @@ class Connect:
             logger.info("connect session finished", status=status)
         account = {"connected_account_id": account_id} if account_id else {}
         url = with_query(session.return_url, {"status": status.value, **account})
-        return self.answers.redirect(url, cookie=rules.cookie(session, ""))
+        return self.answers.redirect(url, cookie=rules.set_cookie(session, ""))
 
 
 def wire(given: Services) -> Connect:
@@ -233,7 +233,7 @@ def wire(given: Services) -> Connect:
         sources.token,
     )
     return Connect(
-        Sessions(settings, table, given.catalog, given.provisioning, sources.clock),
+        ConnectSessions(settings, table, given.catalog, given.provisioning, sources.clock),
         table,
         links,
         ProgressReader(given.catalog, given.target_table, given.provisioning, sources.sleep),
@@ -244,5 +244,5 @@ def wire(given: Services) -> Connect:
     )
 
 
-def _list_url(session: Session) -> str:
+def _list_url(session: ConnectSession) -> str:
     return f"{session.base}/connect"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from handler.connect_page import Account, Pages
+from handler.connect_page import AccountLine, Pages
 from handler.connect_texts import Notice, Texts
 from handler.requests import RETRY_AFTER_SECONDS, Refused, Request, Response
 from handler.signature import NotAuthentic
@@ -39,15 +39,15 @@ class Answers:
         return self.page(200, self.pages.notice(self.texts.back))
 
     def invalid(self) -> Response:
-        """Return the one page for a token or a session that is not, or not any more."""
+        """Return the one page for a token or a session that does not exist, or no longer does."""
         return self.page(404, self.pages.notice(self.texts.invalid))
 
-    def listing(self, action: str, sid: str, accounts: Iterable[Account]) -> Response:
+    def listing(self, action: str, sid: str, accounts: Iterable[AccountLine]) -> Response:
         """Return the list of what is connected, and what is not."""
         return self.page(200, self.pages.listing(action, sid, accounts))
 
     def outcome(self, status: Status) -> Response:
-        """Return the page for a user whom nothing is missing any more."""
+        """Return the page for a user who has connected everything."""
         if status is Status.READY:
             return self.page(200, self.pages.ready())
         if status is Status.FAILED:

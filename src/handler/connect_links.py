@@ -13,7 +13,7 @@ from handler.connect_rules import (
     LINK_SECONDS,
     WATCH_DELAYS,
     Attempt,
-    Session,
+    ConnectSession,
     digest,
 )
 from handler.connect_table import ConnectTable
@@ -60,7 +60,7 @@ class Links:
     token: Callable[[], str]
 
     def take(
-        self, session: Session, auth_config_id: str, *, required: int, deadline: float
+        self, session: ConnectSession, auth_config_id: str, *, required: int, deadline: float
     ) -> str | Click:
         """Return the URL of a link for this auth config, or why there is none.
 
@@ -84,7 +84,9 @@ class Links:
             raise
         return found or self._new(held, auth_config_id, attempt, required, deadline)
 
-    def confirm(self, session: Session, account_id: str | None, *, deadline: float) -> set[str]:
+    def confirm(
+        self, session: ConnectSession, account_id: str | None, *, deadline: float
+    ) -> set[str]:
         """Record the accounts whose links were made here, and return which are active.
 
         `account_id` is one of them, or one that Composio has completed for this user: it may take
@@ -102,7 +104,7 @@ class Links:
                 break
         return {one.id for one in found if one.status == "ACTIVE"}
 
-    def verify(self, session: Session, session_uri: str, *, deadline: float) -> Verification:
+    def verify(self, session: ConnectSession, session_uri: str, *, deadline: float) -> Verification:
         """Complete the authorisation that this browser began; once for each session URI."""
         now, uri = int(self.clock()), digest(session_uri)
         redeemed = self.table.redeem(session, uri, token=self.token(), now=now)
@@ -122,7 +124,7 @@ class Links:
         return Verification.LATE if status == 404 and not active & begun else Verification.DONE
 
     def _found(
-        self, session: Session, auth_config_id: str, attempt: Attempt, deadline: float
+        self, session: ConnectSession, auth_config_id: str, attempt: Attempt, deadline: float
     ) -> str | Click | None:
         """Return what makes another link needless: an active account, or a link still open."""
         began = self.clock()
@@ -141,7 +143,7 @@ class Links:
 
     def _new(
         self,
-        session: Session,
+        session: ConnectSession,
         auth_config_id: str,
         attempt: Attempt,
         required: int,
@@ -162,7 +164,7 @@ class Links:
         return made.url
 
     def _make(
-        self, session: Session, auth_config_id: str, attempt: Attempt, deadline: float
+        self, session: ConnectSession, auth_config_id: str, attempt: Attempt, deadline: float
     ) -> Attempt:
         link = self.composio.create_link(
             session.user_id, auth_config_id, f"{session.base}/connect/return", deadline=deadline
@@ -176,7 +178,7 @@ class Links:
             free_at=now, account=link.connected_account_id, url=link.redirect_url, until=until
         )
 
-    def _others(self, session: Session, auth_config_id: str) -> str | Click:
+    def _others(self, session: ConnectSession, auth_config_id: str) -> str | Click:
         """Return the link that another click is making, once it is there."""
         for look in range(PATIENCE + 1):
             if look:
@@ -191,7 +193,7 @@ class Links:
 
     def _still_open(
         self,
-        session: Session,
+        session: ConnectSession,
         attempt: Attempt,
         found: list[ConnectedAccount],
         deadline: float,
@@ -203,7 +205,7 @@ class Links:
         return own is not None and own.status in OPEN
 
     def _read(
-        self, session: Session, account_ids: set[str], deadline: float
+        self, session: ConnectSession, account_ids: set[str], deadline: float
     ) -> list[ConnectedAccount]:
         if not (account_ids and self.table.count_call(session, now=int(self.clock()))):
             return []
@@ -221,15 +223,15 @@ class Links:
                 self.provisioning.reconcile(fact, read_at=began, deadline=deadline)
         return ours
 
-    def _release(self, session: Session, auth_config_id: str, held: Attempt) -> None:
+    def _release(self, session: ConnectSession, auth_config_id: str, held: Attempt) -> None:
         self.table.release(session, auth_config_id, held, now=int(self.clock()))
 
-    def _watch_open(self, session: Session) -> None:
+    def _watch_open(self, session: ConnectSession) -> None:
         now = self.clock()
         for attempt in session.attempts.values():
             if attempt.open(now):
                 self._watch(session, attempt.account)
 
-    def _watch(self, session: Session, account_id: str) -> None:
+    def _watch(self, session: ConnectSession, account_id: str) -> None:
         task = {"task": "watch", "user_id": session.user_id, "account_id": account_id}
         self.queue.send([task], delays=WATCH_DELAYS)

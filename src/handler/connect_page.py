@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from handler import page
-from handler.connect_rules import Place
+from handler.connect_rules import AccountState
 from handler.connect_texts import ENGLISH, Notice, Texts
 from handler.urls import origin
 
@@ -21,12 +21,12 @@ REFRESH_SECONDS = 5
 _STYLE = page.STYLE + Path(__file__).with_suffix(".css").read_text()
 
 
-class Account(NamedTuple):
+class AccountLine(NamedTuple):
     """One line of the list."""
 
     auth_config_id: str
     toolkit: str
-    place: Place
+    state: AccountState
 
 
 @dataclass(eq=False)
@@ -62,10 +62,10 @@ class Pages:
         below = f"<ul>{listed}</ul>{whom}<p>{self._fill(self.texts.warning)}</p>{form}"
         return self._page(self.texts.start, below=below)
 
-    def listing(self, action: str, sid: str, accounts: Iterable[Account]) -> str:
+    def listing(self, action: str, sid: str, accounts: Iterable[AccountLine]) -> str:
         """Return the list: what is connected, and a button for what is not."""
         lines = list(accounts)
-        done = sum(one.place is Place.CONNECTED for one in lines)
+        done = sum(one.state is AccountState.CONNECTED for one in lines)
         rows = "".join(self._row(action, sid, one) for one in lines)
         filled = {"done": str(done), "total": str(len(lines))}
         return self._page(self.texts.listing, filled, below=f"<ul>{rows}</ul>")
@@ -101,9 +101,9 @@ class Pages:
         after = _again(list_url, self.texts.to_list) if list_url else ""
         return self._page(notice, icon=page.icon(page.BAD, "bad"), after=after)
 
-    def _row(self, action: str, sid: str, one: Account) -> str:
-        toolkit, ended = escape(shown(one.toolkit)), one.place is Place.ENDED
-        if one.place is Place.CONNECTED:
+    def _row(self, action: str, sid: str, one: AccountLine) -> str:
+        toolkit, ended = escape(shown(one.toolkit)), one.state is AccountState.ENDED
+        if one.state is AccountState.CONNECTED:
             state = f"<span>{self.texts.connected}</span>"
             return f'<li class="good">{page.icon(page.GOOD)}<span>{toolkit}</span>{state}</li>'
         verb, named = self.texts.connect, self.texts.connect_named

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from handler.catalog import Catalog
-from handler.connect_page import Account
-from handler.connect_rules import Place, Session, overall, places
+from handler.connect_page import AccountLine
+from handler.connect_rules import AccountState, ConnectSession, account_states, overall
 from handler.provisioning import Provisioning
 from handler.target_table import TargetTable
 from handler.targets import Status, Target
@@ -18,13 +18,13 @@ PATIENCE = 3
 class Progress(NamedTuple):
     """The lines of the list, and, once nothing is missing, what has come of each target."""
 
-    accounts: tuple[Account, ...]
+    accounts: tuple[AccountLine, ...]
     statuses: tuple[Status | None, ...] = ()
 
     @property
     def status(self) -> Status | None:
         """The one word for all targets; None while something is missing."""
-        missing = any(one.place is not Place.CONNECTED for one in self.accounts)
+        missing = any(one.state is not AccountState.CONNECTED for one in self.accounts)
         return None if missing else overall(self.statuses)
 
 
@@ -37,14 +37,14 @@ class ProgressReader:
     provisioning: Provisioning
     sleep: Callable[[float], None]
 
-    def required(self, session: Session) -> dict[str, str]:
+    def required(self, session: ConnectSession) -> dict[str, str]:
         """Return the auth configs that the session is about, each with its toolkit's name."""
         required = {one for target in self._targets(session) for one in target.required}
         toolkits = self.catalog.toolkits()
         named = {one: toolkits.get(one, one) for one in required}
         return dict(sorted(named.items(), key=lambda one: (one[1], one[0])))
 
-    def read(self, session: Session, *, deadline: float) -> Progress:
+    def read(self, session: ConnectSession, *, deadline: float) -> Progress:
         """Return how far the user is; instances that nobody has begun are begun now.
 
         One that is being created at this moment is waited for: it is ready in a moment.
@@ -57,13 +57,13 @@ class ProgressReader:
             progress = self._read(session)
         return progress
 
-    def _read(self, session: Session, deadline: float | None = None) -> Progress:
+    def _read(self, session: ConnectSession, deadline: float | None = None) -> Progress:
         """Read it; with a deadline, targets that nobody has begun are begun."""
         facts, rows = self.target_table.user(session.user_id)
         required = self.required(session)
-        found = places(required, facts.accounts)
-        accounts = tuple(Account(one, required[one], place) for one, place in found.items())
-        if any(one.place is not Place.CONNECTED for one in accounts):
+        found = account_states(required, facts.accounts)
+        accounts = tuple(AccountLine(one, required[one], state) for one, state in found.items())
+        if any(one.state is not AccountState.CONNECTED for one in accounts):
             return Progress(accounts)
         targets = self._targets(session)
         held = {key: row.status for key, row in rows.items()}
@@ -74,6 +74,6 @@ class ProgressReader:
         unknown = [None] * (len(session.targets) - len(targets))
         return Progress(accounts, (*(held.get(one.key) for one in targets), *unknown))
 
-    def _targets(self, session: Session) -> list[Target]:
+    def _targets(self, session: ConnectSession) -> list[Target]:
         known = self.catalog.known().targets
         return [one for one in known if one.key.sort_key in session.targets]

@@ -52,7 +52,7 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 _UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-class Place(StrEnum):
+class AccountState(StrEnum):
     """How far one auth config is, on the page."""
 
     CONNECTED = "connected"
@@ -81,7 +81,7 @@ class Attempt(NamedTuple):
         return bool(self.url) and now < self.until - EXPIRING_SECONDS
 
 
-class Session(NamedTuple):
+class ConnectSession(NamedTuple):
     """The row of one connect session; times are Unix seconds."""
 
     sid: str
@@ -115,14 +115,14 @@ class Session(NamedTuple):
         return any(one.open(now) for one in self.attempts.values())
 
 
-class Ticket(NamedTuple):
+class BrowserCookie(NamedTuple):
     """What the cookie says."""
 
     name: str
     sid: str
     secret: str
 
-    def opens(self, session: Session) -> bool:
+    def opens(self, session: ConnectSession) -> bool:
         """Whether the session is of the browser that sent it."""
         named = self.name == _cookie_name(session.base)
         return named and hmac.compare_digest(digest(self.secret), session.browser)
@@ -139,8 +139,8 @@ def most_links(required: int) -> int:
     return 2 * required + 4
 
 
-def ticket(headers: Mapping[str, Iterable[str]]) -> Ticket | None:
-    """Return what the browser's cookie says; None without, or where it is there twice."""
+def read_cookie(headers: Mapping[str, Iterable[str]]) -> BrowserCookie | None:
+    """Return what the browser's cookie says; None without one, or with two."""
     pairs = [
         part.strip().partition("=")
         for header in headers.get("cookie", ())
@@ -151,11 +151,11 @@ def ticket(headers: Mapping[str, Iterable[str]]) -> Ticket | None:
         if values:
             sid, _, secret = values[0].partition(".")
             read = len(values) == 1 and TOKEN.fullmatch(sid) and TOKEN.fullmatch(secret)
-            return Ticket(wanted, sid, secret) if read else None
+            return BrowserCookie(wanted, sid, secret) if read else None
     return None
 
 
-def cookie(session: Session, secret: str) -> str:
+def set_cookie(session: ConnectSession, secret: str) -> str:
     """Return the header that gives a browser its cookie, or, without a secret, takes it away."""
     value, age = (f"{session.sid}.{secret}", START_SECONDS + PAGE_SECONDS) if secret else ("", 0)
     name = _cookie_name(session.base)
@@ -205,16 +205,18 @@ def checked_label(label: str) -> str:
     return text
 
 
-def places(required: Iterable[str], accounts: Iterable[Account]) -> dict[str, Place]:
+def account_states(required: Iterable[str], accounts: Iterable[Account]) -> dict[str, AccountState]:
     """Return how far each auth config is, by what is known of the user's accounts."""
-    found = dict.fromkeys(required, Place.NEW)
-    for one in accounts:
-        if one.auth_config_id in found and found[one.auth_config_id] is not Place.CONNECTED:
-            ended = one.status not in OPEN
-            state = Place.CONNECTED if one.active else Place.ENDED if ended else Place.NEW
-            if state is not Place.NEW:
-                found[one.auth_config_id] = state
-    return found
+    known = tuple(accounts)
+    active = {one.auth_config_id for one in known if one.active}
+    ended = {one.auth_config_id for one in known if one.status not in OPEN}
+
+    def state(auth_config_id: str) -> AccountState:
+        if auth_config_id in active:
+            return AccountState.CONNECTED
+        return AccountState.ENDED if auth_config_id in ended else AccountState.NEW
+
+    return {one: state(one) for one in required}
 
 
 def overall(statuses: Iterable[Status | None]) -> Status:

@@ -12,7 +12,7 @@ from handler.catalog import Catalog
 from handler.connect_rules import (
     PAGE_SECONDS,
     START_SECONDS,
-    Session,
+    ConnectSession,
     checked_label,
     checked_return_url,
     digest,
@@ -44,7 +44,7 @@ class SessionBody(BaseModel):
 
 
 @dataclass(eq=False)
-class Sessions:
+class ConnectSessions:
     """Makes sessions; `clock` is Unix seconds."""
 
     settings: Settings
@@ -63,7 +63,7 @@ class Sessions:
         return_url = self._return_url(body.return_url)
         targets = self._targets(body, deadline)
         token, expires_at = secrets.token_urlsafe(32), int(self.clock()) + START_SECONDS
-        session = Session(
+        session = ConnectSession(
             sid=digest(token),
             user_id=user_id,
             targets=targets,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handler.connect_rules import CLAIM_SECONDS, MOST_CALLS, Attempt, Session, most_links
+from handler.connect_rules import CLAIM_SECONDS, MOST_CALLS, Attempt, ConnectSession, most_links
 from handler.dynamodb import Table, assign
 
 LINK = "link#"
@@ -28,17 +28,17 @@ class ConnectTable:
 
     table: Table
 
-    def create(self, session: Session) -> None:
+    def create(self, session: ConnectSession) -> None:
         """Store a session that nobody has started."""
         row = session_to_row(session)
         self.table.update(_key(session.sid), assign(row), "attribute_not_exists(#pk)", **row)
 
-    def read(self, sid: str) -> Session | None:
+    def read(self, sid: str) -> ConnectSession | None:
         """Return the session, also where it has expired; read consistently."""
         rows = list(self.table.partition(_key(sid)["pk"]))
         return session_from_row(sid, rows[0]) if rows else None
 
-    def bind(self, session: Session, browser: str, *, now: int) -> bool:
+    def bind(self, session: ConnectSession, browser: str, *, now: int) -> bool:
         """Make the session this browser's; False where it has expired, or is another's."""
         row, bound = self.table.update(
             _key(session.sid),
@@ -51,8 +51,8 @@ class ConnectTable:
         return bound or row.get("browser") == browser
 
     def claim(
-        self, session: Session, auth_config_id: str, *, token: str, now: int
-    ) -> tuple[Session, Attempt]:
+        self, session: ConnectSession, auth_config_id: str, *, token: str, now: int
+    ) -> tuple[ConnectSession, Attempt]:
         """Keep other clicks away from this auth config, and count the call that follows.
 
         Returns:
@@ -78,7 +78,7 @@ class ConnectTable:
         return held, held.attempts.get(auth_config_id, Attempt())
 
     def count_link(
-        self, session: Session, auth_config_id: str, attempt: Attempt, *, required: int
+        self, session: ConnectSession, auth_config_id: str, attempt: Attempt, *, required: int
     ) -> bool:
         """Count a link, before it is made: whatever happens then, it has been counted."""
         _, counted = self.table.update(
@@ -93,7 +93,7 @@ class ConnectTable:
         )
         return counted
 
-    def keep_link(self, session: Session, auth_config_id: str, made: Attempt) -> bool:
+    def keep_link(self, session: ConnectSession, auth_config_id: str, made: Attempt) -> bool:
         """Store the link that was made; False where another click has taken over by now."""
         row, kept = self.table.update(
             _key(session.sid),
@@ -106,7 +106,9 @@ class ConnectTable:
         )
         return kept or MADE + made.account in row
 
-    def release(self, session: Session, auth_config_id: str, held: Attempt, *, now: int) -> None:
+    def release(
+        self, session: ConnectSession, auth_config_id: str, held: Attempt, *, now: int
+    ) -> None:
         """Let the next click through: this one made no link."""
         self.table.update(
             _key(session.sid),
@@ -117,7 +119,7 @@ class ConnectTable:
             claim=held.claim,
         )
 
-    def count_call(self, session: Session, *, now: int) -> bool:
+    def count_call(self, session: ConnectSession, *, now: int) -> bool:
         """Count a call to Composio that the browser causes; False where there were too many."""
         _, counted = self.table.update(
             _key(session.sid),
@@ -130,7 +132,7 @@ class ConnectTable:
         )
         return counted
 
-    def redeem(self, session: Session, uri: str, *, token: str, now: int) -> bool:
+    def redeem(self, session: ConnectSession, uri: str, *, token: str, now: int) -> bool:
         """Count the one call for this session URI (its hash); False where there was one."""
         row, counted = self.table.update(
             _key(session.sid),
@@ -145,7 +147,7 @@ class ConnectTable:
         )
         return counted or row.get(URI + uri) == token
 
-    def end(self, session: Session, *, now: int) -> None:
+    def end(self, session: ConnectSession, *, now: int) -> None:
         """Let nothing more be connected; who comes back late is still sent on."""
         self.table.update(
             _key(session.sid),
@@ -156,7 +158,7 @@ class ConnectTable:
         )
 
 
-def session_to_row(session: Session) -> dict[str, Any]:
+def session_to_row(session: ConnectSession) -> dict[str, Any]:
     """Return the attributes of a session that nobody has started."""
     return {
         "user_id": session.user_id,
@@ -171,9 +173,9 @@ def session_to_row(session: Session) -> dict[str, Any]:
     }
 
 
-def session_from_row(sid: str, row: Mapping[str, Any]) -> Session:
+def session_from_row(sid: str, row: Mapping[str, Any]) -> ConnectSession:
     """Return the session in the row."""
-    return Session(
+    return ConnectSession(
         sid=sid,
         user_id=row["user_id"],
         targets=tuple(row["targets"]),

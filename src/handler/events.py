@@ -123,7 +123,7 @@ def _utc(moment: datetime) -> datetime:
 Moment = Annotated[datetime, AfterValidator(_utc)]
 ID = r"^[A-Za-z0-9_-]{1,128}$"
 Id = Annotated[StrictStr, Field(pattern=ID)]
-Status = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_ -]{0,64}$")]
+AccountStatus = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_ -]{0,64}$")]
 UserId = Annotated[StrictStr, AfterValidator(_bounded)]
 
 
@@ -148,7 +148,7 @@ class ConnectedAccount(_Lenient):
     id: Id
     user_id: UserId | None = None
     auth_config: AuthConfig | None = None
-    status: Status | None = None
+    status: AccountStatus | None = None
     is_disabled: StrictBool | None = None
     created_at: Moment | None = None
     updated_at: Moment | None = None

@@ -79,7 +79,7 @@ def stuck() -> str:
         "Everything is connected, but the last step did not work. It is tried again by itself. "
         "If this stays so, please tell the people who run the application."
     )
-    return _page("Connected, with a hitch", said, icon(BAD, "bad"))
+    return _page("Connected, but not ready", said, icon(BAD, "bad"))
 
 
 def invalid() -> str:

@@ -1,4 +1,4 @@
-"""The way of one fact: record, decide, claim, create, settle; the last three are in `creation`.
+"""The path of one fact: record, decide, claim, create, settle; the last three are in `creation`.
 
 The claim is the write-ahead log: from there on the instance is due, and is finished by whoever
 comes next, whatever happens to this invocation. Before it, a failure is the caller's to repeat.
@@ -116,7 +116,7 @@ class Provisioning:
         """Take up a target that is due, or that an event had no time for.
 
         Facts may have changed since: what is missing now makes it wait, but due once more, as
-        the claim keeps out the event that could complete it. The time after, it rests.
+        the claim keeps out the event that could complete it. After that it rests.
 
         Returns:
             What it is then; None where there is none, and none to be made.

@@ -22,7 +22,7 @@ def register() -> None:
 
 
 def prepare() -> None:
-    """Do what the first event would wait for: import httpx, and go a way to DynamoDB and back."""
+    """Do what the first event would wait for: import httpx, and make one call to DynamoDB."""
     services.deployed().composio.transport.http  # noqa: B018 -- it is made when it is looked at
     try:
         services.deployed().catalog_table.catalog()
@@ -33,7 +33,7 @@ def prepare() -> None:
 
 
 def renew() -> None:
-    """Seed what every restored environment would otherwise have the same of.
+    """Seed what would otherwise be the same in every restored environment.
 
     `uuid4` asks the system, which Lambda seeds itself.
     """

@@ -80,7 +80,7 @@ class Sweep:
     def backfill(self, key: TargetId, token: str = "", *, deadline: float) -> None:
         """Take the accounts that matter to a target, from where it was left.
 
-        Nothing is done where somebody else is at it, or where it is done.
+        Nothing is done while another invocation holds it, or once it is done.
         """
         self._survive("backfill", partial(self._backfill, key, token, deadline))
 

@@ -83,7 +83,7 @@ def count(metric: Metric, number: int = 1) -> None:
 
 
 def took(metric: Metric, seconds: float) -> None:
-    """Tell of a time; two clocks that differ make it no less than none."""
+    """Record a duration; clocks that differ never make it negative."""
     metrics.add_metric(name=metric, unit=MetricUnit.Seconds, value=max(seconds, 0))
 
 

@@ -1,6 +1,6 @@
 """`/users/{user_id}`: what is known of a user, for the application's own "is it ready?".
 
-API Gateway lets nobody in here whom IAM does not know.
+API Gateway admits only callers whom IAM allows to call it.
 """
 
 import hashlib

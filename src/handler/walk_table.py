@@ -6,7 +6,7 @@
 | `SWEEP` | `BACKFILL#<sort key>` | the walk over the accounts that a target requires |
 | `SWEEP` | `DUE` | the walk over what is due |
 
-Who takes a walk has it until the lease ends, or leaves it to whoever has the token.
+Whoever takes a walk holds it until the lease ends, or leaves it to whoever has the token.
 """
 
 from collections.abc import Iterator, Mapping
@@ -71,7 +71,7 @@ class WalkTable:
         lease: int,
         begin: Mapping[str, object] = MappingProxyType({}),
     ) -> Walk | None:
-        """Take a walk; None where it is somebody else's, or is to begin later.
+        """Take a walk; None where another invocation holds it, or it is to begin later.
 
         Args:
             name: Which walk.

@@ -16,8 +16,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from handler.connect_page import Account, Pages
-from handler.connect_rules import Place
+from handler.connect_page import AccountLine, Pages
+from handler.connect_rules import AccountState
 from handler.connect_texts import Notice
 from tests.deployed.application import someone, until
 from tests.deployed.browser import INSTALL_SECONDS
@@ -191,8 +191,12 @@ def states() -> Iterator[str]:
     """Yield the page of each state, in the order in which a user may meet them."""
     pages, url = Pages("Example"), "https://app.example/"
     yield pages.start("", "", "ada@example.com", ["gmail", "slack"])
-    places = {"gmail": Place.CONNECTED, "slack": Place.NEW, "notion": Place.ENDED}
-    yield pages.listing("", "", (Account(name, name, place) for name, place in places.items()))
+    states = {
+        "gmail": AccountState.CONNECTED,
+        "slack": AccountState.NEW,
+        "notion": AccountState.ENDED,
+    }
+    yield pages.listing("", "", (AccountLine(name, name, state) for name, state in states.items()))
     yield pages.leaving(url, "slack").replace("refresh", "")  # else it leaves
     yield pages.busy(url)
     yield pages.ready()

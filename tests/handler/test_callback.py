@@ -266,7 +266,7 @@ def test_instance_that_failed_says_what_is_true(world: World) -> None:
     world.upstream.script.append(refusal(422, "no"))
     come_back(world, has(world, GMAIL))
 
-    assert title(come_back(world, has(world, SLACK))) == "Connected, with a hitch"
+    assert title(come_back(world, has(world, SLACK))) == "Connected, but not ready"
 
 
 def test_repeated_id_of_a_ready_user_reads_composio_once_a_minute(world: World) -> None:

@@ -11,26 +11,26 @@ from hypothesis import strategies as st
 
 from handler.connect_rules import (
     TOKEN,
+    AccountState,
     Attempt,
-    Place,
-    Session,
+    ConnectSession,
+    account_states,
     checked_label,
     checked_return_url,
-    cookie,
     digest,
     from_application,
     from_own_page,
     most_links,
     overall,
-    places,
-    ticket,
+    read_cookie,
+    set_cookie,
 )
 from handler.targets import Status
 from handler.urls import origin
 from tests.world import GMAIL, SLACK, account
 
 SECRET = "s" * 43
-SESSION = Session(
+SESSION = ConnectSession(
     "a" * 43, "user_1", ("srv",), "https://api.invalid/live", expires_at=100, ends_at=200
 )
 
@@ -50,20 +50,20 @@ def test_token_is_43_letters_and_so_is_what_is_kept_of_it() -> None:
 )
 def test_cookie_that_is_given_opens_the_session_and_no_other(base: str, name: str) -> None:
     session = SESSION._replace(base=base, browser=digest(SECRET))
-    given = cookie(session, SECRET)
-    read = ticket({"cookie": ["x=1; " + given.split(";")[0]]})
+    given = set_cookie(session, SECRET)
+    read = read_cookie({"cookie": ["x=1; " + given.split(";")[0]]})
 
     assert read
     assert (read.name, read.sid, read.secret) == (name, session.sid, SECRET)
     assert read.opens(session)
     assert not read.opens(session._replace(browser=digest("t" * 43)))
     assert not read.opens(SESSION), "nobody has started it"
-    assert cookie(session, "").startswith(f"{name}=; Path=/")
-    assert cookie(session, "").endswith("Max-Age=0")
+    assert set_cookie(session, "").startswith(f"{name}=; Path=/")
+    assert set_cookie(session, "").endswith("Max-Age=0")
 
 
 def test_cookie_of_loopback_is_worth_nothing_on_a_host() -> None:
-    read = ticket({"cookie": [f"connect={SESSION.sid}.{SECRET}"]})
+    read = read_cookie({"cookie": [f"connect={SESSION.sid}.{SECRET}"]})
 
     assert read
     assert not read.opens(SESSION._replace(browser=digest(SECRET)))
@@ -82,12 +82,12 @@ def test_cookie_of_loopback_is_worth_nothing_on_a_host() -> None:
     ],
 )
 def test_what_is_no_cookie_of_ours_is_none(headers: dict[str, Any]) -> None:
-    assert ticket(headers) is None
+    assert read_cookie(headers) is None
 
 
 @given(st.lists(st.text(), max_size=3))
 def test_any_cookie_header_can_be_read(sent: list[str]) -> None:
-    assert ticket({"cookie": sent}) is None or sent
+    assert read_cookie({"cookie": sent}) is None or sent
 
 
 def test_own_page_is_told_by_the_newer_header_and_only_without_it_by_the_origin() -> None:
@@ -156,25 +156,25 @@ def test_session_is_spent_after_a_hundred_calls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("statuses", "place"),
+    ("statuses", "state"),
     [
-        ([], Place.NEW),
-        (["INITIALIZING"], Place.NEW),
-        (["INITIATED"], Place.NEW),
-        (["EXPIRED"], Place.ENDED),
-        (["FAILED", "INITIATED"], Place.ENDED),
-        (["EXPIRED", "ACTIVE"], Place.CONNECTED),
-        (["ACTIVE", "REVOKED"], Place.CONNECTED),
+        ([], AccountState.NEW),
+        (["INITIALIZING"], AccountState.NEW),
+        (["INITIATED"], AccountState.NEW),
+        (["EXPIRED"], AccountState.ENDED),
+        (["FAILED", "INITIATED"], AccountState.ENDED),
+        (["EXPIRED", "ACTIVE"], AccountState.CONNECTED),
+        (["ACTIVE", "REVOKED"], AccountState.CONNECTED),
     ],
 )
 def test_place_of_an_auth_config_follows_from_its_accounts(
-    statuses: list[str], place: Place
+    statuses: list[str], state: AccountState
 ) -> None:
     accounts = [
         account(GMAIL, id=f"ca_{number}", status=status) for number, status in enumerate(statuses)
     ]
 
-    assert places([GMAIL], [*accounts, account(SLACK)]) == {GMAIL: place}
+    assert account_states([GMAIL], [*accounts, account(SLACK)]) == {GMAIL: state}
 
 
 @pytest.mark.parametrize(

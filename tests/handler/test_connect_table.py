@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from handler.connect_rules import MOST_CALLS, Attempt, Session, most_links
+from handler.connect_rules import MOST_CALLS, Attempt, ConnectSession, most_links
 from handler.connect_table import ConnectTable
 from handler.dynamodb import Table
 from tests.world import GMAIL, SLACK
 
-NEW = Session(
+NEW = ConnectSession(
     sid="s" * 43,
     user_id="user_1",
     targets=("srv_1", "srv_2"),
@@ -27,13 +27,13 @@ def table(empty_table: Table) -> ConnectTable:
     return ConnectTable(empty_table)
 
 
-def read(table: ConnectTable) -> Session:
+def read(table: ConnectTable) -> ConnectSession:
     session = table.read(NEW.sid)
     assert session
     return session
 
 
-def started(table: ConnectTable) -> Session:
+def started(table: ConnectTable) -> ConnectSession:
     table.create(NEW)
     assert table.bind(NEW, BROWSER, now=0)
     return read(table)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handler.announcer import BATCH
-from handler.connect_rules import Session
+from handler.connect_rules import ConnectSession
 from handler.connect_table import session_to_row
 from handler.decisions import LEASE_SECONDS
 from handler.events import ACCOUNT_EVENTS
@@ -158,7 +158,9 @@ def test_failed_first_deploy_leaves_nothing_behind() -> None:
 
 def test_only_connect_sessions_are_deleted_by_time() -> None:
     setting = RESOURCES["Table"]["Properties"]["TimeToLiveSpecification"]
-    session = Session("sid", "user_1", ("srv",), "https://api.example", expires_at=1, ends_at=2)
+    session = ConnectSession(
+        "sid", "user_1", ("srv",), "https://api.example", expires_at=1, ends_at=2
+    )
 
     assert setting == {"AttributeName": "ttl", "Enabled": True}
     assert session_to_row(session)["ttl"] == 2
