@@ -111,6 +111,8 @@ class ConnectSessions:
             view = self.catalog.sync(deadline=deadline)
         if not (view.targets or view.up_to_date):
             raise Refused(503, "the MCP servers could not be read at Composio yet")
+        if not view.targets:  # the browser would be told at once that all is ready
+            raise Refused(400, "no MCP server is enrolled, and there is no session profile")
         return tuple(one.key.sort_key for one in view.targets)
 
     def _demand(self, key: TargetId, deadline: float) -> None:

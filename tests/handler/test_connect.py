@@ -76,6 +76,13 @@ def test_user_who_has_everything_already_goes_straight_on(world: ConnectWorld) -
     assert world.upstream.links == []
 
 
+def test_no_session_is_made_where_nothing_would_come_of_it() -> None:
+    made = ConnectWorld(enrolled=()).session()
+
+    assert made["statusCode"] == 400
+    assert "no MCP server is enrolled" in made["body"]["error"]["message"]
+
+
 def test_instance_that_nobody_has_begun_is_created_by_the_browser(world: ConnectWorld) -> None:
     world.see(account(GMAIL))
     fact = account(SLACK).seen(world.now, read=True)
