@@ -14,13 +14,15 @@ from provisioner.dead_letters import DeadLetter
 from provisioner.options import Yes
 from provisioner.output import table, when
 
-dead_letters = typer.Typer(help="Look at, drop or redrive the messages that failed 24 times.")
+dead_letters = typer.Typer(help="Show, drop or redrive the messages that failed 24 times.")
 
-Ids = Annotated[list[str] | None, typer.Option("--id", help="Only this one; may be repeated.")]
-Kinds = Annotated[
-    list[str] | None, typer.Option("--kind", help="Only of this kind; may be repeated.")
+Ids = Annotated[
+    list[str] | None, typer.Option("--id", help="Only the message with this ID. Can be repeated.")
 ]
-Limit = Annotated[int, typer.Option(min=0, help="Show at most so many; 0 for all.")]
+Kinds = Annotated[
+    list[str] | None, typer.Option("--kind", help="Only messages of this kind. Can be repeated.")
+]
+Limit = Annotated[int, typer.Option(min=0, help="Show at most this many; 0 shows all.")]
 
 type Wanted = Callable[[DeadLetter], bool]
 
@@ -32,11 +34,11 @@ def show(
     ids: Ids = None,
     kinds: Kinds = None,
     body: Annotated[
-        bool, typer.Option("--body", help="Also what they say, which names users.")
+        bool, typer.Option("--body", help="Also show their content, which names users.")
     ] = False,
     limit: Limit = 50,
 ) -> None:
-    """Show what the messages are; they are hidden for as long as that takes."""
+    """Show the messages. They are hidden from other readers while this runs."""
     context = Context.of(ctx)
     found: list[DeadLetter] = []
 
@@ -67,7 +69,7 @@ def show(
 
 @dead_letters.command()
 def redrive(ctx: typer.Context, *, ids: Ids = None, kinds: Kinds = None) -> None:
-    """Send messages to the queue again: those that are chosen, or all that are understood."""
+    """Send messages to the queue again: the chosen ones, or all that the worker understands."""
     context = Context.of(ctx)
     left = Counter[str]()
     chosen = _chosen(ids, kinds)
@@ -93,10 +95,10 @@ def drop(
     *,
     ids: Ids = None,
     kinds: Kinds = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every message.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Drop every message.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Delete messages for good: those that are chosen, or --all."""
+    """Delete messages for good: the chosen ones, or --all."""
     context = Context.of(ctx)
     if bool(ids or kinds) == everything:
         ctx.fail("Say which: --id, --kind, or --all.")

@@ -13,9 +13,9 @@ _LONGEST_POLL = 20
 def events(
     ctx: typer.Context,
     *,
-    times: Annotated[int | None, typer.Option(min=1, help="End after so many events.")] = None,
+    times: Annotated[int | None, typer.Option(min=1, help="Stop after this many events.")] = None,
 ) -> None:
-    """Show each outcome that is announced on the event bus, until Ctrl-C."""
+    """Show the outcomes announced on the event bus, until Ctrl-C."""
     context = Context.of(ctx)
     stack, screen, shown = context.stack, context.screen, 0
     for name in bus.remove_leftovers(stack):

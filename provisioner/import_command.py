@@ -14,15 +14,18 @@ from provisioner.options import DryRun
 def import_(
     ctx: typer.Context,
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="One envelope a line; - is the standard input.")
+        str,
+        typer.Argument(
+            metavar="FILE", help="File with one event on each line; - reads standard input."
+        ),
     ],
     *,
     dry_run: DryRun = False,
 ) -> None:
     """Send a file of events to the queue, as the event bus does.
 
-    Ended midway, it continues where it was. Order and repetition do not matter: an older fact
-    never replaces a newer one.
+    If it is interrupted, run it again: it continues where it stopped. Order and repetition do not
+    matter: an older fact never replaces a newer one.
     """
     context = Context.of(ctx)
     with event_file.opened(file) as events:

@@ -38,20 +38,20 @@ def init(
     ctx: typer.Context,
     *,
     api_key_file: Annotated[
-        str | None, typer.Option(help="Take the Composio API key from this file; - asks for it.")
+        str | None, typer.Option(help="Read the Composio API key from this file; - asks for it.")
     ] = None,
     servers: Annotated[
         str | None,
         typer.Option(
-            callback=_server_ids, help="Enrol these MCP servers: ids separated by commas, or *."
+            callback=_server_ids, help="MCP servers to enrol: IDs separated by commas, or *."
         ),
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Set up the stack that sam deploy has made: API key, MCP servers, webhook.
+    """Set up the stack that sam deploy created: API key, MCP servers, webhook.
 
-    Then everything is checked, and it is shown what the application needs. Run it again at any
-    time: what is there already is neither asked for nor changed.
+    It ends with a check of everything, and shows what the application needs. You can run it again
+    at any time: it neither asks for nor changes what is already set up.
     """
     context = Context.of(ctx)
     context.screen.say(f"stack: {context.stack.name} in {context.stack.where}")

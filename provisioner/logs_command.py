@@ -33,14 +33,20 @@ def logs(
     user_id: MaybeUserId = None,
     *,
     since: Annotated[
-        str, typer.Option(callback=_since, help="How long ago (30s, 15m, 2h, 1d), or when, UTC.")
+        str,
+        typer.Option(
+            callback=_since, help="Start this long ago (30s, 15m, 2h, 1d), or at this time (UTC)."
+        ),
     ] = "1d",
     level: Annotated[
-        Level | None, typer.Option(help="From this level on; else error, or all of a user.")
+        Level | None,
+        typer.Option(help="Lowest level to show. Default: error, or with a user, every level."),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on until Ctrl-C.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Keep showing new lines until Ctrl-C.")
+    ] = False,
 ) -> None:
-    """Show what the functions have logged about a user, or what failed; the newest comes last."""
+    """Show what the functions logged about a user, or what failed, newest last."""
     context = Context.of(ctx)
     stack, start, line = context.stack, _start(since), None
     query = log_lines.query(stack, user_id, level)

@@ -126,15 +126,22 @@ def options(
     *,
     stack_name: Annotated[
         str | None,
-        typer.Option(envvar=locate.NAME_VARIABLE, help="At AWS; else what samconfig.toml says."),
+        typer.Option(
+            envvar=locate.NAME_VARIABLE,
+            help="Name of the stack at AWS. Default: as for sam deploy.",
+        ),
     ] = None,
-    region: Annotated[str | None, typer.Option(help="Of AWS; else as sam deploy has it.")] = None,
-    profile: Annotated[str | None, typer.Option(help="Of AWS; else as sam deploy has it.")] = None,
+    region: Annotated[
+        str | None, typer.Option(help="AWS Region. Default: as for sam deploy.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="AWS profile. Default: as for sam deploy.")
+    ] = None,
     local: Annotated[
         bool | None,
-        typer.Option("--local/--aws", help="The stack of make serve, or the one at AWS."),
+        typer.Option("--local/--aws", help="Use the stack of make serve, or the one at AWS."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON, for scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
     _version: Annotated[
         bool,
         typer.Option(
@@ -144,8 +151,8 @@ def options(
 ) -> None:
     """Inspect and repair the MCP instance provisioner.
 
-    The stack is the one that is named; without a name, that of a running make serve, or else the
-    one that sam deploy would deploy here. These options may stand before or after a command.
+    Without --stack-name, commands use the stack of a running make serve, or else the one that sam
+    deploy would deploy here. These options can stand before or after a command.
     """
     choice = locate.Choice(stack_name, region, profile, local)
     if wrong := locate.mistake(choice, os.environ):

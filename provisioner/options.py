@@ -13,16 +13,16 @@ def _user_id(text: str | None) -> str | None:
     return text
 
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 TargetOnly = Annotated[
-    str | None, typer.Option("--target", help="Only of this MCP server or session profile.")
+    str | None, typer.Option("--target", help="Only this MCP server or session profile.")
 ]
 UserId = Annotated[
     str,
-    typer.Argument(callback=_user_id, help="Exactly as the application names the user."),
+    typer.Argument(callback=_user_id, help="ID of the user, exactly as the application writes it."),
 ]
 MaybeUserId = Annotated[
     str | None,
-    typer.Argument(callback=_user_id, help="Exactly as the application names the user."),
+    typer.Argument(callback=_user_id, help="ID of the user, exactly as the application writes it."),
 ]

@@ -15,29 +15,35 @@ from provisioner.output import table
 
 profile = typer.Typer(help="Put, list, show, remove or import session profiles.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of a session profile.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the session profile.")]
 
 
 @profile.command()
 def put(
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Of the profile.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Name of the session profile.")
+    ] = None,
     *,
     auth_configs: Annotated[
         list[str] | None,
-        typer.Option("--auth-config", help="TOOLKIT=AUTH_CONFIG that a user has to connect."),
+        typer.Option(
+            "--auth-config",
+            help="An account that users have to connect: TOOLKIT=AUTH_CONFIG. Can be repeated.",
+        ),
     ] = None,
     create: Annotated[
-        str | None, typer.Option("--create", help="A JSON file: further fields of the sessions.")
+        str | None, typer.Option("--create", help="JSON file with further fields for new sessions.")
     ] = None,
     file: Annotated[
-        str | None, typer.Option("--file", "-f", help="A JSON file with a list of profiles.")
+        str | None, typer.Option("--file", "-f", help="JSON file with a list of session profiles.")
     ] = None,
 ) -> None:
-    """Put a session profile, or all of a file; what is there already is left unchanged.
+    """Create or change a session profile, or all profiles of a file.
 
-    Composio is asked first whether the auth configs exist, are enabled, and are of the toolkits.
-    Whoever has connected everything gets a session, within a few minutes.
+    Composio is asked first whether the auth configs exist, are enabled, and belong to the toolkits.
+    Users who have connected everything get a session within a few minutes. A profile that has not
+    changed is left alone.
     """
     if (name is None) == (file is None) or (file and (auth_configs or create)):
         ctx.fail("Say NAME with --auth-config, or --file alone.")
@@ -64,7 +70,7 @@ def list_(ctx: typer.Context) -> None:
 
 @profile.command()
 def show(ctx: typer.Context, name: Name) -> None:
-    """Show a session profile as a file has it."""
+    """Show a session profile in the form that put --file reads."""
     context = Context.of(ctx)
     told = profiles.told(profiles.found(context.stack, name))
     context.screen.show(told, json.dumps(told))
@@ -72,7 +78,7 @@ def show(ctx: typer.Context, name: Name) -> None:
 
 @profile.command()
 def remove(ctx: typer.Context, name: Name, *, yes: Yes = False) -> None:
-    """Remove a session profile: no more sessions are made. Nothing is deleted at Composio."""
+    """Remove a session profile, which creates no more sessions. Deletes nothing at Composio."""
     context = Context.of(ctx)
     profiles.found(context.stack, name)
     context.confirm(f"Remove the session profile {name}?", yes=yes)
@@ -83,15 +89,18 @@ def remove(ctx: typer.Context, name: Name, *, yes: Yes = False) -> None:
 @profile.command(name="import")
 def import_(
     ctx: typer.Context,
-    server_id: Annotated[str, typer.Argument(metavar="SERVER", help="The id of an MCP server.")],
+    server_id: Annotated[str, typer.Argument(metavar="SERVER", help="ID of the MCP server.")],
     *,
     name: Annotated[
-        str | None, typer.Option("--name", help="Of the profile; else that of the MCP server.")
+        str | None,
+        typer.Option(
+            "--name", help="Name of the session profile. Default: the name of the MCP server."
+        ),
     ] = None,
 ) -> None:
-    """Put a session profile that requires what an MCP server does.
+    """Create a session profile that requires the same as an MCP server.
 
-    Where Composio has it no more, what is stored here of it is taken.
+    If Composio no longer has the MCP server, what the stack stores about it is used.
     """
     context = Context.of(ctx)
     _put(context, [profiles.imported(context.stack, server_id, name)])

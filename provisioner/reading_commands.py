@@ -37,7 +37,7 @@ def user(
     ctx: typer.Context,
     user_id: UserId,
 ) -> None:
-    """Show everything that is known of a user: accounts, instances, what is missing, errors."""
+    """Show everything known about a user: accounts, targets, what is missing, errors."""
     context = Context.of(ctx)
     stack = context.stack
     facts, rows = stack.target_table.user(user_id)
@@ -58,12 +58,13 @@ def list_(
     ctx: typer.Context,
     *,
     wanted: Annotated[
-        list[Status] | None, typer.Option("--status", help="Only these; may be repeated.")
+        list[Status] | None,
+        typer.Option("--status", help="Show only targets in this status. Can be repeated."),
     ] = None,
     target: TargetOnly = None,
-    limit: Annotated[int, typer.Option(min=0, help="Show at most so many; 0 for all.")] = 50,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many; 0 shows all.")] = 50,
 ) -> None:
-    """List users with their targets; without --status, all that are not ready."""
+    """List users and their targets. Without --status, list the targets that are not ready."""
     context = Context.of(ctx)
     entries = [
         entry
@@ -85,11 +86,12 @@ def watch(
     ctx: typer.Context,
     *,
     interval: Annotated[
-        float, typer.Option(min=1, callback=_finite, help="Seconds between two readings.")
+        float,
+        typer.Option(min=1, callback=_finite, help="Seconds between two readings of the table."),
     ] = 5,
-    times: Annotated[int | None, typer.Option(min=1, help="End after so many readings.")] = None,
+    times: Annotated[int | None, typer.Option(min=1, help="Stop after this many readings.")] = None,
 ) -> None:
-    """Show how many are in each status, the queues, and who is not ready, until Ctrl-C.
+    """Show the number of targets in each status, the queues, and who is not ready, until Ctrl-C.
 
     Each reading scans the table: with very many users, choose a longer interval.
     """

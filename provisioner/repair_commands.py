@@ -23,12 +23,15 @@ def retry(
     ctx: typer.Context,
     user_id: MaybeUserId = None,
     *,
-    all_failed: Annotated[bool, typer.Option("--all-failed", help="Those of all users.")] = False,
+    all_failed: Annotated[
+        bool, typer.Option("--all-failed", help="Retry the failed targets of all users.")
+    ] = False,
     target: TargetOnly = None,
 ) -> None:
-    """Have failed targets tried again now; only those in `failed` are touched.
+    """Retry failed targets now; targets in any other status are left alone.
 
-    The worker does it. Ended midway, run it again: it continues with those that are left.
+    The worker makes the calls. If this is interrupted, run it again: it continues with the targets
+    that are left.
     """
     context = Context.of(ctx)
     if all_failed == (user_id is not None):
@@ -51,15 +54,18 @@ def retry(
 def backfill(
     ctx: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="TARGET", help="An enrolled MCP server, or a session profile.")
+        str,
+        typer.Argument(
+            metavar="TARGET", help="ID of an enrolled MCP server, or name of a session profile."
+        ),
     ],
     *,
     dry_run: DryRun = False,
 ) -> None:
-    """Read the accounts of all users that matter to a target, from Composio.
+    """Read from Composio the accounts of all users that a target requires.
 
-    The worker does it, also after this command has ended. If the target has just changed, or
-    a back-fill is under way, it begins within two minutes.
+    The worker reads them, even after this command has ended. If the target has just changed, or a
+    back-fill is under way, it begins within two minutes.
     """
     context = Context.of(ctx)
     target = _enrolled(context.stack, name)
@@ -83,7 +89,7 @@ def forget(
     *,
     yes: Yes = False,
 ) -> None:
-    """Erase what is stored here about a user. Nothing is deleted at Composio.
+    """Erase what the stack stores about a user. Deletes nothing at Composio.
 
     Accounts that are still ACTIVE at Composio may be found again: disconnect them there first.
     """

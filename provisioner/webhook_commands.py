@@ -27,10 +27,10 @@ PING = "composio.trigger.message"
 
 
 def connect_webhook(ctx: typer.Context, *, yes: Yes = False) -> None:
-    """Have Composio send its account events here, and accept its webhook secret.
+    """Subscribe the stack to Composio's account events, and accept its webhook secret.
 
-    Composio has one subscription per project: one that goes elsewhere is taken over only
-    after a yes. Run it again at any time: what is right already is left alone.
+    Composio has one subscription for each project: one that goes elsewhere is replaced only after
+    confirmation. You can run this again at any time: it changes only what is not right.
     """
     connect(Context.of(ctx), yes=yes)
 
@@ -64,13 +64,16 @@ def rotate_webhook_secret(
     ctx: typer.Context,
     *,
     end: Annotated[
-        bool, typer.Option("--end", help="End the overlap: accept Composio's webhook secret only.")
+        bool,
+        typer.Option(
+            "--end", help="End the overlap: accept only Composio's current webhook secret."
+        ),
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Have Composio draw a new webhook secret, and accept it beside the old ones.
+    """Have Composio create a new webhook secret, and accept it beside the old ones.
 
-    What was signed with the old one before stays valid. Later, --end forgets the old ones.
+    What was signed with the old secret stays valid. Later, use --end to stop accepting it.
     """
     context = Context.of(ctx)
     transport = context.stack.transport
@@ -97,13 +100,13 @@ def send(
     ctx: typer.Context,
     *,
     account: Annotated[
-        str | None, typer.Option(help="Tell of this connected account, as Composio shows it.")
+        str | None, typer.Option(help="Make the event about this connected account.")
     ] = None,
 ) -> None:
     """Send a signed test event to the webhook, as Composio would.
 
-    Without --account it concerns nobody, and changes nothing: it shows that the API is reached
-    and the signature accepted. With it, the account is taken like by an event.
+    Without --account the event concerns nobody and changes nothing: it shows that the API can be
+    reached and that the signature is accepted. With --account the account is read and handled.
     """
     context = Context.of(ctx)
     kept = secret.read(context.stack)

@@ -19,10 +19,10 @@ def doctor(
     ctx: typer.Context,
     *,
     newer: Annotated[
-        bool, typer.Option("--newer", help="Ask git for a newer release, too.")
+        bool, typer.Option("--newer", help="Also look for a newer release, with git.")
     ] = False,
 ) -> None:
-    """Check everything that has to be right: one line each, with what to do about it.
+    """Check the whole setup: one line for each check, with what to do about a problem.
 
     The exit code is 1 if something is wrong.
     """
