@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 from handler import page
 from handler.catalog import Catalog
 from handler.composio import Composio
-from handler.decisions import missing
+from handler.decisions import missing, overall
 from handler.events import Account, usable
-from handler.provisioning import Provisioning
+from handler.provisioning import Handled, Provisioning
 from handler.requests import Request, Response
 from handler.target_table import TargetTable
 from handler.targets import OPEN, Problem, Status
@@ -76,33 +76,33 @@ class Callback:
         user_id = request.only("user_id")
         go_on = partial(self._go_on, request)
         if not account_id and "error" in request.query:
-            return go_on("failed", page.failed())
+            return go_on(Status.FAILED, page.failed())
         meant = usable(user_id) if user_id is not None else "user_id" not in request.query
         if not (meant and ACCOUNT_ID.fullmatch(account_id)):
-            return go_on("invalid", page.invalid(), status=400)
+            return go_on(Status.FAILED, page.invalid(), code=400)
         try:
             said = request.only("status") == "success"
             account = self._confirmed(account_id, user_id, deadline, said_active=said)
         except Unavailable:
-            return go_on("pending", page.pending(), account_id)
+            return go_on(Status.WAITING, page.pending(), account_id)
         if account is None:
-            return go_on("invalid", page.invalid(), status=404)
-        if not self._recorded(account, deadline) or account.status in OPEN:
-            return go_on("pending", page.pending(), account_id)
+            return go_on(Status.FAILED, page.invalid(), code=404)
+        handled = self._handled(account, deadline)
+        if handled is None or account.status in OPEN:
+            return go_on(Status.WAITING, page.pending(), account_id)
         if not account.active:
-            return go_on("failed", page.failed(), account_id)
+            return go_on(Status.FAILED, page.failed(), account_id)
         shown = "" if self.return_url else self._progress(account)
-        return go_on("success", shown, account_id)
+        return go_on(_status(handled), shown, account_id)
 
-    def _recorded(self, account: Account, deadline: float) -> bool:
+    def _handled(self, account: Account, deadline: float) -> Handled | None:
         try:
             read_at = account.seen_at / 1000
-            self.provisioning.handle_fact(account, read_at=read_at, deadline=deadline)
+            return self.provisioning.handle_fact(account, read_at=read_at, deadline=deadline)
         except Exception:  # noqa: BLE001 - the browser looks again, and the sweep finds it
             logger.exception("nothing was recorded")
             count(Metric.NOT_RECORDED)
-            return False
-        return True
+            return None
 
     def _confirmed(
         self, account_id: str, user_id: str | None, deadline: float, *, said_active: bool
@@ -169,15 +169,15 @@ class Callback:
     def _go_on(
         self,
         request: Request,
-        outcome: str,
+        status: Status,
         content: str,
         account_id: str | None = None,
         *,
-        status: int = 200,
+        code: int = 200,
     ) -> Response:
         if not self.return_url:
-            return Response(status, content, page.HEADERS)
-        query = [("status", outcome)]
+            return Response(code, content, page.HEADERS)
+        query = [("status", status.value)]
         if account_id:
             query.append(("connected_account_id", account_id))
         own = [(name, one) for name, all_ in request.query.items() for one in all_]
@@ -186,3 +186,10 @@ class Callback:
         mark = "&" if "?" in self.return_url else "?"
         location = f"{self.return_url}{mark}{urlencode(query)}{kept}"
         return Response(303, "", {"location": location})
+
+
+def _status(handled: Handled) -> Status:
+    """Return the one word for the targets that require the account; those of none are ready."""
+    if handled.ignored or handled.outcomes:
+        return overall(one.status for one in handled.outcomes)
+    return Status.WAITING

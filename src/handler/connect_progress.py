@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from handler.catalog import Catalog
 from handler.connect_page import AccountLine
-from handler.connect_rules import AccountState, ConnectSession, account_states, overall
+from handler.connect_rules import AccountState, ConnectSession, account_states
+from handler.decisions import overall
 from handler.provisioning import Provisioning
 from handler.target_table import TargetTable
 from handler.targets import Status, Target

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from handler.events import Account
-from handler.targets import OPEN, Status
+from handler.targets import OPEN
 from handler.urls import LONGEST, origin, web_address
 
 START_SECONDS = 1800
@@ -217,14 +217,6 @@ def account_states(required: Iterable[str], accounts: Iterable[Account]) -> dict
         return AccountState.ENDED if auth_config_id in ended else AccountState.NEW
 
     return {one: state(one) for one in required}
-
-
-def overall(statuses: Iterable[Status | None]) -> Status:
-    """Return the one word for a user's targets: ready, failed where one has, else waiting."""
-    told = set(statuses)
-    if Status.FAILED in told:
-        return Status.FAILED
-    return Status.READY if told <= {Status.READY} else Status.WAITING
 
 
 def _cookie_name(base: str) -> str:

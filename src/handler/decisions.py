@@ -117,6 +117,14 @@ def may_have_created(answer: Answer) -> bool:
     return status is None or status == 408 or status >= 500 or (status < 300 and not answer.record)
 
 
+def overall(statuses: Iterable[Status | None]) -> Status:
+    """Return the one word for a user's targets: ready, failed where one has, else waiting."""
+    told = set(statuses)
+    if Status.FAILED in told:
+        return Status.FAILED
+    return Status.READY if told <= {Status.READY} else Status.WAITING
+
+
 def repeats_at_once(answer: Answer) -> bool:
     """Whether one more call at once may help: no answer came, or one of a passing trouble."""
     status = answer.status

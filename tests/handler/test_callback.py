@@ -199,7 +199,7 @@ def test_parameters_of_the_application_reach_it_unless_they_are_endless() -> Non
     short = come_back(world, account_id, state="a b&c", status="failed")
     long = come_back(world, account_id, state="x" * 3000)
 
-    known = f"status=success&connected_account_id={account_id}"
+    known = f"status=waiting&connected_account_id={account_id}"
     assert short["headers"]["location"] == f"https://app.invalid/done?{known}&state=a+b%26c"
     assert long["headers"]["location"] == f"https://app.invalid/done?{known}"
 
@@ -297,9 +297,44 @@ def test_browser_goes_on_to_the_applications_own_address_and_no_other(own: str) 
     assert answer["statusCode"] == 303
     parts = urlsplit(answer["headers"]["location"])
     assert f"{parts.scheme}://{parts.netloc}{parts.path}" == "https://app.invalid/done"
-    wanted = {"status": ["success"], "connected_account_id": [f"ca_user_1_{GMAIL}"]}
+    wanted = {"status": ["waiting"], "connected_account_id": [f"ca_user_1_{GMAIL}"]}
     theirs = {"return_url": ["https://evil.invalid"], "redirect": ["//evil.invalid"]}
     assert parse_qs(parts.query) == wanted | theirs | ({"tab": ["mcp"]} if "tab" in own else {})
+
+
+@pytest.mark.parametrize(
+    ("answers", "word"),
+    [
+        ([], "ready"),
+        ([refusal(503, "down")] * 2, "waiting"),
+        ([refusal(422, "no")], "failed"),
+    ],
+)
+def test_application_is_told_in_one_word_what_came_of_it(
+    answers: list[httpx.Response], word: str
+) -> None:
+    world = World(return_url="https://app.invalid/done")
+    world.upstream.script.extend(answers)
+    come_back(world, has(world, GMAIL))
+    account_id = has(world, SLACK)
+
+    location = come_back(world, account_id)["headers"]["location"]
+
+    end = f"?status={word}&connected_account_id={account_id}"
+    assert location == f"https://app.invalid/done{end}"
+
+
+@pytest.mark.parametrize(("known", "word"), [(True, "ready"), (False, "waiting")])
+def test_account_that_nothing_requires_is_ready_once_that_is_known(
+    *, known: bool, word: str
+) -> None:
+    world = World(return_url="https://app.invalid/done")
+    if known:
+        world.catalog.sync(deadline=world.now + 20)
+
+    location = come_back(world, has(world, "ac_other"))["headers"]["location"]
+
+    assert f"?status={word}&" in location
 
 
 def test_browser_that_goes_on_does_not_wait_for_a_page_that_nobody_sees() -> None:
@@ -317,7 +352,7 @@ def test_invalid_id_is_not_handed_on() -> None:
 
     location = come_back(world, "<script>")["headers"]["location"]
 
-    assert location == "https://app.invalid/done?status=invalid"
+    assert location == "https://app.invalid/done?status=failed"
 
 
 @pytest.mark.parametrize(

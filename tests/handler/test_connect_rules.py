@@ -21,11 +21,9 @@ from handler.connect_rules import (
     from_application,
     from_own_page,
     most_links,
-    overall,
     read_cookie,
     set_cookie,
 )
-from handler.targets import Status
 from handler.urls import origin
 from tests.world import GMAIL, SLACK, account
 
@@ -175,18 +173,3 @@ def test_place_of_an_auth_config_follows_from_its_accounts(
     ]
 
     assert account_states([GMAIL], [*accounts, account(SLACK)]) == {GMAIL: state}
-
-
-@pytest.mark.parametrize(
-    ("statuses", "word"),
-    [
-        ([], "ready"),
-        ([Status.READY, Status.READY], "ready"),
-        ([Status.READY, Status.RETRYING], "waiting"),
-        ([Status.CREATING], "waiting"),
-        ([None, Status.READY], "waiting"),
-        ([Status.FAILED, Status.READY, None], "failed"),
-    ],
-)
-def test_one_word_for_all_targets(statuses: list[Status | None], word: str) -> None:
-    assert overall(statuses) == word

@@ -16,6 +16,7 @@ from handler.decisions import (
     fingerprint,
     meaning,
     missing,
+    overall,
     repeats_at_once,
     retrying,
     settled_by,
@@ -185,3 +186,18 @@ def test_claim_is_held_by_the_token_in_the_row(*, status: Status, token: str, mi
     instance = TargetRow("user_1", TARGET.key, status, attempts=1, claim_token=token)
 
     assert instance.claimed_with("mine") is mine
+
+
+@pytest.mark.parametrize(
+    ("statuses", "word"),
+    [
+        ([], "ready"),
+        ([Status.READY, Status.READY], "ready"),
+        ([Status.READY, Status.RETRYING], "waiting"),
+        ([Status.CREATING], "waiting"),
+        ([None, Status.READY], "waiting"),
+        ([Status.FAILED, Status.READY, None], "failed"),
+    ],
+)
+def test_one_word_for_all_targets(statuses: list[Status | None], word: str) -> None:
+    assert overall(statuses) == word
