@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Timer
+from threading import Event, Thread
 from types import SimpleNamespace
 from typing import IO, Any
 
@@ -52,6 +52,24 @@ def left(operator: Operator) -> tuple[list[str], list[str]]:
     return [one["Name"] for one in rules["Rules"]], [url.split("/")[-1] for url in queues]
 
 
+@contextlib.contextmanager
+def users_connecting(operator: Operator) -> Iterator[None]:
+    """Have one user after another connect: nobody knows when a command begins to listen."""
+    ended = Event()
+
+    def connect() -> None:
+        while not ended.wait(0.5):
+            operator.at.connect(someone("soon"), *BOTH)
+
+    thread = Thread(target=connect)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
 def test_events_shows_each_outcome_and_leaves_nothing(
     operator: Operator, number: signal.Signals
@@ -83,12 +101,8 @@ def test_what_a_killed_one_has_left_is_removed_by_a_later_one_when_it_is_not_in_
     ([killed], _) = left(operator)
 
     def shown_once() -> str:
-        soon = Timer(0.5, operator.at.connect, (someone("soon"), *BOTH))
-        soon.start()
-        try:
+        with users_connecting(operator):
             return operator.run("events", "--times", "1").output
-        finally:
-            soon.join()
 
     assert killed not in shown_once()
     assert left(operator) == ([killed], [killed])
@@ -150,7 +164,5 @@ def test_the_documented_permissions_are_enough(operator: Operator) -> None:
     }
     operator.environment |= keys
     assert "no permission" in operator.run("list", code=1).output
-    timer = Timer(0.5, operator.at.connect, (someone("soon"), *BOTH))
-    timer.start()
-    operator.run("events", "--times", "1")
-    timer.join()
+    with users_connecting(operator):
+        operator.run("events", "--times", "1")
