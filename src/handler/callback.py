@@ -93,7 +93,7 @@ class Callback:
         if not account.active:
             return go_on(Status.FAILED, page.failed(), account_id)
         shown = "" if self.return_url else self._progress(account)
-        return go_on(_status(handled), shown, account_id)
+        return go_on(self._status(account, handled), shown, account_id)
 
     def _handled(self, account: Account, deadline: float) -> Handled | None:
         try:
@@ -148,6 +148,17 @@ class Callback:
                 break
         return account
 
+    def _status(self, account: Account, handled: Handled) -> Status:
+        """Return the one word for the targets that require the account, or, without any, for all.
+
+        Where nothing is enrolled, nothing can be ready.
+        """
+        if handled.outcomes:
+            return overall(one.status for one in handled.outcomes)
+        _, rows = self.target_table.user(account.user_id)
+        held = [rows.get(one.key) for one in self.catalog.known().targets]
+        return overall(row and row.status for row in held or [None])
+
     def _progress(self, account: Account) -> str:
         facts, rows = self.target_table.user(account.user_id)
         view = self.catalog.known()
@@ -186,10 +197,3 @@ class Callback:
         mark = "&" if "?" in self.return_url else "?"
         location = f"{self.return_url}{mark}{urlencode(query)}{kept}"
         return Response(303, "", {"location": location})
-
-
-def _status(handled: Handled) -> Status:
-    """Return the one word for the targets that require the account; those of none are ready."""
-    if handled.ignored or handled.outcomes:
-        return overall(one.status for one in handled.outcomes)
-    return Status.WAITING

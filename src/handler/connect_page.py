@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from handler import page
-from handler.connect_rules import AccountState
+from handler.connect_rules import AuthConfigState
 from handler.connect_texts import ENGLISH, Notice, Texts
 from handler.urls import origin
 
@@ -26,7 +26,7 @@ class AccountLine(NamedTuple):
 
     auth_config_id: str
     toolkit: str
-    state: AccountState
+    state: AuthConfigState
 
 
 @dataclass(eq=False)
@@ -65,7 +65,7 @@ class Pages:
     def listing(self, action: str, sid: str, accounts: Iterable[AccountLine]) -> str:
         """Return the list: what is connected, and a button for what is not."""
         lines = list(accounts)
-        done = sum(one.state is AccountState.CONNECTED for one in lines)
+        done = sum(one.state is AuthConfigState.CONNECTED for one in lines)
         rows = "".join(self._row(action, sid, one) for one in lines)
         filled = {"done": str(done), "total": str(len(lines))}
         return self._page(self.texts.listing, filled, below=f"<ul>{rows}</ul>")
@@ -102,8 +102,8 @@ class Pages:
         return self._page(notice, icon=page.icon(page.BAD, "bad"), after=after)
 
     def _row(self, action: str, sid: str, one: AccountLine) -> str:
-        toolkit, ended = escape(shown(one.toolkit)), one.state is AccountState.ENDED
-        if one.state is AccountState.CONNECTED:
+        toolkit, ended = escape(shown(one.toolkit)), one.state is AuthConfigState.ENDED
+        if one.state is AuthConfigState.CONNECTED:
             state = f"<span>{self.texts.connected}</span>"
             return f'<li class="good">{page.icon(page.GOOD)}<span>{toolkit}</span>{state}</li>'
         verb, named = self.texts.connect, self.texts.connect_named

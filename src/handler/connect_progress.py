@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from handler.catalog import Catalog
 from handler.connect_page import AccountLine
-from handler.connect_rules import AccountState, ConnectSession, account_states
+from handler.connect_rules import AuthConfigState, ConnectSession, auth_config_states
 from handler.decisions import overall
 from handler.provisioning import Provisioning
 from handler.target_table import TargetTable
@@ -25,7 +25,7 @@ class Progress(NamedTuple):
     @property
     def status(self) -> Status | None:
         """The one word for all targets; None while something is missing."""
-        missing = any(one.state is not AccountState.CONNECTED for one in self.accounts)
+        missing = any(one.state is not AuthConfigState.CONNECTED for one in self.accounts)
         return None if missing else overall(self.statuses)
 
 
@@ -62,9 +62,9 @@ class ProgressReader:
         """Read it; with a deadline, targets that nobody has begun are begun."""
         facts, rows = self.target_table.user(session.user_id)
         required = self.required(session)
-        found = account_states(required, facts.accounts)
+        found = auth_config_states(required, facts.accounts)
         accounts = tuple(AccountLine(one, required[one], state) for one, state in found.items())
-        if any(one.state is not AccountState.CONNECTED for one in accounts):
+        if any(one.state is not AuthConfigState.CONNECTED for one in accounts):
             return Progress(accounts)
         targets = self._targets(session)
         held = {key: row.status for key, row in rows.items()}

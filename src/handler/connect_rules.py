@@ -52,7 +52,7 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 _UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-class AccountState(StrEnum):
+class AuthConfigState(StrEnum):
     """How far one auth config is, on the page."""
 
     CONNECTED = "connected"
@@ -205,16 +205,18 @@ def checked_label(label: str) -> str:
     return text
 
 
-def account_states(required: Iterable[str], accounts: Iterable[Account]) -> dict[str, AccountState]:
+def auth_config_states(
+    required: Iterable[str], accounts: Iterable[Account]
+) -> dict[str, AuthConfigState]:
     """Return how far each auth config is, by what is known of the user's accounts."""
     known = tuple(accounts)
     active = {one.auth_config_id for one in known if one.active}
     ended = {one.auth_config_id for one in known if one.status not in OPEN}
 
-    def state(auth_config_id: str) -> AccountState:
+    def state(auth_config_id: str) -> AuthConfigState:
         if auth_config_id in active:
-            return AccountState.CONNECTED
-        return AccountState.ENDED if auth_config_id in ended else AccountState.NEW
+            return AuthConfigState.CONNECTED
+        return AuthConfigState.ENDED if auth_config_id in ended else AuthConfigState.NEW
 
     return {one: state(one) for one in required}
 

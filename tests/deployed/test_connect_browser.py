@@ -17,7 +17,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from handler.connect_page import AccountLine, Pages
-from handler.connect_rules import AccountState
+from handler.connect_rules import AuthConfigState
 from handler.connect_texts import Notice
 from tests.deployed.application import someone, until
 from tests.deployed.browser import INSTALL_SECONDS
@@ -192,9 +192,9 @@ def states() -> Iterator[str]:
     pages, url = Pages("Example"), "https://app.example/"
     yield pages.start("", "", "ada@example.com", ["gmail", "slack"])
     states = {
-        "gmail": AccountState.CONNECTED,
-        "slack": AccountState.NEW,
-        "notion": AccountState.ENDED,
+        "gmail": AuthConfigState.CONNECTED,
+        "slack": AuthConfigState.NEW,
+        "notion": AuthConfigState.ENDED,
     }
     yield pages.listing("", "", (AccountLine(name, name, state) for name, state in states.items()))
     yield pages.leaving(url, "slack").replace("refresh", "")  # else it leaves

@@ -324,13 +324,17 @@ def test_application_is_told_in_one_word_what_came_of_it(
     assert location == f"https://app.invalid/done{end}"
 
 
-@pytest.mark.parametrize(("known", "word"), [(True, "ready"), (False, "waiting")])
-def test_account_that_nothing_requires_is_ready_once_that_is_known(
-    *, known: bool, word: str
+@pytest.mark.parametrize(
+    ("enrolled", "connected", "word"),
+    [(None, (GMAIL, SLACK), "ready"), (None, (GMAIL,), "waiting"), ((), (), "waiting")],
+)
+def test_account_that_nothing_requires_is_answered_with_how_far_the_user_is(
+    enrolled: tuple[str, ...] | None, connected: tuple[str, ...], word: str
 ) -> None:
-    world = World(return_url="https://app.invalid/done")
-    if known:
-        world.catalog.sync(deadline=world.now + 20)
+    world = World(enrolled=enrolled, return_url="https://app.invalid/done")
+    world.catalog.sync(deadline=world.now + 20)
+    for auth_config in connected:
+        come_back(world, has(world, auth_config))
 
     location = come_back(world, has(world, "ac_other"))["headers"]["location"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handler.connect_page import AccountLine, Pages, shown
-from handler.connect_rules import AccountState
+from handler.connect_rules import AuthConfigState
 from handler.connect_texts import ENGLISH, Notice
 from handler.page import stuck
 
@@ -17,7 +17,7 @@ PAGES = Pages()
 
 
 def every_page(pages: Pages, text: str) -> dict[str, str]:
-    accounts = [AccountLine(text, text, state) for state in AccountState]
+    accounts = [AccountLine(text, text, state) for state in AuthConfigState]
     made = {
         "start": pages.start(BASE, text, text, [text]),
         "listing": pages.listing(f"{BASE}/link", text, accounts),
@@ -98,7 +98,7 @@ def test_policy_lets_in_the_logo_and_nothing_else_from_elsewhere() -> None:
 
 
 def test_button_says_what_it_connects() -> None:
-    page = PAGES.listing(BASE, "s", [AccountLine("ac_1", "google_drive", AccountState.NEW)])
+    page = PAGES.listing(BASE, "s", [AccountLine("ac_1", "google_drive", AuthConfigState.NEW)])
 
     assert '<button aria-label="Connect Google drive">Connect</button>' in page
     assert shown("google_drive") == "Google drive"

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from handler.connect_rules import (
     TOKEN,
-    AccountState,
     Attempt,
+    AuthConfigState,
     ConnectSession,
-    account_states,
+    auth_config_states,
     checked_label,
     checked_return_url,
     digest,
@@ -156,20 +156,20 @@ def test_session_is_spent_after_a_hundred_calls() -> None:
 @pytest.mark.parametrize(
     ("statuses", "state"),
     [
-        ([], AccountState.NEW),
-        (["INITIALIZING"], AccountState.NEW),
-        (["INITIATED"], AccountState.NEW),
-        (["EXPIRED"], AccountState.ENDED),
-        (["FAILED", "INITIATED"], AccountState.ENDED),
-        (["EXPIRED", "ACTIVE"], AccountState.CONNECTED),
-        (["ACTIVE", "REVOKED"], AccountState.CONNECTED),
+        ([], AuthConfigState.NEW),
+        (["INITIALIZING"], AuthConfigState.NEW),
+        (["INITIATED"], AuthConfigState.NEW),
+        (["EXPIRED"], AuthConfigState.ENDED),
+        (["FAILED", "INITIATED"], AuthConfigState.ENDED),
+        (["EXPIRED", "ACTIVE"], AuthConfigState.CONNECTED),
+        (["ACTIVE", "REVOKED"], AuthConfigState.CONNECTED),
     ],
 )
 def test_place_of_an_auth_config_follows_from_its_accounts(
-    statuses: list[str], state: AccountState
+    statuses: list[str], state: AuthConfigState
 ) -> None:
     accounts = [
         account(GMAIL, id=f"ca_{number}", status=status) for number, status in enumerate(statuses)
     ]
 
-    assert account_states([GMAIL], [*accounts, account(SLACK)]) == {GMAIL: state}
+    assert auth_config_states([GMAIL], [*accounts, account(SLACK)]) == {GMAIL: state}
