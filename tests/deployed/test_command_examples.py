@@ -31,7 +31,8 @@ MASKS = {
     r"\b(ws|ca|msg|req|mi)_\w+": r"\1_…",
     r"http://127\.0\.0\.1:\d+(/_aws/execute-api/\w+)?": "http://…",
     r"[\d-]+[ T]\d\d:\d\d(:\d\d)?|due \d\d:\d\d:\d\d|\b1\d{9}\b": "<time>",
-    r"\d+ (ms|s ago)": r"<n> \1",
+    r"\d+ (ms|s ago|queued)": r"<n> \1",
+    r"queue \d+": "queue <n>",
     r"\b[0-9a-f]{8,}(-[0-9a-f]+)*\b": "<id>",
     r"─+|\s+": " ",
 }
