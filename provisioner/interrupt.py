@@ -23,7 +23,7 @@ def install() -> None:
     It is not enough while the main thread is in a call that cannot be interrupted (the lookup of
     a host name), or while Python waits for the threads of a pool.
     """
-    if os.name != "posix" or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    if os.name != "posix":
         return
     read, write = os.pipe()
     os.set_blocking(write, False)

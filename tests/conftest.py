@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,6 +79,11 @@ _FIGURES = pytest.StashKey[list[str]]()
 def figures(pytestconfig: pytest.Config) -> list[str]:
     """Return where to put what was measured; the summary at the end shows it."""
     return pytestconfig.stash.setdefault(_FIGURES, [])
+
+
+def pytest_sessionstart() -> None:
+    """Let Ctrl-C reach the processes of the tests, even when a shell ignores it (`make test &`)."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

@@ -282,3 +282,21 @@ def test_ctrl_c_during_the_start_is_no_traceback(tmp_path: Path) -> None:
             _, code, said = ended_by(running, signal.SIGINT)
             # Python itself was not started yet, or the program: then there is nothing to end.
             assert b"provisioner" not in said or code in {0, 130}, said
+
+
+def test_sigterm_lets_a_background_job_clean_up_and_ctrl_c_is_not_for_it() -> None:
+    program = (
+        "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from provisioner import interrupt; interrupt.install()\n"
+        "try: print(flush=True); time.sleep(30)\n"
+        "finally: print('cleaned up')"
+    )
+    with subprocess.Popen(  # noqa: S603 - our own
+        [sys.executable, "-c", program], env=environment({}, {}), stdout=subprocess.PIPE
+    ) as running:
+        assert running.stdout
+        running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        running.send_signal(signal.SIGTERM)
+        assert running.communicate(timeout=30)[0] == b"cleaned up\n"
+    assert running.returncode == 143
