@@ -11,6 +11,7 @@ from typing import NamedTuple
 from handler.catalog_table import CatalogTable
 from handler.composio import Composio
 from handler.decisions import needs_backfill
+from handler.isolation import Isolation
 from handler.stored_catalog import AGAIN_SECONDS, Known, StoredCatalog, concerns_all
 from handler.targets import Kind, Problem, Target, TargetId
 from handler.telemetry import Metric, count, logger
@@ -189,18 +190,14 @@ class Catalog:
         Raises:
             Exception: The first that DynamoDB did not take, after all the others.
         """
-        errors = list[Exception]()
+        isolation = Isolation()
         for server_id, reading in self._with_toolkits(readings, deadline).items():
             before = self._stored.known(server_id)
             after = before.after(reading, now)
-            try:
+            with isolation:
                 self._write(server_id, before, after)
-            except Exception as error:  # noqa: BLE001 - one never stops the others
-                errors.append(error)
-            else:
                 self._stored = self._stored.with_known(server_id, after)
-        if errors:
-            raise errors[0]
+        isolation.end()
 
     def _write(self, server_id: str, before: Known, after: Known) -> None:
         server = after.server

@@ -15,6 +15,7 @@ from typing import Any
 from handler.dynamodb import Table, assign
 from handler.stored_catalog import Known, StoredCatalog
 from handler.targets import Kind, Target, TargetId, session_profile
+from handler.telemetry import Metric, count, logger
 from handler.walk_table import WalkTable
 
 CATALOG, SERVER, PROFILE = "CATALOG", "SERVER#", "PROFILE#"
@@ -29,15 +30,20 @@ class CatalogTable:
     walk_table: WalkTable
 
     def catalog(self) -> StoredCatalog:
-        """Return the known servers, and the session profiles."""
-        known = {row["sk"]: row for row in self.table.partition(CATALOG)}
-        synced = known.pop(SYNCED_KEY["sk"], {"synced_at": 0})
-        profiles = [known.pop(sk) for sk in sorted(known) if sk.startswith(PROFILE)]
-        return StoredCatalog(
-            {sk.removeprefix(SERVER): known_from_row(row) for sk, row in known.items()},
-            synced["synced_at"],
-            tuple(map(profile_from_row, profiles)),
-        )
+        """Return the known servers, and the session profiles, but for rows that nobody can read."""
+        servers, profiles, synced_at = dict[str, Known](), list[Target](), 0
+        for row in self.table.partition(CATALOG):
+            try:
+                if row["sk"] == SYNCED_KEY["sk"]:
+                    synced_at = row["synced_at"]
+                elif row["sk"].startswith(PROFILE):
+                    profiles.append(profile_from_row(row))
+                else:
+                    servers[row["sk"].removeprefix(SERVER)] = known_from_row(row)
+            except Exception:  # noqa: BLE001 - one never stops the others
+                logger.exception("a row of the catalog cannot be read", sk=row["sk"])
+                count(Metric.CATALOG_UNAVAILABLE)
+        return StoredCatalog(servers, synced_at, tuple(profiles))
 
     def store_server(
         self, server: Target, *, read_at: int = 0, backfill_at: int | None = None

@@ -18,6 +18,7 @@ from handler.connect_rules import (
 )
 from handler.connect_table import ConnectTable
 from handler.events import ConnectedAccount
+from handler.isolation import Isolation
 from handler.provisioning import Provisioning
 from handler.queue import Queue
 from handler.targets import OPEN
@@ -217,10 +218,13 @@ class Links:
         except Unavailable:
             return []
         ours = [one for one in found if one.id in account_ids]
+        isolation = Isolation()
         for one in ours:
             fact = one.fact(session.user_id)
             if fact and fact.status not in OPEN:
-                self.provisioning.reconcile(fact, read_at=began, deadline=deadline)
+                with isolation:
+                    self.provisioning.reconcile(fact, read_at=began, deadline=deadline)
+        isolation.end()
         return ours
 
     def _release(self, session: ConnectSession, auth_config_id: str, held: Attempt) -> None:

@@ -15,6 +15,7 @@ from handler.composio import Composio
 from handler.creation import Creation, Outcome
 from handler.decisions import fingerprint, missing, settled_by
 from handler.events import Account, AccountEvent, Ignored, timestamp
+from handler.isolation import Isolation
 from handler.queue import Queue
 from handler.target_table import TargetTable
 from handler.targets import OPEN, Status, Target, TargetId
@@ -177,7 +178,7 @@ class Provisioning:
             Exception: The first that stopped a claim, after all the others were made.
         """
         began = self.clock() if began is None else began
-        outcomes, later, errors = list[Outcome](), list[str](), list[Exception]()
+        outcomes, later, isolation = list[Outcome](), list[str](), Isolation()
         for target in targets:
             if lacking := missing(target.required, facts.active):
                 outcomes.append(Outcome(target.key, Status.WAITING, lacking))
@@ -186,13 +187,10 @@ class Provisioning:
                 outcomes.append(Outcome(target.key, Status.CREATING))
             else:
                 create = self.creation.claim_and_create
-                try:
+                with isolation:
                     outcomes.append(create(user_id, target, facts, deadline=deadline))
-                except Exception as error:  # noqa: BLE001 - one never stops the others
-                    errors.append(error)
         self.queue.send({"task": "due", "user_id": user_id, "target": one} for one in later)
-        if errors:
-            raise errors[0]
+        isolation.end()
         return tuple(outcomes)
 
     def _handle(self, event: AccountEvent | Ignored, deadline: float) -> Handled:

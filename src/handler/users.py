@@ -15,6 +15,7 @@ from handler.catalog import Catalog
 from handler.composio import Composio
 from handler.decisions import missing
 from handler.events import MAX_USER_ID_BYTES, usable
+from handler.isolation import Isolation
 from handler.provisioning import Provisioning
 from handler.requests import Refused, Request, Response, Routes
 from handler.target_table import TargetTable
@@ -65,6 +66,7 @@ class Users:
 
         Raises:
             Refused: The user id is not usable, or Composio does not answer.
+            Exception: The first that stopped an account or a session, after all the others.
         """
         user_id, began = user_id_of(request), self.clock()
         try:
@@ -72,13 +74,16 @@ class Users:
             gone = self._gone(user_id, deadline)
         except Unavailable as nothing:
             raise Refused(503, f"Composio: {nothing.problem.message}") from None
-        handle, now = self.provisioning.handle_fact, self.clock()
+        handle, now, isolation = self.provisioning.handle_fact, self.clock(), Isolation()
         for account in there:
             if fact := account.fact(user_id):
-                handle(fact, read_at=began, deadline=deadline, began=now)
+                with isolation:
+                    handle(fact, read_at=began, deadline=deadline, began=now)
         for row in gone:
-            self.target_table.renew(row, now=int(began))
-            self.provisioning.resume(user_id, row.target, deadline=deadline)
+            with isolation:
+                self.target_table.renew(row, now=int(began))
+                self.provisioning.resume(user_id, row.target, deadline=deadline)
+        isolation.end()
         return Response(200, self._status(user_id, deadline))
 
     def _gone(self, user_id: str, deadline: float) -> list[TargetRow]:

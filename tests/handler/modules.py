@@ -7,7 +7,7 @@ from pathlib import Path
 HANDLER = Path("src/handler")
 
 CORE: tuple[set[str], ...] = (
-    {"events", "paging", "signature", "urls", "targets"},
+    {"events", "isolation", "paging", "signature", "urls", "targets"},
     {"answers", "connect_rules", "connect_texts", "decisions", "stored_catalog"},
 )
 """Values in, values out: no clock, environment, id, logger, network or file."""

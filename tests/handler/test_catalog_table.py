@@ -1,12 +1,15 @@
 """What is known of the MCP servers, and when Composio was asked."""
 
+from typing import Any
+
 import pytest
 
 from handler.catalog_table import CatalogTable
-from handler.dynamodb import Table
+from handler.dynamodb import Table, to_item
 from handler.stored_catalog import Known, StoredCatalog
-from handler.targets import Target
+from handler.targets import Target, session_profile
 from handler.walk_table import WalkTable
+from tests.doubles import Counted
 from tests.fakes.dynamodb import FakeDynamoDB
 
 SERVER = Target("srv", frozenset({"ac_a", "ac_b"}))
@@ -79,3 +82,25 @@ def test_change_is_never_stored_without_its_back_fill(
     with pytest.raises(RuntimeError):
         catalog_table.store_server(SERVER, backfill_at=70)
     assert catalog_table.catalog().servers == {}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"sk": "SERVER#other", "required": ["ac_a"]},
+        {"sk": "PROFILE#other", "toolkits": {"ac_a": "gmail"}},
+        {"sk": "PROFILE#other", "toolkits": {"ac_a": "gmail"}, "create": "{"},
+        {"sk": "SYNCED"},
+    ],
+)
+def test_row_that_cannot_be_read_stops_no_other(
+    catalog_table: CatalogTable, broken: dict[str, Any], counted: Counted
+) -> None:
+    profile = session_profile("work", {"ac_a": "gmail"}, {})
+    catalog_table.store_server(SERVER)
+    catalog_table.store_profile(profile, backfill_at=0)
+    row = to_item({"pk": "CATALOG", **broken})
+    catalog_table.table.client.put_item(TableName=catalog_table.table.name, Item=row)
+
+    assert catalog_table.catalog() == StoredCatalog({"srv": Known(SERVER)}, 0, (profile,))
+    assert counted() == {"CatalogUnavailable": 1}

@@ -8,6 +8,7 @@ import pytest
 
 from handler.connect_rules import digest
 from tests.doubles import Counted, Log
+from tests.fakes.dynamodb import service_error
 from tests.handler.connect_world import (
     BASE,
     RETURN_URL,
@@ -204,6 +205,27 @@ def test_browser_does_not_wait_for_very_many_instances() -> None:
         world.now += 120
         world.tick()
     assert browser.get("/connect").title == "You are all set"
+
+
+def test_account_that_cannot_be_stored_does_not_stop_the_next(
+    world: ConnectWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, sid = started(world)
+    for auth_config, made in ((GMAIL, "ca_made_1"), (SLACK, "ca_made_2")):
+        browser.connect(sid, auth_config)
+        world.upstream.consent(made)
+    update = world.db.update_item
+
+    def refuse(**call: Any) -> Any:
+        if call["Key"]["pk"]["S"].startswith("USER#") and "ca_made_1" in str(call):
+            raise service_error("UpdateItem", "ValidationException", "Item size has exceeded")
+        return update(**call)
+
+    monkeypatch.setattr(world.db, "update_item", refuse)
+    browser.get("/connect/return", status="success", connected_account_id="ca_made_2")
+
+    facts, _ = world.target_table.user("user_1")
+    assert [one.id for one in facts.accounts] == ["ca_made_2"]
 
 
 @pytest.mark.parametrize("status", ["FAILED", "EXPIRED", "REVOKED"])

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from tests.fakes.dynamodb import service_error
 from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it, refusal
 
 
@@ -222,3 +223,21 @@ def test_refresh_says_when_composio_does_not_answer(world: World) -> None:
 
 def test_refresh_of_a_new_user_finds_nothing(world: World) -> None:
     assert json.loads(refresh(world, "nobody")["body"])["accounts"] == []
+
+
+def test_refresh_comes_past_an_account_that_cannot_be_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for one in (account(GMAIL, id="ca_bad"), account(GMAIL), account(SLACK)):
+        world.upstream.accounts[one.id] = as_composio_has_it(one)
+    update = world.db.update_item
+
+    def refuse(**call: Any) -> Any:
+        if "ca_bad" in str(call):
+            raise service_error("UpdateItem", "ValidationException", "Item size has exceeded")
+        return update(**call)
+
+    monkeypatch.setattr(world.db, "update_item", refuse)
+
+    assert refresh(world)["statusCode"] == 503
+    assert world.row()["status"] == "ready"
