@@ -207,8 +207,9 @@ def test_browser_does_not_wait_for_very_many_instances() -> None:
     assert browser.get("/connect").title == "You are all set"
 
 
-def test_account_that_cannot_be_stored_does_not_stop_the_next(
-    world: ConnectWorld, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("bad", "good"), [("ca_made_1", "ca_made_2"), ("ca_made_2", "ca_made_1")])
+def test_account_that_cannot_be_stored_does_not_stop_another(
+    world: ConnectWorld, bad: str, good: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser, sid = started(world)
     for auth_config, made in ((GMAIL, "ca_made_1"), (SLACK, "ca_made_2")):
@@ -217,15 +218,15 @@ def test_account_that_cannot_be_stored_does_not_stop_the_next(
     update = world.db.update_item
 
     def refuse(**call: Any) -> Any:
-        if call["Key"]["pk"]["S"].startswith("USER#") and "ca_made_1" in str(call):
+        if call["Key"]["pk"]["S"].startswith("USER#") and bad in str(call):
             raise service_error("UpdateItem", "ValidationException", "Item size has exceeded")
         return update(**call)
 
     monkeypatch.setattr(world.db, "update_item", refuse)
-    browser.get("/connect/return", status="success", connected_account_id="ca_made_2")
+    browser.get("/connect/return", status="success", connected_account_id=good)
 
     facts, _ = world.target_table.user("user_1")
-    assert [one.id for one in facts.accounts] == ["ca_made_2"]
+    assert [one.id for one in facts.accounts] == [good]
 
 
 @pytest.mark.parametrize("status", ["FAILED", "EXPIRED", "REVOKED"])
