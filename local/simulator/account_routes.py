@@ -1,59 +1,111 @@
 """The endpoints of connected accounts and auth configs."""
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from operator import attrgetter
+from typing import Any
+from urllib.parse import urlsplit
 
-from local.simulator import accounts, wire
-from local.simulator.accounts import Account, AuthConfig, Status
-from local.simulator.bodies import AccountBody, CompleteAuthBody, EnabledBody, LinkBody
+from pydantic import Field, field_validator
+
+from local.simulator import wire
+from local.simulator.accounts import Account, AccountType, AuthConfig, Status
+from local.simulator.bodies import Body, Text
 from local.simulator.call import Call, Routes
 from local.simulator.clock import iso
-from local.simulator.connections import Filter
-from local.simulator.pages import cursor_page
 from local.simulator.project import Project
 from local.simulator.refusal import invalid
 
 ROUTES = Routes()
 
-# Composio does not publish its largest page of accounts.
-_ACCOUNT_PAGE = 50
-# Changelog of 2026-09-21.
-_AUTH_CONFIG_PAGE = 200
+
+class _Sharing(Body):
+    account_type: AccountType = "PRIVATE"
+
+
+class _LinkBody(Body):
+    auth_config_id: Text
+    user_id: Text
+    alias: str | None = None
+    callback_url: str | None = None
+    connection_data: dict[str, Any] = Field(default_factory=dict)
+    experimental: _Sharing = _Sharing()
+
+    @field_validator("callback_url")
+    @classmethod
+    def _leads_to_a_page(cls, url: str | None) -> str | None:
+        if url is not None and (
+            urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname
+        ):
+            raise ValueError("must be an http or https URL")
+        return url
+
+
+class _CompleteAuthBody(Body):
+    session_uri: Text
+    user_id: Text
+
+
+class _Reference(Body):
+    id: Text
+
+
+class _Connection(Body):
+    user_id: Text
+
+
+class _AccountBody(Body):
+    auth_config: _Reference
+    connection: _Connection
+
+
+class _EnabledBody(Body):
+    enabled: bool
 
 
 @ROUTES.on("GET", "/connected_accounts")
-def list_accounts(call: Call) -> object:
-    """Filtered, ordered, page by page, PRIVATE unless asked."""
+def _list_accounts(call: Call) -> object:
     order = call.choice("order_by", "created_at", "updated_at")
-    wanted = Filter(
-        users=call.values("user_ids"),
-        statuses=call.values("statuses", set(Status)),
-        auth_configs=call.values("auth_config_ids"),
-        ids=call.values("connected_account_ids"),
-        toolkits=call.values("toolkit_slugs"),
-        account_type=call.choice("account_type", "PRIVATE", "SHARED", "ALL"),
-    )
     rows = sorted(
-        call.project.connections.select(wanted),
+        _wanted_accounts(call),
         key=attrgetter(order, "id"),
         reverse=call.choice("order_direction", "desc", "asc") == "desc",
     )
-    limit = call.number("limit", 10, _ACCOUNT_PAGE)
     render = partial(call.project.shape_account, full=False)
-    return cursor_page(rows, limit=limit, cursor=call.query.get("cursor"), render=render)
+    # Composio does not publish its largest page of accounts.
+    return call.cursor_page(rows, render, default=10, most=50)
+
+
+def _wanted_accounts(call: Call) -> Iterator[Account]:
+    """Yield the accounts that pass all filters, in no particular order."""
+    connections = call.project.connections
+    statuses = call.values("statuses", set(Status))
+    auth_configs = call.values("auth_config_ids")
+    ids = call.values("connected_account_ids")
+    toolkits = call.values("toolkit_slugs")
+    account_type = call.choice("account_type", "PRIVATE", "SHARED", "ALL")
+    for account in connections.of_users(call.values("user_ids")):
+        toolkit = connections.auth_configs[account.auth_config_id].toolkit
+        if (
+            (not statuses or account.status in statuses)
+            and (not auth_configs or account.auth_config_id in auth_configs)
+            and (not ids or account.id in ids)
+            and (not toolkits or toolkit in toolkits)
+            and account_type in {"ALL", account.account_type}
+        ):
+            yield account
 
 
 @ROUTES.on("GET", "/connected_accounts/{id}")
-def get_account(call: Call) -> object:
-    """Return one account."""
-    return call.project.shape_account(call.project.connections.get(call.path("id")))
+def _get_account(call: Call) -> object:
+    return call.project.shape_account(call.project.connections.get(call.path()))
 
 
 @ROUTES.on("POST", "/connected_accounts/link", status=201)
-def create_link(call: Call) -> object:
+def _create_link(call: Call) -> object:
     """Begin a connection: the account id is known before the consent."""
-    body, project = call.read(LinkBody), call.project
+    body, project = call.read(_LinkBody), call.project
     link = project.connections.link(
         body.user_id,
         body.auth_config_id,
@@ -72,9 +124,9 @@ def create_link(call: Call) -> object:
 
 
 @ROUTES.on("POST", "/connected_accounts/complete_auth")
-def complete_auth(call: Call) -> object:
+def _complete_auth(call: Call) -> object:
     """Finish a connection under callback identity verification."""
-    body, project = call.read(CompleteAuthBody), call.project
+    body, project = call.read(_CompleteAuthBody), call.project
     account = project.connections.complete(body.session_uri, body.user_id)
     if account.status is not Status.ACTIVE:
         raise invalid("The connection was initiated for another user")
@@ -84,11 +136,11 @@ def complete_auth(call: Call) -> object:
 
 
 @ROUTES.on("POST", "/connected_accounts", status=201)
-def create_account(call: Call) -> object:
+def _create_account(call: Call) -> object:
     """Connect at once, which is no longer possible for OAuth that Composio manages."""
-    body, project = call.read(AccountBody), call.project
+    body, project = call.read(_AccountBody), call.project
     config = project.connections.auth_config(body.auth_config.id)
-    if config.is_composio_managed and config.auth_scheme.startswith("OAUTH"):
+    if config.auth_scheme.startswith("OAUTH"):
         raise invalid("Composio-managed OAuth is connected through POST /connected_accounts/link")
     account = project.connections.new(body.connection.user_id, config.id, Status.ACTIVE)
     project.announce(account)
@@ -102,31 +154,30 @@ def create_account(call: Call) -> object:
 
 
 @ROUTES.on("PATCH", "/connected_accounts/{id}/status")
-def enable_account(call: Call) -> object:
-    """Disable or enable an account."""
-    enabled = call.read(EnabledBody).enabled
-    account = call.project.connections.get(call.path("id"))
-    changed = accounts.switched(account, call.project.clock.tick(), enabled=enabled)
-    return _changed(call.project, changed)
+def _enable_account(call: Call) -> object:
+    enabled = call.read(_EnabledBody).enabled
+    return _changed(call.project, call.project.connections.switch(call.path(), enabled=enabled))
 
 
 @ROUTES.on("POST", "/connected_accounts/{id}/revoke")
-def revoke_account(call: Call) -> object:
-    """Revoke an account at its provider."""
-    account = call.project.connections.get(call.path("id"))
-    return _changed(call.project, accounts.revoked(account, call.project.clock.tick()))
+def _revoke_account(call: Call) -> object:
+    return _changed(call.project, call.project.connections.revoke(call.path()))
+
+
+def _changed(project: Project, account: Account) -> object:
+    project.announce(account)
+    return {"success": True}
 
 
 @ROUTES.on("DELETE", "/connected_accounts/{id}")
-def delete_account(call: Call) -> object:
-    """Delete an account."""
-    call.project.connections.delete(call.path("id"))
+def _delete_account(call: Call) -> object:
+    call.project.connections.delete(call.path())
     return {"success": True}
 
 
 @ROUTES.on("GET", "/auth_configs")
-def list_auth_configs(call: Call) -> object:
-    """Without the disabled ones, unless `show_disabled` is true."""
+def _list_auth_configs(call: Call) -> object:
+    """List them without the disabled ones, unless `show_disabled` is true."""
     connections = call.project.connections
     toolkits = call.values("toolkit_slug")
     disabled_too = call.choice("show_disabled", "false", "true") == "true"
@@ -135,27 +186,20 @@ def list_auth_configs(call: Call) -> object:
         for config in connections.auth_configs.values()
         if (disabled_too or not config.is_disabled)
         and (not toolkits or config.toolkit in toolkits)
-        and call.query.get("search", "").lower() in config.name.lower()
+        and call.query.get("search", "").lower() in config.toolkit.lower()
     ]
     counts = Counter(each.auth_config_id for each in connections.accounts.values())
 
     def render(config: AuthConfig) -> object:
         return wire.auth_config(config, counts[config.id])
 
-    limit = call.number("limit", 20, _AUTH_CONFIG_PAGE)
-    return cursor_page(rows, limit=limit, cursor=call.query.get("cursor"), render=render)
+    # Changelog of 2026-09-21.
+    return call.cursor_page(rows, render, default=20, most=200)
 
 
 @ROUTES.on("GET", "/auth_configs/{id}")
-def get_auth_config(call: Call) -> object:
-    """Return one auth config."""
+def _get_auth_config(call: Call) -> object:
     connections = call.project.connections
-    config = connections.auth_config(call.path("id"))
+    config = connections.auth_config(call.path())
     used = sum(each.auth_config_id == config.id for each in connections.accounts.values())
     return wire.auth_config(config, used)
-
-
-def _changed(project: Project, account: Account) -> object:
-    project.connections.put(account)
-    project.announce(account)
-    return {"success": True}

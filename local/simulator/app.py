@@ -22,7 +22,7 @@ from local.simulator import (
 )
 from local.simulator.middleware import Middleware
 from local.simulator.project import Project
-from local.simulator.refusal import Refused, envelope
+from local.simulator.refusal import Refused
 
 _API = [
     *account_routes.ROUTES,
@@ -42,7 +42,7 @@ def application(project: Project) -> Middleware:
             *mcp_endpoint.ROUTES,
             Mount("/_control", routes=_CONTROL),
         ],
-        exception_handlers={Refused: _refused, HTTPException: _not_routed, Exception: _broken},
+        exception_handlers=dict.fromkeys((Refused, HTTPException, Exception), _refuse),
         lifespan=partial(_lifespan, project),
     )
     app.state.project = project
@@ -55,18 +55,12 @@ async def _lifespan(project: Project, _: Starlette) -> AsyncIterator[None]:
     await project.deliveries.stop()
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, Refused):
-        raise TypeError("only refusals are answered here") from error
-    request_id = getattr(request.state, "request_id", "")
-    return JSONResponse(envelope(error, request_id), error.status)
-
-
-async def _not_routed(request: Request, error: Exception) -> JSONResponse:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    return await _refused(request, Refused(status, f"{request.method} is not served here"))
-
-
-async def _broken(request: Request, error: Exception) -> JSONResponse:
-    problem = f"The simulator itself failed: {type(error).__name__}"
-    return await _refused(request, Refused(500, problem))
+async def _refuse(request: Request, error: Exception) -> JSONResponse:
+    match error:
+        case Refused():
+            refused = error
+        case HTTPException():
+            refused = Refused(error.status_code, f"{request.method} is not served here")
+        case _:
+            refused = Refused(500, f"The simulator itself failed: {type(error).__name__}")
+    return refused.answer(getattr(request.state, "request_id", ""))

@@ -1,7 +1,9 @@
 """How the routes of the simulator are written: functions from one call to the JSON to answer."""
 
 import asyncio
-from collections.abc import Callable, Collection
+import base64
+import math
+from collections.abc import Callable, Collection, Sequence
 from typing import cast
 from urllib.parse import unquote
 
@@ -10,7 +12,6 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from local.simulator.bodies import Body
-from local.simulator.pages import whole
 from local.simulator.project import Project
 from local.simulator.refusal import invalid
 
@@ -33,7 +34,7 @@ class Call:
         """Parse the body."""
         return kind.read(self.body)
 
-    def path(self, name: str) -> str:
+    def path(self, name: str = "id") -> str:
         """Return a path parameter, percent-decoded; routes are matched before decoding."""
         return unquote(self._parameters[name])
 
@@ -53,7 +54,43 @@ class Call:
 
     def number(self, name: str, default: int, most: int) -> int:
         """Read a positive whole number; what exceeds `most` is clamped silently."""
-        return whole(self.query.get(name), name, default, most)
+        # The official clients send numbers as `20.0`.
+        digits = self.query.get(name, str(default)).removesuffix(".0")
+        if not digits.isascii() or not digits.isdigit() or int(digits) < 1:
+            raise invalid(f"Invalid query parameter: {name}", f"{name} must be a positive integer")
+        return min(int(digits), most)
+
+    def cursor_page[T](
+        self, rows: Sequence[T], render: Callable[[T], object], *, default: int, most: int
+    ) -> dict[str, object]:
+        """Cut out the page that the cursor stands for; `default` and `most` are its sizes.
+
+        The cursor is base64 of page and limit (changelog of 2026-09-21), so a list that changes
+        between two calls can repeat or skip a row, as it can with the original.
+        """
+        page, limit = 1, self.number("limit", default, most)
+        if cursor := self.query.get("cursor"):
+            page, limit = _decoded(cursor)
+        total = max(1, math.ceil(len(rows) / limit))
+        following = base64.urlsafe_b64encode(f"{page + 1}:{limit}".encode()).decode()
+        return {
+            "items": [render(row) for row in rows[(page - 1) * limit : page * limit]],
+            "next_cursor": following if page < total else None,
+            "total_pages": total,
+            "current_page": page,
+            "total_items": len(rows),
+        }
+
+    def numbered_page[T](
+        self, rows: Sequence[T], render: Callable[[T], object], *, name: str, default: int
+    ) -> dict[str, object]:
+        """Cut out one page of the MCP lists; `name` is the field of the rows."""
+        limit, page = self.number("limit", default, 100), self.number("page_no", 1, 1_000_000)
+        return {
+            name: [render(row) for row in rows[(page - 1) * limit : page * limit]],
+            "total_pages": max(1, math.ceil(len(rows) / limit)),
+            "current_page": page,
+        }
 
 
 class Routes(list[Route]):
@@ -89,3 +126,13 @@ def _one_of(value: str, name: str, allowed: Collection[str]) -> str:
         expected = ", ".join(sorted(allowed))
         raise invalid(f"Invalid query parameter: {name}", f"{name} must be one of {expected}")
     return value
+
+
+def _decoded(cursor: str) -> tuple[int, int]:
+    try:
+        page, limit = map(int, base64.urlsafe_b64decode(cursor).decode().split(":"))
+    except ValueError:
+        page = limit = 0
+    if min(page, limit) < 1:
+        raise invalid("Invalid query parameter: cursor", "cursor is malformed")
+    return page, limit

@@ -1,12 +1,11 @@
 """The project's auth configs, connected accounts and connection links."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from local.simulator import accounts
 from local.simulator.accounts import LINK_LIFETIME, PENDING, Account, AuthConfig, Status
 from local.simulator.clock import Clock, random_id
 from local.simulator.refusal import Refused, invalid, missing
@@ -23,26 +22,6 @@ class Link:
     consented: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """A consent that waits until the application has named its user."""
-
-    account_id: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """The filters of the account list; an empty set or `ALL` does not filter."""
-
-    users: frozenset[str] = frozenset()
-    statuses: frozenset[str] = frozenset()
-    auth_configs: frozenset[str] = frozenset()
-    ids: frozenset[str] = frozenset()
-    toolkits: frozenset[str] = frozenset()
-    account_type: str = "PRIVATE"
-
-
 class Connections:
     """Accounts by id and by user. Every change stamps a new `updated_at`."""
 
@@ -51,7 +30,9 @@ class Connections:
         self.auth_configs: dict[str, AuthConfig] = {}
         self.accounts: dict[str, Account] = {}
         self.links: dict[str, Link] = {}
-        self._verifications: dict[str, Verification] = {}
+        # By session URI: the account whose consent waits until the application names its user,
+        # and until when it does.
+        self._verifications: dict[str, tuple[str, datetime]] = {}
         self._of_user: dict[str, dict[str, None]] = {}
         self._deadlines: list[tuple[datetime, str]] = []
 
@@ -87,7 +68,6 @@ class Connections:
         config = AuthConfig(
             id=auth_config_id or random_id("ac_"),
             toolkit=toolkit,
-            name=toolkit,
             auth_scheme=auth_scheme,
             created_at=at,
             updated_at=at,
@@ -160,13 +140,16 @@ class Connections:
     def open(self, token: str) -> Account:
         """The user opened the link. Raises as `follow` does."""
         _, account = self.follow(token)
-        return self.put(accounts.opened(account, self._clock.tick()))
+        if account.status is Status.INITIALIZING:
+            return self._move(account, Status.INITIATED)
+        return account
 
     def decide(self, token: str, *, allowed: bool) -> tuple[Link, Account]:
         """The user allowed or denied. Raises as `follow` does."""
         link, account = self.follow(token)
-        at = self._clock.tick()
-        return link, self.put(accounts.decided(account, at, allowed=allowed))
+        if allowed:
+            return link, self._move(account, Status.ACTIVE)
+        return link, self._move(account, Status.FAILED, "OAuth callback failed: access_denied")
 
     def consent(self, token: str) -> str:
         """The user allowed, and the application has to confirm who that was.
@@ -177,8 +160,7 @@ class Connections:
         link, account = self.follow(token)
         self.links[token] = replace(link, consented=True)
         session_uri = random_id("session_")
-        expires_at = self._clock.now() + LINK_LIFETIME
-        self._verifications[session_uri] = Verification(account.id, expires_at)
+        self._verifications[session_uri] = (account.id, self._clock.now() + LINK_LIFETIME)
         return session_uri
 
     def complete(self, session_uri: str, user_id: str) -> Account:
@@ -189,15 +171,13 @@ class Connections:
         Raises:
             Refused: 404 for an unknown, expired or used `session_uri`.
         """
-        found = self._verifications.pop(session_uri, None)
-        account = self.accounts.get(found.account_id) if found else None
-        late = found is not None and found.expires_at <= self._clock.now()
-        if account is None or late or account.status not in PENDING:
+        account_id, expires_at = self._verifications.pop(session_uri, ("", self._clock.now()))
+        account = self.accounts.get(account_id)
+        if account is None or account.status not in PENDING or expires_at <= self._clock.now():
             raise missing("Session", session_uri)
-        at = self._clock.tick()
         if account.user_id != user_id:
-            return self.put(accounts.misused(account, at))
-        return self.put(accounts.decided(account, at, allowed=True))
+            return self._move(account, Status.FAILED, "Callback identity verification failed")
+        return self._move(account, Status.ACTIVE)
 
     def expire_links(self) -> list[Account]:
         """Expire whatever waited for ten minutes and return what changed."""
@@ -206,8 +186,33 @@ class Connections:
             _, account_id = heapq.heappop(self._deadlines)
             account = self.accounts.get(account_id)
             if account is not None and account.status in PENDING:
-                changed.append(self.put(accounts.expired(account, self._clock.tick())))
+                reason = "Not completed within 10 minutes"
+                changed.append(self._move(account, Status.EXPIRED, reason))
         return changed
+
+    def switch(self, account_id: str, *, enabled: bool) -> Account:
+        """Enable or disable an account; a disabled ACTIVE account is called INACTIVE.
+
+        Raises as `get` does.
+        """
+        account = replace(self.get(account_id), is_disabled=not enabled)
+        if enabled:
+            inactive = account.status is Status.INACTIVE
+            return self._move(account, Status.ACTIVE if inactive else account.status)
+        active = account.status is Status.ACTIVE
+        status = Status.INACTIVE if active else account.status
+        return self._move(account, status, "Disabled by API")
+
+    def revoke(self, account_id: str) -> Account:
+        """Revoke an account at its provider.
+
+        Raises:
+            Refused: 404, or 409 unless it is ACTIVE or REVOKED (API reference v3.1, revoke).
+        """
+        account = self.get(account_id)
+        if account.status not in {Status.ACTIVE, Status.REVOKED}:
+            raise Refused(409, f"A connected account that is {account.status} cannot be revoked")
+        return self._move(account, Status.REVOKED, "Revoked by API")
 
     def delete(self, account_id: str) -> Account:
         """Forget an account and return its last state. Raises `Refused`: 404."""
@@ -220,23 +225,13 @@ class Connections:
         """List all accounts of a user, oldest first."""
         return [self.accounts[account_id] for account_id in self._of_user.get(user_id, ())]
 
-    def select(self, wanted: Filter) -> Iterator[Account]:
-        """Yield the accounts that pass all filters, in no particular order."""
-        for account in self._candidates(wanted.users):
-            if (
-                (not wanted.statuses or account.status in wanted.statuses)
-                and (not wanted.auth_configs or account.auth_config_id in wanted.auth_configs)
-                and (not wanted.ids or account.id in wanted.ids)
-                and wanted.account_type in {"ALL", account.account_type}
-                and (
-                    not wanted.toolkits
-                    or self.auth_configs[account.auth_config_id].toolkit in wanted.toolkits
-                )
-            ):
-                yield account
-
-    def _candidates(self, users: frozenset[str]) -> Iterator[Account]:
+    def of_users(self, users: Collection[str]) -> Iterator[Account]:
+        """Yield the accounts of these users, or of all."""
         if not users:
             yield from self.accounts.values()
         for user in users:
             yield from self.of_user(user)
+
+    def _move(self, account: Account, status: Status, reason: str | None = None) -> Account:
+        at = self._clock.tick()
+        return self.put(replace(account, status=status, status_reason=reason, updated_at=at))

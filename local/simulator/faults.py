@@ -8,10 +8,10 @@ from urllib.parse import unquote
 from pydantic import Field, JsonValue
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from local.simulator.commands import Command
+from local.simulator.bodies import Command
 from local.simulator.ledger import Entry
 from local.simulator.options import Seconds
-from local.simulator.refusal import Refused, envelope
+from local.simulator.refusal import Refused
 
 
 class Fault(Command):
@@ -49,7 +49,7 @@ class Fault(Command):
     lose_answer: Literal["before", "after"] | None = None
 
     def matches(self, entry: Entry) -> bool:
-        """Tell whether the rule is about a call."""
+        """Tell whether the rule applies to a call."""
         return (
             fnmatchcase(entry.method, self.method)
             and fnmatchcase(entry.path, self.path)
@@ -65,8 +65,7 @@ class Fault(Command):
             return JSONResponse(self.content, self.status or 200)
         if self.status is None:
             return None
-        refused = Refused(self.status, self.message, slug=self.slug)
-        return JSONResponse(envelope(refused, request_id), self.status)
+        return Refused(self.status, self.message, slug=self.slug).answer(request_id)
 
     def changed(self, answer: Response) -> Response:
         """Return the answer with its JSON and its headers changed."""
@@ -79,14 +78,17 @@ class Fault(Command):
         return answer
 
 
+_NO_FAULT = Fault()
+
+
 class Faults:
     """The rules in force, in the order in which they were added."""
 
     def __init__(self) -> None:
         self.rules: list[Fault] = []
 
-    def take(self, entry: Entry) -> Fault | None:
-        """Return the rule for a call and count it down, or None where nothing goes wrong."""
+    def take(self, entry: Entry) -> Fault:
+        """Return the rule for a call and count it down, or a rule that changes nothing."""
         for fault in self.rules:
             if fault.matches(entry):
                 if fault.times is not None:
@@ -94,7 +96,7 @@ class Faults:
                     if not fault.times:
                         self.rules.remove(fault)
                 return fault
-        return None
+        return _NO_FAULT
 
 
 def _without(content: JsonValue, names: frozenset[str]) -> JsonValue:

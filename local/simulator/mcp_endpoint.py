@@ -70,7 +70,7 @@ def tools_of_instance(call: Call) -> Tools:
         Refused: 404, 400 without a user, 403 without an instance.
     """
     project, user_id = call.project, call.query.get("user_id")
-    server = project.servers.get(call.path("id"))
+    server = project.servers.get(call.path())
     account_id = call.query.get("connected_account_id")
     if account_id and not user_id:
         user_id = project.connections.get(account_id).user_id
@@ -83,7 +83,7 @@ def tools_of_instance(call: Call) -> Tools:
 
 def tools_of_session(call: Call) -> Tools:
     """Return the tools of a session. Raises `Refused`: 404."""
-    return call.project.tools_of(call.project.sessions.get(call.path("id")))
+    return call.project.tools_of(call.project.sessions.get(call.path()))
 
 
 ROUTES = [

@@ -10,7 +10,8 @@ from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from local.simulator.bodies import user_of
@@ -18,7 +19,7 @@ from local.simulator.clock import iso, random_id, wall_clock
 from local.simulator.http_protocol import Connection, finish
 from local.simulator.ledger import Entry
 from local.simulator.project import Project
-from local.simulator.refusal import Refused, envelope
+from local.simulator.refusal import Refused
 from local.simulator.subscriptions import loopback
 
 _CREATED = re.compile(
@@ -54,7 +55,7 @@ class Middleware:
 
     async def _call(self, scope: Scope, raw: str, receive: Receive, send: Send) -> None:
         started, started_at = time.monotonic(), iso(wall_clock())
-        body = await _read(receive)
+        body = await Request(scope, receive).body()
         created = _CREATED.fullmatch(raw) if scope["method"] == "POST" else None
         entry = Entry(
             method=scope["method"],
@@ -86,22 +87,21 @@ class Middleware:
     ) -> Response | None:
         """Return what is answered, or None where the answer is lost."""
         fault = self._project.faults.take(entry)
-        before = fault.latency if fault and fault.latency_at == "before" else 0
+        before = fault.latency if fault.latency_at == "before" else 0
         await asyncio.sleep(before + self._project.options.latency)
-        if fault and fault.lose_answer == "before":
+        if fault.lose_answer == "before":
             return None
-        answer = fault.answer(entry.request_id) if fault else None
+        answer = fault.answer(entry.request_id)
         if answer is None:
-            refusal = _unauthorized(entry, key_given=_key(scope, entry.path) is not None)
-            refusal = refusal or self._gone(entry)
-            answer = refusal or await _carried_out(self._app, scope, body, receive)
+            if refused := self._refused(entry, key_given=_key(scope, entry.path) is not None):
+                answer = refused.answer(entry.request_id)
+            else:
+                answer = await _carried_out(self._app, scope, body, receive)
             entry.carried_out = answer.status_code
-        answer = fault.changed(answer) if fault else answer
+        answer = fault.changed(answer)
         answer.headers["x-request-id"] = entry.request_id
         answer.headers.update(self._deprecation(entry))
-        if fault is None:
-            return answer
-        await asyncio.sleep(fault.latency if fault.latency_at == "after" else 0)
+        await asyncio.sleep(fault.latency - before)
         if fault.drip:
             answer = _dripping(answer, fault.drip, entry)
         return None if fault.lose_answer else answer
@@ -114,12 +114,18 @@ class Middleware:
         at = self._project.clock.now() + timedelta(days=90 if sunset == "announced" else -1)
         return {"deprecation": "true", "sunset": format_datetime(at, usegmt=True)}
 
-    def _gone(self, entry: Entry) -> Response | None:
-        over = self._project.options.mcp_sunset == "over"
-        if not over or not entry.path.startswith(_MCP_SERVERS):
-            return None
-        refused = Refused(410, "MCP servers have been removed", fix="Use sessions instead")
-        return JSONResponse(envelope(refused, entry.request_id), refused.status)
+    def _refused(self, entry: Entry, *, key_given: bool) -> Refused | None:
+        """Return what is answered without the application: a bad key, an endpoint that is gone."""
+        if not entry.key_ok:
+            fix = "Send a valid project API key in the x-api-key header"
+            if key_given:
+                slug = "APIKey_InvalidAPIKey"
+                return Refused(401, "Invalid API key", code=801, slug=slug, fix=fix)
+            slug = "Auth_NoAuthProvided"
+            return Refused(401, "No authentication provided", code=906, slug=slug, fix=fix)
+        if self._project.options.mcp_sunset == "over" and entry.path.startswith(_MCP_SERVERS):
+            return Refused(410, "MCP servers have been removed", fix="Use sessions instead")
+        return None
 
 
 def _key(scope: Scope, path: str) -> str | None:
@@ -132,19 +138,6 @@ def _key(scope: Scope, path: str) -> str | None:
 def _from_here(scope: Scope) -> bool:
     # A tunnel or a rebound DNS name reaches loopback too, but under a name of its own.
     return loopback(urlsplit(f"//{Headers(scope=scope).get('host', '')}").hostname)
-
-
-def _unauthorized(entry: Entry, *, key_given: bool) -> Response | None:
-    if entry.key_ok:
-        return None
-    fix = "Send a valid project API key in the x-api-key header"
-    if key_given:
-        refused = Refused(401, "Invalid API key", code=801, slug="APIKey_InvalidAPIKey", fix=fix)
-    else:
-        refused = Refused(
-            401, "No authentication provided", code=906, slug="Auth_NoAuthProvided", fix=fix
-        )
-    return JSONResponse(envelope(refused, entry.request_id), refused.status)
 
 
 async def _carried_out(app: ASGIApp, scope: Scope, body: bytes, receive: Receive) -> Response:
@@ -186,12 +179,3 @@ async def _cut(connection: Connection, receive: Receive) -> None:
     connection.transport.abort()
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _read(receive: Receive) -> bytes:
-    body = b""
-    while True:
-        message = await receive()
-        body += bytes(message.get("body", b""))
-        if not message.get("more_body", False):
-            return body

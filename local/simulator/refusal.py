@@ -3,6 +3,8 @@
 from dataclasses import KW_ONLY, dataclass
 from http import HTTPStatus
 
+from starlette.responses import JSONResponse
+
 _MISSING = "This resource does not exist in the simulator's project"
 _INVALID_REQUEST = 1803
 _GENERIC = 10_000
@@ -25,14 +27,19 @@ class Refused(Exception):
     fix: str = "Check the request against the API reference"
     errors: tuple[str, ...] = ()
 
-
-def generic_slug(status: int) -> str:
-    """Name an HTTP status the way Composio's generic slugs do, such as `HTTP_TooManyRequests`."""
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = "Error"
-    return "HTTP_" + phrase.replace(" ", "").replace("-", "")
+    def answer(self, request_id: str) -> JSONResponse:
+        """Render the error body of the API reference: `{"error": {message, code, slug, ...}}`."""
+        error: dict[str, object] = {
+            "message": self.message,
+            "code": _GENERIC + self.status if self.code is None else self.code,
+            "slug": self.slug or _generic_slug(self.status),
+            "status": self.status,
+            "request_id": request_id,
+            "suggested_fix": self.fix,
+        }
+        if self.errors:
+            error["errors"] = list(self.errors)
+        return JSONResponse({"error": error}, self.status)
 
 
 def invalid(message: str, *errors: str) -> Refused:
@@ -45,16 +52,9 @@ def missing(what: str, identifier: str) -> Refused:
     return Refused(404, f"{what} {identifier} was not found", fix=_MISSING)
 
 
-def envelope(refused: Refused, request_id: str) -> dict[str, object]:
-    """Render the error body of the API reference: `{"error": {message, code, slug, ...}}`."""
-    error: dict[str, object] = {
-        "message": refused.message,
-        "code": _GENERIC + refused.status if refused.code is None else refused.code,
-        "slug": refused.slug or generic_slug(refused.status),
-        "status": refused.status,
-        "request_id": request_id,
-        "suggested_fix": refused.fix,
-    }
-    if refused.errors:
-        error["errors"] = list(refused.errors)
-    return {"error": error}
+def _generic_slug(status: int) -> str:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = "Error"
+    return "HTTP_" + phrase.replace(" ", "").replace("-", "")

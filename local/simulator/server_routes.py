@@ -2,21 +2,45 @@
 
 from functools import partial
 from operator import attrgetter
+from typing import Annotated
 from urllib.parse import quote
 
+from pydantic import StringConstraints
+
 from local.simulator import wire
-from local.simulator.bodies import GenerateBody, InstanceBody, ServerBody, ServerPatch
+from local.simulator.bodies import Body, Text
 from local.simulator.call import CREATE_SECONDS, Call, Routes
-from local.simulator.pages import numbered_page
 
 ROUTES = Routes()
 
-_MOST_ROWS = 100
+type _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 -]{4,30}$")]
+
+
+class _ServerBody(Body):
+    name: _Name
+    auth_config_ids: tuple[Text, ...]
+    allowed_tools: tuple[str, ...] = ()
+
+
+class _ServerPatch(Body):
+    name: _Name | None = None
+    auth_config_ids: tuple[Text, ...] | None = None
+    allowed_tools: tuple[str, ...] | None = None
+
+
+class _GenerateBody(Body):
+    mcp_server_id: Text
+    user_ids: tuple[Text, ...] = ()
+    connected_account_ids: tuple[Text, ...] = ()
+
+
+class _InstanceBody(Body):
+    user_id: Text
 
 
 @ROUTES.on("GET", "/mcp/servers")
-def list_servers(call: Call) -> object:
-    """Last changed first."""
+def _list_servers(call: Call) -> object:
+    """List them, last changed first."""
     needed = call.values("auth_config_ids")
     name = call.query.get("name", "").lower()
     rows = [
@@ -26,14 +50,12 @@ def list_servers(call: Call) -> object:
     ]
     rows.sort(key=attrgetter("updated_at"), reverse=_newest_first(call))
     render = partial(call.project.shape_server, full=False)
-    limit, page = call.number("limit", 10, _MOST_ROWS), _page(call)
-    return numbered_page(rows, limit=limit, page=page, name="items", render=render)
+    return call.numbered_page(rows, render, name="items", default=10)
 
 
 @ROUTES.on("POST", "/mcp/servers", status=201)
-def create_server(call: Call) -> object:
-    """Make a server."""
-    body = call.read(ServerBody)
+def _create_server(call: Call) -> object:
+    body = call.read(_ServerBody)
     server = call.project.servers.new(
         body.name, body.auth_config_ids, allowed_tools=body.allowed_tools
     )
@@ -41,9 +63,9 @@ def create_server(call: Call) -> object:
 
 
 @ROUTES.on("POST", "/mcp/servers/generate")
-def generate_urls(call: Call) -> object:
+def _generate_urls(call: Call) -> object:
     """Return the URLs at which users and accounts reach a server."""
-    body = call.read(GenerateBody)
+    body = call.read(_GenerateBody)
     url = call.project.mcp_url(call.project.servers.get(body.mcp_server_id))
     return {
         "mcp_url": url,
@@ -56,9 +78,9 @@ def generate_urls(call: Call) -> object:
 
 
 @ROUTES.on("GET", "/mcp/servers/{id}/instances")
-def list_instances(call: Call) -> object:
-    """Newest first; `search` matches parts of the id."""
-    server = call.project.servers.get(call.path("id"))
+def _list_instances(call: Call) -> object:
+    """List them, newest first; `search` matches parts of the id."""
+    server = call.project.servers.get(call.path())
     search = call.query.get("search", "")
     rows = [
         instance
@@ -67,47 +89,38 @@ def list_instances(call: Call) -> object:
     ]
     if _newest_first(call):
         rows.reverse()
-    limit, page = call.number("limit", 20, _MOST_ROWS), _page(call)
-    listed = numbered_page(rows, limit=limit, page=page, name="instances", render=wire.plain)
+    listed = call.numbered_page(rows, wire.plain, name="instances", default=20)
     return {**listed, "server_id": server.id, "server_name": server.name}
 
 
 @ROUTES.on("POST", "/mcp/servers/{id}/instances", status=201, seconds=CREATE_SECONDS)
-def create_instance(call: Call) -> object:
-    """Check and create in one step."""
-    user_id = call.read(InstanceBody).user_id
-    return wire.plain(call.project.servers.create_instance(call.path("id"), user_id))
+def _create_instance(call: Call) -> object:
+    user_id = call.read(_InstanceBody).user_id
+    return wire.plain(call.project.servers.create_instance(call.path(), user_id))
 
 
 @ROUTES.on("DELETE", "/mcp/servers/{id}/instances/{user}")
-def delete_instance(call: Call) -> object:
+def _delete_instance(call: Call) -> object:
     """Delete an instance, and the user's accounts too."""
-    deleted = call.project.servers.destroy_instance(call.path("id"), call.path("user"))
+    deleted = call.project.servers.destroy_instance(call.path(), call.path("user"))
     return {"message": "MCP server instance deleted", "deleted_connected_accounts": len(deleted)}
 
 
 @ROUTES.on("GET", "/mcp/{id}")
-def get_server(call: Call) -> object:
-    """Return one server: not below `/mcp/servers`."""
-    return call.project.shape_server(call.project.servers.get(call.path("id")))
+def _get_server(call: Call) -> object:
+    return call.project.shape_server(call.project.servers.get(call.path()))
 
 
 @ROUTES.on("PATCH", "/mcp/{id}")
-def change_server(call: Call) -> object:
-    """Change what is given."""
-    changes = call.read(ServerPatch).changes()
-    return call.project.shape_server(call.project.servers.change(call.path("id"), changes))
+def _change_server(call: Call) -> object:
+    changes = call.read(_ServerPatch).changes()
+    return call.project.shape_server(call.project.servers.change(call.path(), changes))
 
 
 @ROUTES.on("DELETE", "/mcp/{id}")
-def delete_server(call: Call) -> object:
-    """Delete a server and its instances."""
-    call.project.servers.delete(call.path("id"))
-    return {"id": call.path("id"), "deleted": True}
-
-
-def _page(call: Call) -> int:
-    return call.number("page_no", 1, 1_000_000)
+def _delete_server(call: Call) -> object:
+    call.project.servers.delete(call.path())
+    return {"id": call.path(), "deleted": True}
 
 
 def _newest_first(call: Call) -> bool:

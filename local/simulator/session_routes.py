@@ -2,49 +2,51 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from local.simulator.accounts import Account
+from local.simulator.bodies import Body, Text
 from local.simulator.call import CREATE_SECONDS, Call, Routes
 from local.simulator.clock import iso
 from local.simulator.connections import Connections
-from local.simulator.pages import cursor_page
 from local.simulator.refusal import invalid
-from local.simulator.sessions import Session, SessionBody, SessionLinkBody, SessionPatch
+from local.simulator.sessions import Session, SessionBody, SessionPatch
 
 ROUTES = Routes()
 
-_MOST_ROWS = 50
+
+class _LinkBody(Body):
+    toolkit: Text
+    alias: str | None = None
+    callback_url: str | None = Field(default=None, pattern=r"^https?://")
 
 
 @ROUTES.on("POST", "/tool_router/session", status=201, seconds=CREATE_SECONDS)
-def create_session(call: Call) -> object:
-    """Make a session, another one with each call."""
+def _create_session(call: Call) -> object:
     return _shape(call, call.project.sessions.create(call.read(SessionBody)))
 
 
 @ROUTES.on("GET", "/tool_router/session/{id}")
-def get_session(call: Call) -> object:
-    """Return a session."""
-    return _shape(call, call.project.sessions.get(call.path("id")))
+def _get_session(call: Call) -> object:
+    return _shape(call, call.project.sessions.get(call.path()))
 
 
 @ROUTES.on("PATCH", "/tool_router/session/{id}")
-def change_session(call: Call) -> object:
-    """Replace what is given."""
-    return _shape(call, call.project.sessions.change(call.path("id"), call.read(SessionPatch)))
+def _change_session(call: Call) -> object:
+    return _shape(call, call.project.sessions.change(call.path(), call.read(SessionPatch)))
 
 
 @ROUTES.on("DELETE", "/tool_router/session/{id}")
-def delete_session(call: Call) -> object:
-    """Delete a session, once."""
-    call.project.sessions.delete(call.path("id"))
-    return {"session_id": call.path("id"), "deleted": True}
+def _delete_session(call: Call) -> object:
+    call.project.sessions.delete(call.path())
+    return {"session_id": call.path(), "deleted": True}
 
 
 @ROUTES.on("POST", "/tool_router/session/{id}/link", status=201)
-def link_account(call: Call) -> object:
+def _link_account(call: Call) -> object:
     """Begin to connect an account of one of the session's toolkits."""
-    body, project = call.read(SessionLinkBody), call.project
-    session = project.sessions.get(call.path("id"))
+    body, project = call.read(_LinkBody), call.project
+    session = project.sessions.get(call.path())
     auth_configs = project.sessions.toolkits(session).get(body.toolkit)
     if not auth_configs:
         raise invalid(f"The toolkit {body.toolkit} is not enabled in this session")
@@ -59,9 +61,9 @@ def link_account(call: Call) -> object:
 
 
 @ROUTES.on("GET", "/tool_router/session/{id}/toolkits")
-def list_toolkits(call: Call) -> object:
+def _list_toolkits(call: Call) -> object:
     """List the session's toolkits with the account that each would use."""
-    tools = call.project.tools_of(call.project.sessions.get(call.path("id")))
+    tools = call.project.tools_of(call.project.sessions.get(call.path()))
     wanted = call.values("toolkits") or tools.toolkits.keys()
     connected = call.query.get("is_connected", "").lower()
     rows = [
@@ -70,14 +72,14 @@ def list_toolkits(call: Call) -> object:
         for account in [tools.account(toolkit)]
         if toolkit in wanted and connected in {"", str(account is not None).lower()}
     ]
-    return _page(call, rows)
+    return call.cursor_page(rows, dict, default=20, most=50)
 
 
 @ROUTES.on("GET", "/tool_router/session/{id}/tools")
-def list_tools(call: Call) -> object:
-    """List the session's tools."""
-    tools = call.project.tools_of(call.project.sessions.get(call.path("id")))
-    return _page(call, [_tool(*each) for each in tools.names().items()])
+def _list_tools(call: Call) -> object:
+    tools = call.project.tools_of(call.project.sessions.get(call.path()))
+    rows = [_tool(*each) for each in tools.names().items()]
+    return call.cursor_page(rows, dict, default=20, most=50)
 
 
 def _shape(call: Call, session: Session) -> dict[str, Any]:
@@ -107,11 +109,6 @@ def _shape(call: Call, session: Session) -> dict[str, Any]:
     }
 
 
-def _page(call: Call, rows: list[dict[str, object]]) -> object:
-    limit = call.number("limit", 20, _MOST_ROWS)
-    return cursor_page(rows, limit=limit, cursor=call.query.get("cursor"), render=dict)
-
-
 def _toolkit(connections: Connections, toolkit: str, account: Account | None) -> dict[str, object]:
     connected: object = None
     if account is not None:
@@ -124,7 +121,7 @@ def _toolkit(connections: Connections, toolkit: str, account: Account | None) ->
             "auth_config": {
                 "id": config.id,
                 "auth_scheme": config.auth_scheme,
-                "is_composio_managed": config.is_composio_managed,
+                "is_composio_managed": True,
             },
         }
     return {
@@ -139,7 +136,8 @@ def _toolkit(connections: Connections, toolkit: str, account: Account | None) ->
 
 
 def _tool(name: str, toolkit: str) -> dict[str, object]:
-    shape: dict[str, object] = {
+    version = {"version": "1", "available_versions": ["1"], "is_deprecated": False}
+    return {
         "slug": name,
         "name": name,
         "description": f"Tells whose {toolkit} account is used",
@@ -149,15 +147,6 @@ def _tool(name: str, toolkit: str) -> dict[str, object]:
         "no_auth": False,
         "scopes": [],
         "tags": ["readOnlyHint"],
-        "version": "1",
-        "available_versions": ["1"],
-        "is_deprecated": False,
+        **version,
+        "deprecated": {"displayName": name, **version, "toolkit": {"logo": ""}},
     }
-    deprecated = {
-        "displayName": name,
-        "version": "1",
-        "available_versions": ["1"],
-        "is_deprecated": False,
-        "toolkit": {"logo": ""},
-    }
-    return shape | {"deprecated": deprecated}

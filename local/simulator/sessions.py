@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
 from local.simulator.bodies import Body, Text
 from local.simulator.clock import random_id
@@ -14,20 +14,18 @@ from local.simulator.refusal import invalid, missing
 type Texts = tuple[Text, ...]
 
 
-class _Strict(Body):
-    """A body in which an unknown field is an error."""
-
+class _Toolkits(Body):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-
-class _Toolkits(_Strict):
     enable: Texts | None = None
     disable: Texts | None = None
     require_approval: Texts | None = None
 
 
-class SessionPatch(_Strict):
-    """`PATCH /tool_router/session/{id}`: what is given replaces what was there."""
+class SessionPatch(Body):
+    """What can be asked of a session; an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     toolkits: _Toolkits | None = None
     auth_configs: dict[str, str] | None = None
@@ -47,17 +45,9 @@ class SessionPatch(_Strict):
 
 
 class SessionBody(SessionPatch):
-    """`POST /tool_router/session`."""
+    """What a session is created with."""
 
     user_id: Text
-
-
-class SessionLinkBody(Body):
-    """`POST /tool_router/session/{id}/link`."""
-
-    toolkit: Text
-    alias: str | None = None
-    callback_url: str | None = Field(default=None, pattern=r"^https?://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,34 +1,48 @@
 """The endpoints of the webhook subscription."""
 
+from typing import Annotated, Literal
+
+from pydantic import Field
+
 from local.simulator import wire
-from local.simulator.bodies import SubscriptionBody, SubscriptionPatch
+from local.simulator.bodies import Body, Text
 from local.simulator.call import Call, Routes
-from local.simulator.pages import cursor_page
 
 ROUTES = Routes()
 
+type _Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
+type _Version = Literal["V1", "V2", "V3"]
+
+
+class _SubscriptionBody(Body):
+    webhook_url: Text
+    enabled_events: _Texts
+    version: _Version = "V3"
+
+
+class _SubscriptionPatch(Body):
+    webhook_url: Text | None = None
+    enabled_events: _Texts | None = None
+    version: _Version | None = None
+
 
 @ROUTES.on("GET", "/webhook_subscriptions")
-def list_subscriptions(call: Call) -> object:
-    """None or one."""
+def _list_subscriptions(call: Call) -> object:
     current = call.project.subscriptions.current
     rows = [] if current is None else [current]
-    limit = call.number("limit", 50, 50)
-    return cursor_page(rows, limit=limit, cursor=call.query.get("cursor"), render=wire.plain)
+    return call.cursor_page(rows, wire.plain, default=50, most=50)
 
 
 @ROUTES.on("POST", "/webhook_subscriptions", status=201)
-def create_subscription(call: Call) -> object:
-    """Make the subscription."""
-    body = call.read(SubscriptionBody)
+def _create_subscription(call: Call) -> object:
+    body = call.read(_SubscriptionBody)
     return wire.plain(
         call.project.subscriptions.create(body.webhook_url, body.enabled_events, body.version)
     )
 
 
 @ROUTES.on("GET", "/webhook_subscriptions/event_types")
-def list_event_types(call: Call) -> object:
-    """List what can be subscribed to."""
+def _list_event_types(call: Call) -> object:
     return {
         "items": [
             {"event_type": name, "description": text, "supported_versions": versions}
@@ -38,27 +52,23 @@ def list_event_types(call: Call) -> object:
 
 
 @ROUTES.on("GET", "/webhook_subscriptions/{id}")
-def get_subscription(call: Call) -> object:
-    """Return the subscription."""
-    return wire.plain(call.project.subscriptions.get(call.path("id")))
+def _get_subscription(call: Call) -> object:
+    return wire.plain(call.project.subscriptions.get(call.path()))
 
 
 @ROUTES.on("PATCH", "/webhook_subscriptions/{id}")
-def change_subscription(call: Call) -> object:
-    """Change what is given."""
-    changes = call.read(SubscriptionPatch).changes()
-    return wire.plain(call.project.subscriptions.change(call.path("id"), changes))
+def _change_subscription(call: Call) -> object:
+    changes = call.read(_SubscriptionPatch).changes()
+    return wire.plain(call.project.subscriptions.change(call.path(), changes))
 
 
 @ROUTES.on("DELETE", "/webhook_subscriptions/{id}")
-def delete_subscription(call: Call) -> object:
-    """Delete the subscription."""
-    call.project.subscriptions.delete(call.path("id"))
+def _delete_subscription(call: Call) -> object:
+    call.project.subscriptions.delete(call.path())
     return {"success": True}
 
 
 @ROUTES.on("POST", "/webhook_subscriptions/{id}/rotate_secret")
-def rotate_secret(call: Call) -> object:
-    """Draw a new secret, without overlap."""
-    rotated = call.project.subscriptions.rotate(call.path("id"))
+def _rotate_secret(call: Call) -> object:
+    rotated = call.project.subscriptions.rotate(call.path())
     return {"id": rotated.id, "secret": rotated.secret}

@@ -30,7 +30,7 @@ def account(
         "auth_config": {
             "id": config.id,
             "auth_scheme": config.auth_scheme,
-            "is_composio_managed": config.is_composio_managed,
+            "is_composio_managed": True,
             "is_disabled": config.is_disabled,
         },
         "word_id": f"{config.toolkit}_{each.id.removeprefix('ca_')}",
@@ -62,11 +62,11 @@ def auth_config(each: AuthConfig, connections: int) -> dict[str, object]:
     return {
         "id": each.id,
         "uuid": each.id,
-        "type": "default" if each.is_composio_managed else "custom",
+        "type": "default",
         "toolkit": {"slug": each.toolkit, "logo": ""},
-        "name": each.name,
+        "name": each.toolkit,
         "auth_scheme": each.auth_scheme,
-        "is_composio_managed": each.is_composio_managed,
+        "is_composio_managed": True,
         "status": "DISABLED" if each.is_disabled else "ENABLED",
         "no_of_connections": connections,
         "tool_access_config": {},
