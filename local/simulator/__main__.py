@@ -24,8 +24,7 @@ def main() -> None:
     except OSError as error:
         sys.exit(f"cannot listen on port {options.port}: {error.strerror}")
     url = f"http://{_HOST}:{listening.getsockname()[1]}"
-    keys = frozenset(options.api_key or [DEFAULT_API_KEY])
-    project = Project(url, api_keys=keys, demo=options.seed == "demo")
+    project = Project(url, api_key=options.api_key, demo=options.seed == "demo")
     # Uvicorn raises a signal again once it has shut down for it.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: None)
@@ -38,9 +37,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.simulator", description=__doc__)
     parser.add_argument("--port", type=int, default=9900, help="0 picks a free one")
-    parser.add_argument(
-        "--api-key", action="append", help=f"may be repeated; {DEFAULT_API_KEY} without"
-    )
+    parser.add_argument("--api-key", default=DEFAULT_API_KEY, help="%(default)s without")
     parser.add_argument("--seed", choices=["demo"], help="what the project begins with")
     return parser.parse_args()
 

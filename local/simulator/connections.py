@@ -1,7 +1,7 @@
 """The project's auth configs, connected accounts and connection links."""
 
 import heapq
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -81,6 +81,14 @@ class Connections:
             return self.auth_configs[auth_config_id]
         except KeyError:
             raise missing("Auth config", auth_config_id) from None
+
+    def by_toolkit(self, auth_config_ids: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Map the toolkits of these auth configs, in alphabetical order, to the ids of each."""
+        configs = [self.auth_configs[each] for each in auth_config_ids]
+        return {
+            toolkit: frozenset(each.id for each in configs if each.toolkit == toolkit)
+            for toolkit in sorted({each.toolkit for each in configs})
+        }
 
     def new(self, user_id: str, auth_config_id: str, status: Status, **more: Any) -> Account:
         """Make and store an account in a status; `more` are further fields.

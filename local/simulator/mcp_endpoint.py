@@ -78,7 +78,8 @@ def tools_of_instance(call: Call) -> Tools:
         raise invalid("user_id or connected_account_id is required")
     if user_id not in project.servers.instances[server.id]:
         raise Refused(403, f"The user {user_id} has no instance of this MCP server")
-    return Tools(project.connections, user_id, project.toolkits(server))
+    toolkits = project.connections.by_toolkit(server.auth_config_ids)
+    return Tools(project.connections, user_id, toolkits)
 
 
 def tools_of_session(call: Call) -> Tools:

@@ -21,12 +21,12 @@ DEMO_SERVER = "srv_demo"
 class Project:
     """The state of the simulator. Single-threaded: no method awaits, so each is atomic.
 
-    `api_keys` and `demo` are what it begins with, and again after a reset.
+    `api_key` and `demo` are what it begins with, and again after a reset.
     """
 
-    def __init__(self, base_url: str, *, api_keys: frozenset[str], demo: bool) -> None:
+    def __init__(self, base_url: str, *, api_key: str, demo: bool) -> None:
         self.base_url = base_url
-        self._first_api_keys = api_keys
+        self._first_api_key = api_key
         self._demo = demo
         self.deliveries = Deliveries(lambda: self.options, self.destination)
         self._begin()
@@ -83,21 +83,9 @@ class Project:
         """Return the URL of an MCP server, which wants `user_id` as its query."""
         return f"{self.base_url}/v3/mcp/{server.id}"
 
-    def session_url(self, session: Session) -> str:
-        """Return the URL of a session's MCP endpoint."""
-        return f"{self.base_url}/tool_router/{session.id}/mcp"
-
     def tools_of(self, session: Session) -> Tools:
         """Return the tools of a session."""
         return Tools(self.connections, session.user_id, self.sessions.toolkits(session))
-
-    def toolkits(self, server: Server) -> dict[str, frozenset[str]]:
-        """Map the toolkits of an MCP server to the auth configs that it requires of them."""
-        configs = [self.connections.auth_configs[each] for each in server.auth_config_ids]
-        return {
-            toolkit: frozenset(each.id for each in configs if each.toolkit == toolkit)
-            for toolkit in sorted({each.toolkit for each in configs})
-        }
 
     def shape_account(self, account: Account, *, full: bool = True) -> dict[str, object]:
         """Shape an account for an answer or an event."""
@@ -110,7 +98,7 @@ class Project:
         return wire.server(
             server,
             full=full,
-            toolkits=list(self.toolkits(server)),
+            toolkits=list(self.connections.by_toolkit(server.auth_config_ids)),
             instances=len(self.servers.instances[server.id]),
             url=self.mcp_url(server),
         )
@@ -120,7 +108,7 @@ class Project:
         self.options = Options()
         self.faults = Faults()
         self.ledger = Ledger()
-        self.api_keys = self._first_api_keys
+        self.api_keys = frozenset({self._first_api_key})
         self.webhook_target: str | None = None
         self.webhook_secrets: tuple[str, ...] = ()
         self.connections = Connections(self.clock)

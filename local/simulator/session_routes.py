@@ -93,20 +93,23 @@ def _shape(call: Call, session: Session) -> dict[str, Any]:
         "instant": False,
     } | asked
     config["user_id"] = session.user_id
-    # What is asked for as `enable` is answered as `enabled`.
-    renamed = {"enable": "enabled", "disable": "disabled"}
-    config["toolkits"] = {renamed.get(name, name): each for name, each in toolkits.items()} or None
+    config["toolkits"] = _renamed(toolkits) or None
     if "manage_connections" in config:
-        managed = config["manage_connections"].items()
-        config["manage_connections"] = {renamed.get(name, name): each for name, each in managed}
+        config["manage_connections"] = _renamed(config["manage_connections"])
     return {
         "session_id": session.id,
-        "mcp": {"type": "http", "url": call.project.session_url(session)},
+        "mcp": {"type": "http", "url": f"{call.project.base_url}/tool_router/{session.id}/mcp"},
         "tool_router_tools": list(call.project.tools_of(session).names()),
         "config": config,
         "config_version": session.version,
         "warnings": [],
     }
+
+
+def _renamed(asked: dict[str, Any]) -> dict[str, Any]:
+    """Answer as `enabled` what is asked for as `enable`."""
+    names = {"enable": "enabled", "disable": "disabled"}
+    return {names.get(name, name): each for name, each in asked.items()}
 
 
 def _toolkit(connections: Connections, toolkit: str, account: Account | None) -> dict[str, object]:

@@ -97,7 +97,7 @@ class Sessions:
 
     def toolkits(self, session: Session) -> dict[str, frozenset[str]]:
         """Map the enabled toolkits to the auth configs that the session may use for them."""
-        known = self._known()
+        known = self._connections.by_toolkit(self._connections.auth_configs)
         chosen = session.config.get("toolkits", {})
         enabled = set(chosen.get("enable", known)) - set(chosen.get("disable", ()))
         own = session.config.get("auth_configs", {})
@@ -106,15 +106,9 @@ class Sessions:
             for toolkit in sorted(enabled)
         }
 
-    def _known(self) -> dict[str, frozenset[str]]:
-        configs = self._connections.auth_configs.values()
-        return {
-            one.toolkit: frozenset(each.id for each in configs if each.toolkit == one.toolkit)
-            for one in configs
-        }
-
     def _put(self, session: Session) -> Session:
-        config, known = session.config, self._known()
+        config = session.config
+        known = self._connections.by_toolkit(self._connections.auth_configs)
         named = config.get("toolkits", {})
         toolkits = {*named.get("enable", ()), *named.get("disable", ())}
         problems = [f"unknown toolkit: {each}" for each in sorted(toolkits - known.keys())]

@@ -101,10 +101,8 @@ class Subscriptions:
 
 def loopback(host: str | None) -> bool:
     """Tell whether a host name or address never leaves this machine."""
-    if host is None:
-        return False
     try:
-        return ip_address(host).is_loopback
+        return ip_address(host or "").is_loopback
     except ValueError:
         return host == "localhost"
 

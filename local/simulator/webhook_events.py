@@ -40,14 +40,9 @@ def offered(*, activated: bool) -> dict[str, tuple[str, tuple[str, ...]]]:
 def event(
     event_id: str, kind: str, at: datetime, account: dict[str, Any], ids_in: ActivatedEvent
 ) -> Event:
-    """Build a V3 message about an account.
+    """Build a V3 message about an account, given in its JSON shape.
 
-    Args:
-        event_id: The message's id.
-        kind: The event type.
-        at: When it happened.
-        account: The JSON shape of the account.
-        ids_in: `account` for the whole account in `data`; else the object that has its ids.
+    `ids_in` is `account` for the whole account in `data`; else the object that has its ids.
     """
     ids = {"connected_account_id": account["id"], "user_id": account["user_id"]}
     message: dict[str, Any] = {
