@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import boto3
+from botocore import xform_name
 from botocore.exceptions import WaiterError
 
 from local.emulated_stack import Parameters, Stack, connection, fill_secret
@@ -40,17 +41,7 @@ def build(folder: Path, progress: Progress = silent) -> Path:
 def deploy(
     endpoint_url: str, build_dir: Path, parameters: Parameters, progress: Progress = silent
 ) -> Stack:
-    """Run the real `sam deploy` of what was built, and fill the secret.
-
-    Args:
-        endpoint_url: The emulator's.
-        build_dir: What `build` returned.
-        parameters: What to deploy with.
-        progress: Called with each line that sam prints.
-
-    Raises:
-        local.sam.SamError: It failed.
-    """
+    """Deploy with the real `sam deploy`, and fill the secret; raises as `build` does."""
     overrides = [f"{name}={value}" for name, value in parameters.overrides(endpoint_url).items()]
     sam(
         "deploy",
@@ -135,10 +126,11 @@ def _filled(endpoint_url: str, parameters: Parameters) -> Stack:
     """Read the outputs, and fill the secret."""
     client = boto3.client("cloudformation", **connection(endpoint_url))
     found = client.describe_stacks(StackName=parameters.stack_name)["Stacks"][0]
-    outputs = {out["OutputKey"]: out["OutputValue"] for out in found.get("Outputs", [])}
+    # `TableName` becomes `table_name`, and so on.
+    outputs = {xform_name(out["OutputKey"]): out["OutputValue"] for out in found["Outputs"]}
     fill_secret(
         endpoint_url,
-        outputs["SecretId"],
+        outputs["secret_id"],
         composio_api_key=parameters.composio_api_key,
         webhook_secrets=[parameters.webhook_secret],
     )
@@ -150,10 +142,5 @@ def _filled(endpoint_url: str, parameters: Parameters) -> Stack:
         "composio_url": parameters.composio_url,
         "webhook_secret": parameters.webhook_secret,
     }
-    fields = (field.name for field in dataclasses.fields(Stack))
-    # `table_name` is the output `TableName`, and so on.
-    return Stack(**known, **{each: outputs[_output(each)] for each in fields if each not in known})
-
-
-def _output(field: str) -> str:
-    return "".join(word.capitalize() for word in field.split("_"))
+    rest = {field.name for field in dataclasses.fields(Stack)} - known.keys()
+    return Stack(**known, **{name: outputs[name] for name in rest})

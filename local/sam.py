@@ -52,15 +52,12 @@ def sam(*arguments: str, environment: Mapping[str, str], progress: Progress = si
 
 
 def _environment(additions: Mapping[str, str]) -> dict[str, str]:
-    ours = {name: value for name, value in os.environ.items() if not _foreign(name)}
+    inherited = os.environ.items()
+    ours = {name: value for name, value in inherited if not name.startswith(_NOT_PASSED_ON)}
     ours |= {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.5", "COLUMNS": "200"}
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         ours["BUNDLE_ALSO_FOR_THIS_MACHINE"] = "1"
     return ours | dict(additions)
-
-
-def _foreign(name: str) -> bool:
-    return name.startswith(_NOT_PASSED_ON)
 
 
 @contextlib.contextmanager

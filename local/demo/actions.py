@@ -54,9 +54,7 @@ class Actions:
         self.timeline.line("app", f"requests a link: {user_id} is to connect {auth_config_id}")
         link = self._link(user_id, auth_config_id)
         self.timeline.line("browser", "opens the consent page, and allows it")
-        httpx.get(link.url, trust_env=False).raise_for_status()
-        allowed = {"decision": "allow"}
-        httpx.post(link.url, data=allowed, trust_env=False).raise_for_status()
+        self.simulator.consent(link.url)
         offered = self.simulator.set_options()["activated_event"] != "off"
         event = "a signed event" if offered else "no event"
         self.timeline.line("Composio", f"{link.account_id} is ACTIVE; sends {event}")
@@ -207,13 +205,9 @@ class Actions:
 
     def _link(self, user_id: str, auth_config_id: str, callback_url: str | None = None) -> Link:
         body = {"user_id": user_id, "auth_config_id": auth_config_id, "callback_url": callback_url}
-        made = self._composio("POST", "connected_accounts/link", json=body)
+        url, key = f"{self.simulator.url}/api/v3/connected_accounts/link", DEFAULT_API_KEY
+        answer = httpx.post(url, json=body, headers={"x-api-key": key}, trust_env=False)
+        made = answer.raise_for_status().json()
         link = Link(made["redirect_url"], made["connected_account_id"])
         self._links[user_id, auth_config_id] = link
         return link
-
-    def _composio(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        url, key = f"{self.simulator.url}/api/v3/{path}", {"x-api-key": DEFAULT_API_KEY}
-        answer = httpx.request(method, url, headers=key, trust_env=False, **more)
-        found: dict[str, Any] = answer.raise_for_status().json()
-        return found

@@ -4,8 +4,6 @@ A step is a function; its docstring is its title. Every user who acts in any of 
 exactly one instance and one session.
 """
 
-from collections.abc import Callable
-
 from local.demo.actions import Actions
 from local.simulator.project import DEMO_SERVER
 
@@ -13,8 +11,6 @@ KINDS = INSTANCE, SESSION = "instance", "session"
 READY = ["MCP Instance Ready", "MCP Session Ready"]
 PROFILE = "work"
 ALICE, BOB, CAROL, DAN = "alice", "bob", "carol", "dan"
-
-type Step = Callable[[Actions], None]
 
 
 def outage(actions: Actions) -> None:
@@ -91,19 +87,7 @@ def sunset(actions: Actions) -> None:
     actions.use_tools(ALICE, SESSION)
 
 
-STEPS: list[Step] = [
-    outage,
-    lost,
-    last,
-    late,
-    repeated,
-    callback,
-    sweep,
-    recovery,
-    agent,
-    move,
-    sunset,
-]
+STEPS = [outage, lost, last, late, repeated, callback, sweep, recovery, agent, move, sunset]
 
 
 def run_steps(actions: Actions) -> list[str]:
