@@ -32,12 +32,7 @@ MODIFIED = 315_532_800  # 1980-01-01, the first day that a zip can tell
 
 
 def install(target: Path, platform: str | None, requirements: str = "requirements.txt") -> None:
-    """Install locked requirements into a folder.
-
-    Args:
-        target: The folder, made if need be.
-        platform: A platform as uv names it; none means this machine.
-        requirements: The name of the list, beside this file.
+    """Install locked requirements into a folder, for a platform of uv's or for this machine.
 
     Raises:
         subprocess.CalledProcessError: uv refused (a hash, no wheel for the platform, no network).
@@ -52,15 +47,7 @@ def install(target: Path, platform: str | None, requirements: str = "requirement
 
 
 def left_out(folder: str, names: Iterable[str]) -> set[str]:
-    """Say which entries of an installed folder the package does without.
-
-    Args:
-        folder: The folder's path.
-        names: The names of what is in it.
-
-    Returns:
-        The names that are not copied.
-    """
+    """Return which of the names in an installed folder the package does without."""
     path = Path(folder)
     if path.name.endswith(".dist-info"):
         # Name and version stay: scanners of deployed functions read them from METADATA.
@@ -102,11 +89,7 @@ def natives(folder: Path) -> dict[str, Path]:
 
 
 def add_natives(package: Path, installed: Path) -> None:
-    """Put the native libraries of another platform beside those that are there.
-
-    Args:
-        package: The package so far.
-        installed: The same requirements, installed for the other platform.
+    """Add the native libraries of the same requirements, installed for another platform.
 
     Raises:
         SystemExit: A library exists for one platform only, or has the same name on both
@@ -125,12 +108,7 @@ def add_natives(package: Path, installed: Path) -> None:
 
 
 def add_authorities(package: Path, tools: Path) -> None:
-    """Add the certificate authorities as OpenSSL finds them fast.
-
-    Args:
-        package: The package so far, with certifi's bundle in it.
-        tools: Where what the build needs is installed, for this machine.
-    """
+    """Add certifi's authorities as OpenSSL finds them fast; `tools` has what that needs."""
     paths = (SOURCE / "authorities.py", package / "certifi" / "cacert.pem", package / "authorities")
     environment = os.environ | {"PYTHONPATH": str(tools)}
     subprocess.run([sys.executable, *paths], check=True, env=environment)  # noqa: S603
@@ -139,9 +117,7 @@ def add_authorities(package: Path, tools: Path) -> None:
 def compile_all(package: Path, workers: int = 0) -> None:
     """Compile every module, in a way that holds on Lambda and does not tell where it was built.
 
-    Args:
-        package: The package's folder.
-        workers: How many processes; 0 is one for each processor.
+    `workers` is the number of processes; 0 is one for each processor.
 
     Raises:
         SystemExit: A module does not compile.
@@ -194,9 +170,8 @@ def fingerprint() -> str:
 def main(package: Path) -> None:
     """Make the package, once for all functions: sam builds each by itself, some at once.
 
-    Args:
-        package: The folder for it; what is in it already stays. The first one made is kept
-            beside it, and the others are links to that.
+    What is in the folder already stays. The first package made is kept beside it, and the others
+    are links to that.
     """
     made = package.parent / f".package-{fingerprint()}"
     with (package.parent / ".package.lock").open("w") as lock:
