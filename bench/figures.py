@@ -1,12 +1,12 @@
 """The committed results as the tables of `docs/bench.md`: `python -m bench.figures` writes them."""
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.limits import RATIOS
-from bench.places import filled
 
 PAGE = Path("docs/bench.md")
 RESULTS = Path(__file__).with_name("results")
@@ -22,14 +22,8 @@ def newest() -> Result:
 
 def tables(result: Result) -> dict[str, Iterable[str]]:
     """Return the lines of each table by the name of its place; what was not counted is empty."""
-    return {
-        "starts": starts(result),
-        "events": events(result),
-        "races": races(result),
-        "ratios": ratios(result),
-        "growth": growth(result),
-        "load": load(result),
-    }
+    made = (starts, events, races, ratios, growth, load)
+    return {table.__name__: table(result) for table in made}
 
 
 def starts(result: Result) -> Iterator[str]:
@@ -124,6 +118,20 @@ def rendered(page: str, result: Result) -> str:
     """Return the page with its tables made anew."""
     texts = {name: "".join(f"{line}\n" for line in lines) for name, lines in tables(result).items()}
     return filled(page, texts)
+
+
+def filled(page: str, tables: Mapping[str, str]) -> str:
+    """Return the page with its tables made anew.
+
+    Raises:
+        SystemExit: The page has no place for one of them.
+    """
+    for name, table in tables.items():
+        place = rf"(?s)(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        page, changed = re.subn(place, rf"\g<1>{table}\g<2>", page)
+        if changed != 1:
+            raise SystemExit(f"the page has no place for {name}")
+    return page
 
 
 if __name__ == "__main__":

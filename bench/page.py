@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from bench import prices
-from bench.places import filled
+from bench.figures import filled
 from bench.plot import drawn
 from bench.simulation import SCENARIOS, UNIT, Outcome, Scenario, looking_back, simulate
 

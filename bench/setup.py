@@ -1,9 +1,9 @@
 """AWS and Composio on loopback, and the users whom the events are about."""
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,14 +80,11 @@ class Setup:
             **subject.environment,
         }
 
-    @contextlib.contextmanager
     def start(
         self, subject: Subject, *, counted: bool = False, modules: bool = False
-    ) -> Iterator[Function]:
+    ) -> AbstractContextManager[Function]:
         """Start a new execution environment of the function."""
-        environment = self._environment(subject)
-        with running(subject, environment, counted=counted, modules=modules) as function:
-            yield function
+        return running(subject, self._environment(subject), counted=counted, modules=modules)
 
     def begin(self, subject: Subject, number: int) -> None:
         """Begin anew: an empty table, and so many users for each kind with what they did before.
@@ -127,12 +124,9 @@ class Setup:
         return Measured(seconds, tuple(self.aws.take()), tuple(calls))
 
 
-@contextlib.contextmanager
+@contextmanager
 def started() -> Iterator[Setup]:
     """Start AWS and Composio."""
-    secret = {
-        "composio_api_key": DEFAULT_API_KEY,
-        "webhook_secrets": [samples.WEBHOOK_SECRET],
-    }
+    secret = {"composio_api_key": DEFAULT_API_KEY, "webhook_secrets": [samples.WEBHOOK_SECRET]}
     with serving(json.dumps(secret)) as aws, simulator("--seed", "demo") as composio:
         yield Setup(aws, composio)
