@@ -78,10 +78,6 @@ class Simulator:
         """Add a fault (see `Fault`)."""
         self._call("POST", "faults", fault)
 
-    def faults(self) -> list[Json]:
-        """List the faults that are still in force."""
-        return list(self._call("GET", "faults")["faults"])
-
     def clear_faults(self) -> None:
         """Remove all faults."""
         self._call("DELETE", "faults")

@@ -96,12 +96,6 @@ def _add_fault(call: Call) -> object:
     return {}
 
 
-@ROUTES.on("GET", "/faults")
-def _list_faults(call: Call) -> object:
-    """List the faults in force; `times` counts down."""
-    return {"faults": [fault.model_dump() for fault in call.project.faults.rules]}
-
-
 @ROUTES.on("DELETE", "/faults")
 def _clear_faults(call: Call) -> object:
     call.project.faults.rules.clear()

@@ -4,14 +4,13 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from local.simulator.bodies import user_of
@@ -98,12 +97,10 @@ class Middleware:
             else:
                 answer = await _carried_out(self._app, scope, body, receive)
             entry.carried_out = answer.status_code
-        answer = fault.changed(answer)
+        answer.headers.update(fault.headers)
         answer.headers["x-request-id"] = entry.request_id
         answer.headers.update(self._deprecation(entry))
         await asyncio.sleep(fault.latency - before)
-        if fault.drip:
-            answer = _dripping(answer, fault.drip, entry)
         return None if fault.lose_answer else answer
 
     def _deprecation(self, entry: Entry) -> dict[str, str]:
@@ -160,18 +157,6 @@ async def _carried_out(app: ASGIApp, scope: Scope, body: bytes, receive: Receive
     answer = Response(b"".join(message.get("body", b"") for message in rest), start["status"])
     answer.raw_headers = [*start["headers"]]
     return answer
-
-
-def _dripping(answer: Response, seconds: float, entry: Entry) -> Response:
-    """Send an answer byte by byte, until the caller hangs up."""
-
-    async def drops() -> AsyncIterator[bytes]:
-        for byte in bytes(answer.body):
-            if entry.ended is None:
-                yield bytes([byte])
-                await asyncio.sleep(seconds)
-
-    return StreamingResponse(drops(), answer.status_code, dict(answer.headers))
 
 
 async def _cut(connection: Connection, receive: Receive) -> None:

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-type ActivatedEvent = Literal["account", "data", "metadata", "off"]
 type Seconds = Annotated[float, Field(ge=0, le=3600)]
 
 
@@ -12,10 +11,10 @@ class Options(BaseModel):
     """The settings of `PATCH /_control/options`; durations are in seconds.
 
     Composio does not publish how it repeats a webhook, so that is a setting rather than a fact.
-    `activated_event` is where `composio.connected_account.activated` names its account, as that is
-    not published either: the whole account in `data`, or its id and its user's in one of the two
-    objects; "off" is a project that is not offered the event. A `verifier_url` turns callback
-    identity verification on: a consent then waits for `POST …/complete_auth`.
+    `activated_event` is what `composio.connected_account.activated` has in its `data`: the whole
+    account, as that is not published either; "off" is a project that is not offered the event.
+    A `verifier_url` turns callback identity verification on: a consent then waits for
+    `POST …/complete_auth`.
     The endpoints of MCP servers, but not of sessions, say that they will go when `mcp_sunset` is
     "announced", and answer 410 when it is "over".
     """
@@ -23,7 +22,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     latency: Seconds = 0
-    activated_event: ActivatedEvent = "off"
+    activated_event: Literal["account", "off"] = "off"
     verifier_url: str | None = None
     mcp_sunset: Literal["no", "announced", "over"] = "no"
     webhook_retries: Annotated[int, Field(ge=0, le=100)] = 5

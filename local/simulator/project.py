@@ -2,7 +2,7 @@
 
 from local.simulator import webhook_events, wire
 from local.simulator.accounts import Account
-from local.simulator.clock import Clock, random_id
+from local.simulator.clock import Clock
 from local.simulator.connections import Connections
 from local.simulator.deliveries import Deliveries, Destination
 from local.simulator.faults import Faults
@@ -63,10 +63,7 @@ class Project:
         kind = webhook_events.OF_STATUS.get(account.status)
         if kind not in self.event_types() or self.destination(kind) is None:
             return None
-        ids_in = self.options.activated_event if kind == webhook_events.ACTIVATED else "account"
-        event = webhook_events.event(
-            random_id("msg_"), kind, self.clock.now(), self.shape_account(account), ids_in
-        )
+        event = webhook_events.event(kind, self.clock.now(), self.shape_account(account))
         self.deliveries.send(event)
         return event.id
 

@@ -1,13 +1,11 @@
-"""Which webhook events exist, and what they contain. Pure."""
+"""Which webhook events exist, and what they contain."""
 
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from local.simulator.accounts import Status
-from local.simulator.clock import iso
-from local.simulator.options import ActivatedEvent
+from local.simulator.clock import iso, random_id
 
 ACTIVATED = "composio.connected_account.activated"
 EXPIRED = "composio.connected_account.expired"
@@ -37,22 +35,15 @@ def offered(*, activated: bool) -> dict[str, tuple[str, tuple[str, ...]]]:
     return _TYPES | _ACTIVATED if activated else _TYPES
 
 
-def event(
-    event_id: str, kind: str, at: datetime, account: dict[str, Any], ids_in: ActivatedEvent
-) -> Event:
-    """Build a V3 message about an account, given in its JSON shape.
-
-    `ids_in` is `account` for the whole account in `data`; else the object that has its ids.
-    """
-    ids = {"connected_account_id": account["id"], "user_id": account["user_id"]}
-    message: dict[str, Any] = {
+def event(kind: str, at: datetime, account: dict[str, object]) -> Event:
+    """Build a V3 message about an account, given in its JSON shape."""
+    event_id = random_id("msg_")
+    message = {
         "id": event_id,
         "timestamp": iso(at),
         "type": kind,
         "metadata": {"project_id": "pr_simulator", "org_id": "ok_simulator"},
-        "data": account if ids_in == "account" else {},
+        "data": account,
     }
-    if ids_in in {"data", "metadata"}:
-        message[ids_in] |= ids
     body = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode()
     return Event(event_id, kind, str(account["id"]), body)
