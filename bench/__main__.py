@@ -1,4 +1,4 @@
-"""`make bench`: measures all, prints it, and writes it to `bench/results/`."""
+"""`make bench`: measures everything, prints it, and writes it to `bench/results/`."""
 
 import argparse
 import json
@@ -28,7 +28,7 @@ def main() -> None:
     with run_folder("bench") as folder, started() as setup:
         ours = build(folder) / "WebhookFunction"
         result = measured(setup, ours, folder, options.rounds, options.events)
-    # What lacks a ratio must not take the place of what has them all.
+    # Results without all ratios must not replace those that have them.
     whole = result.get("ratios", {}).keys() == RATIOS.keys()
     path = figures.RESULTS / f"{result['date']}{'' if whole else '-partial'}.json"
     path.write_text(json.dumps(rounded(result), indent=1, sort_keys=True) + "\n")
@@ -68,7 +68,7 @@ def measured(setup: Setup, ours: Path, folder: Path, rounds: int, events: int) -
         result["instructions"] = run.instructions(setup, cast, events, say)
         result["ratios"] = run.ratios(result["instructions"])
     else:
-        say("NO VALGRIND HERE: instructions are not counted, medians of processor time are all")
+        say("WITHOUT VALGRIND: no instructions are counted, only processor time is measured")
     return result
 
 
@@ -77,7 +77,7 @@ def _starts(setup: Setup, subjects: tuple[Subject, ...], rounds: int) -> run.Res
 
 
 def rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """Return the results with no more figures than they are good for."""
+    """Round the results to the precision that they have."""
     match value:
         case float():
             return round(value, 3)
@@ -90,16 +90,14 @@ def rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
 
 def machine() -> dict[str, str]:
     """Return what the figures depend on."""
-    said = (
-        subprocess.run([VALGRIND, "--version"], capture_output=True, text=True, check=True).stdout
-        if VALGRIND
-        else ""
-    )
+    valgrind = "none: no instructions were counted"
+    if VALGRIND:
+        valgrind = subprocess.check_output([VALGRIND, "--version"], text=True).strip()
     return {
         "processor": platform.machine(),
         "system": platform.system(),
         "python": platform.python_version(),
-        "valgrind": said.strip() or "none: no instructions were counted",
+        "valgrind": valgrind,
     }
 
 

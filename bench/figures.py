@@ -15,7 +15,7 @@ type Result = dict[str, Any]
 
 
 def newest() -> Result:
-    """Return the newest of the results that lack no ratio: date is their name."""
+    """Return the newest complete results; they are named after their date."""
     found: Result = json.loads(max(RESULTS.glob("????-??-??.json")).read_text())
     return found
 
@@ -67,7 +67,7 @@ def events(result: Result) -> Iterator[str]:
 
 
 def races(result: Result) -> Iterator[str]:
-    """Yield what comes of duplicates and the like."""
+    """Yield what duplicates, parallel deliveries and lost answers lead to."""
     yield _row("calls; at once; lost", *next(iter(result["races"].values())))
     yield "|---|" + "---|" * len(next(iter(result["races"].values())))
     for name, cases in result["races"].items():

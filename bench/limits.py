@@ -15,7 +15,7 @@ class Limit:
     gate: float
 
 
-# Ratios of instructions. A peer is held against as plain `sam build` leaves it: without bytecode.
+# Ratios of instructions. A peer is compared as plain `sam build` leaves it: without bytecode.
 RATIOS = {
     "webhook: start / floor": Limit(1.28, 1.28),
     "worker: start / floor": Limit(1.28, 1.28),

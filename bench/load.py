@@ -81,7 +81,7 @@ def _rate(client: Any, function: str, clients: int) -> float:  # noqa: ANN401 - 
         return "FunctionError" not in answer and (said or {}).get("statusCode", 200) == 200
 
     with ThreadPoolExecutor(clients) as pool:
-        list(pool.map(send, range(2 * clients)))  # from here on all environments are there
+        list(pool.map(send, range(2 * clients)))  # starts all environments
         begun = time.monotonic()
         accepted = sum(pool.map(send, range(EVENTS * clients)))
         return accepted / (time.monotonic() - begun)

@@ -53,7 +53,7 @@ def modules(setup: Setup, subject: Subject) -> list[str]:
 
 
 def events(setup: Setup, subject: Subject, number: int) -> dict[str, list[Measured]]:
-    """Let so many events of each kind happen in one environment; of all, the first is cold."""
+    """Send so many events of each kind to one environment; the very first one is cold."""
     found: dict[str, list[Measured]] = {}
     setup.begin(subject, number)
     with setup.start(subject) as function:

@@ -33,7 +33,7 @@ def peer(folder: Path, requirements: Path) -> Path:
     """Install a peer's locked requirements: whole, as `sam build` would, and with bytecode.
 
     Raises:
-        subprocess.CalledProcessError: They cannot be had; uv says why.
+        subprocess.CalledProcessError: They cannot be installed; uv prints why.
     """
     command = [os.environ["UV"], "pip", "install", "--quiet", "--require-hashes"]
     command += ["--target", str(folder), "--python", sys.executable, "-r", str(requirements)]

@@ -1,4 +1,4 @@
-"""What AWS asks for, and how much of it each thing takes that happens: a model of the bill."""
+"""A model of the bill: the prices of AWS, and how much of it each kind of event uses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Is Lambda to one function: `probe.py MODULE PACKAGE…` imports it and hands it events.
+"""Stands in for Lambda: `probe.py MODULE PACKAGE…` imports a function and hands it events.
 
 Standard library only, and run without site-packages: what is measured is the package. One JSON
 event a line comes in, one line goes out: `modules`, once it is imported, then each answer with
@@ -23,13 +23,13 @@ class Context:
     aws_request_id = "00000000-0000-4000-8000-000000000000"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Ten times what the template gives: valgrind takes its time."""
+        """Ten times the template's timeout, because valgrind is slow."""
         return 250_000
 
 
 def main(module: str, *packages: str) -> None:
     """Serve standard input."""
-    # What the function prints goes where a log would; the answers have a way of their own.
+    # What the function prints would go to its log; answers get a descriptor of their own.
     wire = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.path[:0] = packages

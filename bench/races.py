@@ -1,4 +1,4 @@
-"""What comes of duplicates, parallel deliveries and lost answers: correctness beside speed.
+"""What duplicates, parallel deliveries and lost answers lead to: correctness beside speed.
 
 The sender is Composio as documented: what is not answered 2xx is delivered again.
 """
@@ -22,7 +22,7 @@ LATENCY = 0.05
 
 @dataclass(frozen=True)
 class Came:
-    """What came of a case: of all users, create calls per user, and what is not as it should be."""
+    """The outcome of a case over all users; `lost` counts instances that the table lacks."""
 
     posts_per_user: float
     called_at_once: int
@@ -34,7 +34,7 @@ def races(setup: Setup, subject: Subject) -> dict[str, Came]:
     cases: dict[str, tuple[str, Callable[[list[Function], str], None]]] = {
         "the last event twice": ("completing", _twice),
         "the last event four times at once": ("completing", _at_once),
-        "both events at once": ("rejected", _both),  # nothing was told of these before
+        "both events at once": ("rejected", _both),  # the function has not heard of these users
         "the create call's answer is lost": ("completing", _lost_answer(setup)),
     }
     found = {}

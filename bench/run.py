@@ -28,7 +28,7 @@ class Cast:
 
 
 def cast(ours: Path, folder: Path, say: Progress) -> Cast:
-    """Make all packages below the folder; a peer that cannot be had is said and left out."""
+    """Make all packages in the folder; report and leave out a peer that cannot be installed."""
     floor = packages.floor(folder / "floor")
     subjects = [
         Subject("webhook", "handler.webhook", (ours,)),
@@ -118,7 +118,7 @@ def _calls(setup: Setup, subject: Subject, kind: str, number: int) -> list[list[
 
 
 def correctness(setup: Setup, cast_: Cast) -> Result:
-    """Return what comes of duplicates and the like, for each subject that is a webhook."""
+    """Return the outcome of the races, for each subject that is a webhook."""
     return {
         one.name: {case: asdict(came) for case, came in races.races(setup, one).items()}
         for one in cast_.subjects

@@ -54,14 +54,14 @@ class Function:
     def send(self, event: object) -> tuple[float, Any]:
         """Return the processor seconds that the event took, and the answer."""
         if self._process.stdin is None:
-            raise RuntimeError("it was not started to be talked to")
+            raise RuntimeError("it was started without a standard input")
         self._process.stdin.write(json.dumps(event) + "\n")
         self._process.stdin.flush()
         seconds, answer = self._read()
         return seconds, answer
 
     def end(self) -> None:
-        """Let it end, and say what it has used."""
+        """End it, and record what it has used."""
         memory = _peak_megabytes(self._process.pid)
         if self._process.stdin:
             self._process.stdin.close()
@@ -137,7 +137,7 @@ def _text(file: IO[str]) -> str:
 def _peak_megabytes(pid: int) -> float:
     """Return the most memory it had; 0 where the kernel does not say.
 
-    Not ru_maxrss, in which the process that started it has its part.
+    Not ru_maxrss, which includes memory of the process that started it.
     """
     status = Path("/proc", str(pid), "status")
     found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text() if status.exists() else "")

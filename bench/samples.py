@@ -28,7 +28,7 @@ TOLD = {
     "completing": (GMAIL,),
     "repeated": (GMAIL,),
 }
-"""What another environment of the function has been told before."""
+"""The accounts whose events another environment of the function has had before."""
 
 _PROXY = json.loads((EVENTS / "connected.json").read_text())
 _BUS = json.loads((EVENTS / "bus.json").read_text())

@@ -18,7 +18,7 @@ from local.simulator.project import DEFAULT_API_KEY
 
 @dataclass(frozen=True)
 class Measured:
-    """What one event came to: processor seconds, calls to AWS and to Composio."""
+    """What one event took: processor seconds, calls to AWS and to Composio."""
 
     cpu_seconds: float
     aws: tuple[Call, ...]
@@ -71,7 +71,7 @@ class Setup:
             "BUS_NAME": "bus",
             "COMPOSIO_BASE_URL": self.composio.url,
             "MCP_SERVER_IDS": samples.SERVER,
-            # For the peers, who are told and so need not ask.
+            # Settings of the peers, which therefore need not ask Composio.
             "REQUIRED_AUTH_CONFIG_IDS": f"{samples.GMAIL},{samples.SLACK}",
             "WEBHOOK_SECRET": samples.WEBHOOK_SECRET,
             "COMPOSIO_API_KEY": DEFAULT_API_KEY,
@@ -87,15 +87,15 @@ class Setup:
         return running(subject, self._environment(subject), counted=counted, modules=modules)
 
     def begin(self, subject: Subject, number: int) -> None:
-        """Begin anew: an empty table, and so many users for each kind with what they did before.
+        """Start over: an empty table, and so many users of each kind with their earlier events.
 
-        It is the function itself that takes those events, so the table holds what it would.
+        The function itself takes those events, so the table holds what it would.
         """
         self.aws.reset()
         self.composio.reset()
         users = [(kind, user) for kind in samples.KINDS for user in samples.users(kind, number)]
         with self.start(subject) as function:
-            # From the first one on the catalog is known.
+            # The first event makes the function store the catalog.
             self._connect(function, subject, samples.GMAIL, [("incomplete", "first"), *users])
             self._connect(function, subject, samples.SLACK, users)
         self.aws.take()
@@ -117,7 +117,7 @@ class Setup:
                 function.send(event)
 
     def invoke(self, function: Function, event: object) -> Measured:
-        """Send an event, and say what it came to."""
+        """Send an event, and return what it took."""
         seconds, _ = function.send(event)
         calls = self.composio.ledger()
         self.composio.clear_ledger()

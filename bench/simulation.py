@@ -51,7 +51,7 @@ class Minute:
 
 @dataclass
 class Outcome:
-    """What came of a scenario; `waits` are the seconds from the last connection to ready."""
+    """The outcome of a scenario; `waits` are the seconds from the last connection to ready."""
 
     minutes: list[Minute] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
@@ -120,7 +120,7 @@ def simulate(scenario: Scenario) -> Outcome:
             refused += not out
             attempts = case.attempts + 1
             pause = delay(attempts, jitter=luck.random())
-            # 429 says when the minute ends.
+            # An answer 429 says when the minute ends.
             after = pause if out else max(pause, start + 60 - case.due)
             heapq.heappush(due, Case(case.due + after, case.number, case.connected, attempts))
         pending = (len(due) + len(queue)) * UNIT

@@ -1,4 +1,4 @@
-"""AWS on loopback, as far as the measured functions call it: counted, and in no hurry of its own.
+"""AWS on loopback, as far as the measured functions call it; it counts their calls.
 
 DynamoDB is the tests' strict stand-in, which the tests of the table hold to the
 documented behaviour; capacity units are computed by its documented rules, a failed condition

@@ -162,7 +162,7 @@ class Actions:
 
     def use_tools(self, user_id: str, kind: str) -> None:
         """The user's agent uses the URL of the outcome event, with the project's API key."""
-        # To import the MCP client takes a second.
+        # Importing the MCP client takes a second.
         from local.demo.agent import call_tool, list_tools  # noqa: PLC0415
 
         url = self.observer.endpoint(user_id, kind)

@@ -30,7 +30,7 @@ def main() -> None:
         signal.signal(each, lambda *_: None)
     print(json.dumps({"url": url}), flush=True)
     _server(project).run([listening])
-    # Nothing is kept, and the interpreter's own clean-up takes longer than to stop serving.
+    # There is nothing to save, and the interpreter's own clean-up takes longer than stopping.
     os._exit(0)
 
 

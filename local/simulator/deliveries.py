@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import httpx
 
-from local.simulator.clock import iso, wall_clock
 from local.simulator.options import Options
 from local.simulator.signing import sign
 from local.simulator.webhook_events import Event
@@ -27,7 +26,7 @@ class Destination(NamedTuple):
     secrets: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One delivery attempt; without a `status` it ended in `error`.
 
@@ -35,13 +34,10 @@ class Attempt:
     """
 
     webhook_id: str
-    type: str
     account_id: str
-    attempt: int
-    status: int | None = None
-    error: str | None = None
-    answer: str = ""
-    started_at: str
+    status: int | None
+    error: str | None
+    answer: str
 
 
 class Deliveries:
@@ -105,7 +101,6 @@ class Deliveries:
             attempt += 1
 
     async def _try(self, event: Event, destination: Destination, attempt: int) -> bool:
-        started_at = iso(wall_clock())
         status, error, text = None, None, ""
         try:
             answer = await self._client.post(
@@ -117,18 +112,7 @@ class Deliveries:
             status, text = answer.status_code, answer.text[:_LONGEST_ANSWER]
         except httpx.HTTPError as problem:
             error = type(problem).__name__
-        self.attempts.append(
-            Attempt(
-                webhook_id=event.id,
-                type=event.type,
-                account_id=event.account_id,
-                attempt=attempt,
-                status=status,
-                error=error,
-                answer=text,
-                started_at=started_at,
-            )
-        )
+        self.attempts.append(Attempt(event.id, event.account_id, status, error, text))
         return status is not None and httpx.codes.is_success(status)
 
 

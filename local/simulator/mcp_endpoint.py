@@ -16,7 +16,7 @@ _NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": Fal
 
 async def serve_tools(tools: Tools, request: Request, send: Send) -> None:
     """Answer one MCP request; there are neither sessions nor streams."""
-    # To import it takes as long as to start the simulator, which is often used without it.
+    # Importing it takes as long as starting the simulator, which is often used without it.
     from mcp import types  # noqa: PLC0415
     from mcp.server.lowlevel import Server  # noqa: PLC0415
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: PLC0415
