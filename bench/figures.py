@@ -115,17 +115,13 @@ def _row(*cells: str) -> str:
 
 
 def rendered(page: str, result: Result) -> str:
-    """Return the page with its tables made anew."""
+    """Return the page with the tables of these results."""
     texts = {name: "".join(f"{line}\n" for line in lines) for name, lines in tables(result).items()}
     return filled(page, texts)
 
 
 def filled(page: str, tables: Mapping[str, str]) -> str:
-    """Return the page with its tables made anew.
-
-    Raises:
-        SystemExit: The page has no place for one of them.
-    """
+    """Return the page with new tables, each between the two comments that name its place."""
     for name, table in tables.items():
         place = rf"(?s)(<!-- {name} -->\n).*?(<!-- /{name} -->)"
         page, changed = re.subn(place, rf"\g<1>{table}\g<2>", page)

@@ -30,11 +30,7 @@ def floor(folder: Path) -> Path:
 
 
 def peer(folder: Path, requirements: Path) -> Path:
-    """Install a peer's locked requirements: whole, as `sam build` would, and with bytecode.
-
-    Raises:
-        subprocess.CalledProcessError: They cannot be installed; uv prints why.
-    """
+    """Install a peer's locked requirements: whole, as `sam build` would, and with bytecode."""
     command = [os.environ["UV"], "pip", "install", "--quiet", "--require-hashes"]
     command += ["--target", str(folder), "--python", sys.executable, "-r", str(requirements)]
     subprocess.run(command, check=True)

@@ -34,11 +34,7 @@ type Commands = list[tuple[str, list[str]]]
 
 
 def serve(timeline: Timeline) -> None:
-    """Start everything, print what can be done with it, and wait.
-
-    Raises:
-        CommandError: A variable of the environment is missing or malformed.
-    """
+    """Start everything, print what can be done with it, and wait."""
     with (
         environment(
             timeline,
@@ -61,11 +57,7 @@ def serve(timeline: Timeline) -> None:
 
 
 def other_composio() -> OtherComposio | None:
-    """Read from the environment which server to use instead of the simulator, if any.
-
-    Raises:
-        CommandError: Its URL or its API key is missing or malformed.
-    """
+    """Read from the environment which server to use instead of the simulator, if any."""
     # Removed from the environment, because the processes started here need not know it.
     api_key = os.environ.pop("COMPOSIO_API_KEY", "")
     base_url = os.environ.get("COMPOSIO_BASE_URL", "").rstrip("/")
@@ -79,7 +71,7 @@ def other_composio() -> OtherComposio | None:
 
 
 def return_url() -> str:
-    """Read from the environment where browsers return to; raises CommandError if it is no URL."""
+    """Read from the environment where browsers return to."""
     url = os.environ.get("RETURN_URL", "")
     if url and not deliverable(url):
         raise CommandError("RETURN_URL must be https, unless it is loopback")
@@ -87,7 +79,7 @@ def return_url() -> str:
 
 
 def port() -> int | None:
-    """Read the port from the environment, if any; raises CommandError if it cannot be used."""
+    """Read the port from the environment, if any."""
     text = os.environ.get("PORT", "")
     if not text:
         return None
@@ -118,7 +110,8 @@ def _commands(stack: Stack, simulator: Simulator | None) -> Commands:
     sign = [_PYTHON, "-m", "local.sign", "events/connected.json"]
     sign += ["--secret", stack.webhook_secret, "--curl", stack.webhook_url]
     url_of_user = f"{stack.api_url}/users/{_USER}"
-    first = _simulator_commands(stack, simulator) if simulator else [_tunnel(stack)]
+    tunnel = f"the webhook, which Composio reaches only through a tunnel: {stack.webhook_url}"
+    first = _simulator_commands(stack, simulator) if simulator else [(tunnel, [])]
     session = _signed(f"{url_of_user}/connect-sessions", "POST", {"label": "Ada"})
     return [
         ("connect as your users do: open the connect_url that this prints (IAM)", [session]),
@@ -129,16 +122,13 @@ def _commands(stack: Stack, simulator: Simulator | None) -> Commands:
         ("send a signed event of your own", [f"{shlex.join(sign)} | sh"]),
         (
             "operate the stack: docs/provisioner.md has the other commands",
-            ["make provisioner", *(f"{_PROVISIONER} {each}" for each in _OPERATE)],
+            [
+                "make provisioner",
+                f"{_PROVISIONER} user {_USER}",
+                f"{_PROVISIONER} watch --times 1",
+            ],
         ),
     ]
-
-
-_OPERATE = (f"user {_USER}", "watch --times 1")
-
-
-def _tunnel(stack: Stack) -> tuple[str, list[str]]:
-    return f"the webhook, which Composio reaches only through a tunnel: {stack.webhook_url}", []
 
 
 def _simulator_commands(stack: Stack, simulator: Simulator) -> Commands:

@@ -12,11 +12,7 @@ from local.timeline import Timeline
 
 
 def demo(timeline: Timeline) -> None:
-    """Start everything, run the steps, and check the result.
-
-    Raises:
-        CommandError: The result is wrong; the message lists why.
-    """
+    """Start everything, run the steps, and check the result."""
     with environment(timeline) as running:
         if running.simulator is None:
             raise CommandError("the demo needs the simulator")

@@ -109,11 +109,7 @@ class Simulator:
         self._call("POST", f"deliveries/{webhook_id}")
 
     def wait_for_deliveries(self, timeout: float = 10) -> list[Json]:
-        """Wait until no event is being delivered and return the attempts.
-
-        Raises:
-            TimeoutError: When some still are after `timeout` seconds.
-        """
+        """Return the attempts once no event is being delivered; raises TimeoutError if it is."""
         deadline = time.monotonic() + timeout
         while (found := self._call("GET", "deliveries"))["pending"]:
             if time.monotonic() > deadline:

@@ -23,7 +23,10 @@ class Link:
 
 
 class Connections:
-    """Accounts by id and by user. Every change stamps a new `updated_at`."""
+    """Accounts by id and by user. Every change stamps a new `updated_at`.
+
+    Methods raise `Refused` with the status that Composio answers.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -45,11 +48,7 @@ class Connections:
         return account
 
     def get(self, account_id: str) -> Account:
-        """Find an account.
-
-        Raises:
-            Refused: 404 with code 1810 (seen in published error reports).
-        """
+        """Find an account; the code 1810 is that of published error reports."""
         try:
             return self.accounts[account_id]
         except KeyError:
@@ -76,7 +75,7 @@ class Connections:
         return config
 
     def auth_config(self, auth_config_id: str) -> AuthConfig:
-        """Find an auth config. Raises `Refused`: 404."""
+        """Find an auth config."""
         try:
             return self.auth_configs[auth_config_id]
         except KeyError:
@@ -93,9 +92,7 @@ class Connections:
     def new(self, user_id: str, auth_config_id: str, status: Status, **more: Any) -> Account:
         """Make and store an account in a status; `more` are further fields.
 
-        Raises:
-            Refused: 404 when there is no such auth config, 400 when it is disabled or the user
-                has another account of the toolkit with the same alias.
+        An alias is unique among the user's accounts of a toolkit.
         """
         config = self.auth_config(auth_config_id)
         if config.is_disabled:
@@ -121,10 +118,7 @@ class Connections:
     def link(
         self, user_id: str, auth_config_id: str, callback_url: str | None, **more: Any
     ) -> Link:
-        """Begin a connection: an account that waits, and the link to finish it.
-
-        Raises as `new` does.
-        """
+        """Begin a connection: an account that waits, and the link to finish it."""
         token = random_id("ln_")
         account = self.new(user_id, auth_config_id, Status.INITIALIZING, link_token=token, **more)
         link = Link(token, account.id, callback_url, account.created_at + LINK_LIFETIME)
@@ -132,11 +126,7 @@ class Connections:
         return link
 
     def follow(self, token: str) -> tuple[Link, Account]:
-        """Find the link and the waiting account behind a consent page.
-
-        Raises:
-            Refused: 404 for an unknown token, 410 for a used or expired one.
-        """
+        """Find the link and the waiting account behind a consent page."""
         link = self.links.get(token)
         if link is None or link.account_id not in self.accounts:
             raise missing("Connection link", token)
@@ -146,25 +136,21 @@ class Connections:
         return link, account
 
     def open(self, token: str) -> Account:
-        """The user opened the link. Raises as `follow` does."""
+        """The user opened the link."""
         _, account = self.follow(token)
         if account.status is Status.INITIALIZING:
             return self._move(account, Status.INITIATED)
         return account
 
     def decide(self, token: str, *, allowed: bool) -> tuple[Link, Account]:
-        """The user allowed or denied. Raises as `follow` does."""
+        """The user allowed or denied."""
         link, account = self.follow(token)
         if allowed:
             return link, self._move(account, Status.ACTIVE)
         return link, self._move(account, Status.FAILED, "OAuth callback failed: access_denied")
 
     def consent(self, token: str) -> str:
-        """The user allowed, and the application has to confirm who that was.
-
-        Returns:
-            The `session_uri` for `complete`. Raises as `follow` does.
-        """
+        """The user allowed, and the application has to name them; returns the `session_uri`."""
         link, account = self.follow(token)
         self.links[token] = replace(link, consented=True)
         session_uri = random_id("session_")
@@ -175,9 +161,6 @@ class Connections:
         """Finish a connection whose user the application names, once.
 
         The account is FAILED for good when it was begun for another user.
-
-        Raises:
-            Refused: 404 for an unknown, expired or used `session_uri`.
         """
         account_id, expires_at = self._verifications.pop(session_uri, ("", self._clock.now()))
         account = self.accounts.get(account_id)
@@ -199,10 +182,7 @@ class Connections:
         return changed
 
     def switch(self, account_id: str, *, enabled: bool) -> Account:
-        """Enable or disable an account; a disabled ACTIVE account is called INACTIVE.
-
-        Raises as `get` does.
-        """
+        """Enable or disable an account; a disabled ACTIVE account is called INACTIVE."""
         account = replace(self.get(account_id), is_disabled=not enabled)
         if enabled:
             inactive = account.status is Status.INACTIVE
@@ -212,18 +192,14 @@ class Connections:
         return self._move(account, status, "Disabled by API")
 
     def revoke(self, account_id: str) -> Account:
-        """Revoke an account at its provider.
-
-        Raises:
-            Refused: 404, or 409 unless it is ACTIVE or REVOKED (API reference v3.1, revoke).
-        """
+        """Revoke an account at its provider (API reference v3.1, revoke)."""
         account = self.get(account_id)
         if account.status not in {Status.ACTIVE, Status.REVOKED}:
             raise Refused(409, f"A connected account that is {account.status} cannot be revoked")
         return self._move(account, Status.REVOKED, "Revoked by API")
 
     def delete(self, account_id: str) -> Account:
-        """Forget an account and return its last state. Raises `Refused`: 404."""
+        """Forget an account and return its last state."""
         account = self.get(account_id)
         del self.accounts[account_id]
         del self._of_user[account.user_id][account_id]

@@ -78,15 +78,12 @@ def _posts(entries: Iterable[Entry]) -> list[dict[str, object]]:
     ]
 
 
-def _max_in_flight(entries: Iterable[Entry]) -> int:
-    """Count how many calls overlapped at most; one that has not ended overlaps all later ones."""
-    edges: list[tuple[float, int]] = []
-    for entry in entries:
-        edges.append((entry.started, 1))
-        if entry.ended is not None:
-            edges.append((entry.ended, -1))
-    most = running = 0
-    for _, change in sorted(edges):
-        running += change
-        most = max(most, running)
-    return most
+def _max_in_flight(entries: list[Entry]) -> int:
+    """Count how many calls overlapped at most: at the start of one, how many had not ended."""
+    return max(
+        sum(
+            other.started <= entry.started and (other.ended is None or other.ended > entry.started)
+            for other in entries
+        )
+        for entry in entries
+    )

@@ -64,11 +64,7 @@ class McpEndpoint:
 
 
 def tools_of_instance(call: Call) -> Tools:
-    """Return the tools of a user who has an instance of the server (guide, MCP servers).
-
-    Raises:
-        Refused: 404, 400 without a user, 403 without an instance.
-    """
+    """Return the tools of a user who has an instance of the server (guide, MCP servers)."""
     project, user_id = call.project, call.query.get("user_id")
     server = project.servers.get(call.path())
     account_id = call.query.get("connected_account_id")
@@ -83,7 +79,7 @@ def tools_of_instance(call: Call) -> Tools:
 
 
 def tools_of_session(call: Call) -> Tools:
-    """Return the tools of a session. Raises `Refused`: 404."""
+    """Return the tools of a session."""
     return call.project.tools_of(call.project.sessions.get(call.path()))
 
 

@@ -16,9 +16,6 @@ def running(*arguments: str) -> Iterator[Simulator]:
     """Run a simulator with these command line arguments on a free port and yield its client.
 
     Start it from the root of the repository.
-
-    Raises:
-        RuntimeError: When it ends before it has printed its URL.
     """
     command = [sys.executable, "-m", "local.simulator", "--port", "0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -35,7 +35,10 @@ class Instance:
 
 @dataclass(slots=True)
 class Servers:
-    """Servers by id, instances by server and user."""
+    """Servers by id, instances by server and user.
+
+    Methods raise `Refused` with the status that Composio answers.
+    """
 
     clock: Clock
     connections: Connections
@@ -43,7 +46,7 @@ class Servers:
     instances: dict[str, dict[str, Instance]] = field(default_factory=dict)
 
     def get(self, server_id: str) -> Server:
-        """Find a server. Raises `Refused`: 404, also after it was deleted (API reference, MCP)."""
+        """Find a server that was not deleted (API reference, MCP)."""
         try:
             return self.by_id[server_id]
         except KeyError:
@@ -57,11 +60,7 @@ class Servers:
         server_id: str | None = None,
         allowed_tools: tuple[str, ...] = (),
     ) -> Server:
-        """Make a server; a given id replaces the server that had it.
-
-        Raises:
-            Refused: 400, when an auth config does not exist.
-        """
+        """Make a server; a given id replaces the server that had it."""
         self._check(auth_config_ids)
         at = self.clock.tick()
         server = Server(
@@ -77,28 +76,20 @@ class Servers:
         return server
 
     def change(self, server_id: str, changes: dict[str, Any]) -> Server:
-        """Change what is given.
-
-        Raises:
-            Refused: 404 without such a server, 400 when an auth config does not exist.
-        """
+        """Change what is given."""
         changed = replace(self.get(server_id), **changes, updated_at=self.clock.tick())
         self._check(changed.auth_config_ids)
         self.by_id[server_id] = changed
         return changed
 
     def delete(self, server_id: str) -> None:
-        """Forget a server and its instances. Raises `Refused`: 404."""
+        """Forget a server and its instances."""
         self.get(server_id)
         del self.by_id[server_id]
         self.instances.pop(server_id, None)
 
     def create_instance(self, server_id: str, user_id: str) -> Instance:
-        """Check and create in one step (API reference, Create a new MCP server instance).
-
-        Raises:
-            Refused: 404 or 403, or 409 when there is one already.
-        """
+        """Check and create in one step (API reference, Create a new MCP server instance)."""
         server = self.get(server_id)
         if lacking := self._lacking(server, user_id):
             raise Refused(
@@ -112,7 +103,7 @@ class Servers:
         return self.put_instance(server_id, user_id)
 
     def put_instance(self, server_id: str, user_id: str) -> Instance:
-        """Store an instance without any check but the server's existence. Raises `Refused`: 404."""
+        """Store an instance without any check but the server's existence."""
         self.get(server_id)
         at = self.clock.tick()
         instance = Instance(
@@ -126,11 +117,7 @@ class Servers:
         return instance
 
     def destroy_instance(self, server_id: str, user_id: str) -> list[Account]:
-        """Delete an instance AND the user's accounts for its auth configs, as Composio does.
-
-        Raises:
-            Refused: 404, when the server or the instance does not exist.
-        """
+        """Delete an instance AND the user's accounts for its auth configs, as Composio does."""
         server = self.get(server_id)
         if self.instances[server_id].pop(user_id, None) is None:
             raise missing("MCP server instance", user_id)

@@ -61,37 +61,33 @@ class Session:
 
 
 class Sessions:
-    """Sessions by id."""
+    """Sessions by id; methods raise `Refused` with the status that Composio answers."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self.by_id: dict[str, Session] = {}
 
     def get(self, session_id: str) -> Session:
-        """Find a session. Raises `Refused`: 404, also after it was deleted."""
+        """Find a session that was not deleted."""
         try:
             return self.by_id[session_id]
         except KeyError:
             raise missing("Session", session_id) from None
 
     def create(self, body: SessionBody) -> Session:
-        """Make a session, another one with each call; no connected account is needed.
-
-        Raises:
-            Refused: 400 for an unknown toolkit, auth config or connected account.
-        """
+        """Make a session, another one with each call; no connected account is needed."""
         config = body.changes()
         session = Session(id=random_id("trs_"), user_id=config.pop("user_id"), config=config)
         return self._put(session)
 
     def change(self, session_id: str, body: SessionPatch) -> Session:
-        """Replace what is given. Raises as `get` and `create` do."""
+        """Replace what is given."""
         session = self.get(session_id)
         config = {**session.config, **body.changes()}
         return self._put(replace(session, config=config, version=session.version + 1))
 
     def delete(self, session_id: str) -> None:
-        """Delete a session. Raises as `get` does."""
+        """Delete a session, once."""
         self.get(session_id)
         del self.by_id[session_id]
 

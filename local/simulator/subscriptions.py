@@ -29,7 +29,10 @@ class Subscription:
 
 
 class Subscriptions:
-    """None or one: "one subscription per project" (changelog of 2026-02-06)."""
+    """None or one: "one subscription per project" (changelog of 2026-02-06).
+
+    Methods raise `Refused` with the status that Composio answers.
+    """
 
     def __init__(self, clock: Clock, event_types: Callable[[], EventTypes]) -> None:
         self._clock = clock
@@ -37,7 +40,7 @@ class Subscriptions:
         self.current: Subscription | None = None
 
     def get(self, subscription_id: str) -> Subscription:
-        """Find the subscription. Raises `Refused`: 404."""
+        """Find the subscription."""
         if self.current is None or self.current.id != subscription_id:
             raise missing("Webhook subscription", subscription_id)
         return self.current
@@ -45,11 +48,7 @@ class Subscriptions:
     def create(
         self, webhook_url: str, enabled_events: tuple[str, ...], version: str
     ) -> Subscription:
-        """Make the subscription.
-
-        Raises:
-            Refused: 409 for a second one, 400 for a bad URL or event.
-        """
+        """Make the subscription, if there is none."""
         if self.current is not None:
             raise Refused(
                 409,
@@ -71,20 +70,20 @@ class Subscriptions:
         return self.current
 
     def change(self, subscription_id: str, changes: dict[str, Any]) -> Subscription:
-        """Change what is given. Raises `Refused`: 404, or 400 for a bad URL or event."""
+        """Change what is given."""
         new = replace(self.get(subscription_id), **changes, updated_at=self._clock.tick())
         self._check(new.webhook_url, new.enabled_events, new.version)
         self.current = new
         return new
 
     def rotate(self, subscription_id: str) -> Subscription:
-        """Draw a new secret; the old one stops signing at once. Raises `Refused`: 404."""
+        """Draw a new secret; the old one stops signing at once."""
         old = self.get(subscription_id)
         self.current = replace(old, secret=random_id("whsec_"), updated_at=self._clock.tick())
         return self.current
 
     def delete(self, subscription_id: str) -> None:
-        """Forget the subscription. Raises `Refused`: 404."""
+        """Forget the subscription."""
         self.get(subscription_id)
         self.current = None
 
