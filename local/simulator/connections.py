@@ -33,9 +33,8 @@ class Connections:
         self.auth_configs: dict[str, AuthConfig] = {}
         self.accounts: dict[str, Account] = {}
         self.links: dict[str, Link] = {}
-        # By session URI: the account whose consent waits until the application names its user,
-        # and until when it does.
-        self._verifications: dict[str, tuple[str, datetime]] = {}
+        # By session URI: the id of the account whose consent waits until its user is named.
+        self._verifications: dict[str, str] = {}
         self._of_user: dict[str, dict[str, None]] = {}
         self._deadlines: list[tuple[datetime, str]] = []
 
@@ -154,7 +153,7 @@ class Connections:
         link, account = self.follow(token)
         self.links[token] = replace(link, consented=True)
         session_uri = random_id("session_")
-        self._verifications[session_uri] = (account.id, self._clock.now() + LINK_LIFETIME)
+        self._verifications[session_uri] = account.id
         return session_uri
 
     def complete(self, session_uri: str, user_id: str) -> Account:
@@ -162,9 +161,8 @@ class Connections:
 
         The account is FAILED for good when it was begun for another user.
         """
-        account_id, expires_at = self._verifications.pop(session_uri, ("", self._clock.now()))
-        account = self.accounts.get(account_id)
-        if account is None or account.status not in PENDING or expires_at <= self._clock.now():
+        account = self.accounts.get(self._verifications.pop(session_uri, ""))
+        if account is None or account.status not in PENDING:
             raise missing("Session", session_uri)
         if account.user_id != user_id:
             return self._move(account, Status.FAILED, "Callback identity verification failed")

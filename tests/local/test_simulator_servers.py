@@ -52,6 +52,7 @@ def test_a_create_call_without_a_user_is_invalid(api: httpx.Client, body: bytes)
 def test_an_unknown_server_is_not_found(api: httpx.Client) -> None:
     assert api.post("/api/v3/mcp/servers/none/instances", json={"user_id": "a"}).status_code == 404
     assert api.get("/api/v3/mcp/none").status_code == 404
+    assert api.get("/api/v3/nothing/is/here").status_code == 404
 
 
 def test_both_versions_of_the_api_are_served(simulator: Simulator, api: httpx.Client) -> None:
