@@ -53,7 +53,7 @@ def modules(setup: Setup, subject: Subject) -> list[str]:
 
 
 def events(setup: Setup, subject: Subject, number: int) -> dict[str, list[Measured]]:
-    """Send so many events of each kind to one environment; the very first one is cold."""
+    """Send this many events of each kind to one environment; the very first one is cold."""
     found: dict[str, list[Measured]] = {}
     setup.begin(subject, number)
     with setup.start(subject) as function:
@@ -89,8 +89,8 @@ class Counted:
 def counted(setup: Setup, subject: Subject, number: int, overhead: float = 0.0) -> Counted:
     """Count a subject's start and events by the differences of runs; `overhead` is the probe's.
 
-    A run is a start, one event of each kind, the completing one first, and then so many more of
-    one kind; each run has users of its own, so that they can go on side by side.
+    A run is a start, one event of each kind, the completing one first, and then `number` more
+    of one kind; each run has users of its own, so that they can go on side by side.
     """
     kinds = samples.kinds(queued=subject.queued)
     kinds.sort(key=lambda kind: kind != "completing")

@@ -63,7 +63,7 @@ def looking_back_table() -> str:
 
 
 def rendered(page: str, outcomes: dict[Scenario, Outcome]) -> str:
-    """Return the page with its tables made anew."""
+    """Return the page with the tables of this model."""
     tables = {
         "prices": price_table(),
         "month": month_table(),

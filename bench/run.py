@@ -56,7 +56,7 @@ def _bare(subject: Subject, folder: Path) -> Subject:
 
 
 def events(setup: Setup, cast_: Cast, number: int) -> Result:
-    """Return what a warm event of each kind comes to: processor time, round trips, units."""
+    """Return what a warm event of each kind takes: processor time, round trips, units."""
     found = {}
     for one in cast_.subjects:
         measured_events = measure.events(setup, one, number)
@@ -98,7 +98,7 @@ def instructions(setup: Setup, cast_: Cast, number: int, say: Progress) -> Resul
 
 
 def _calls(setup: Setup, subject: Subject, kind: str, number: int) -> list[list[object]]:
-    """Return what the subject sends at each of so many events, to be sent again as it was."""
+    """Return what the subject sends at each of this many events, to be sent again as it was."""
     measured_events = measure.events(setup, subject, number)[kind]
     url = f"{setup.composio.url}/api/v3/mcp/servers/{samples.SERVER}/instances"
     return [

@@ -40,7 +40,7 @@ def account_id(user_id: str, auth_config_id: str) -> str:
 
 
 def connect(composio: Simulator, auth_config_id: str, users: Iterable[str]) -> None:
-    """Let the users have an account of this auth config at Composio."""
+    """Give the users an account of this auth config at Composio."""
     composio.add_accounts(
         {"user_id": user, "auth_config_id": auth_config_id, "id": account_id(user, auth_config_id)}
         for user in users
@@ -78,7 +78,7 @@ def batch(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def users(kind: str, number: int) -> list[str]:
-    """Return the names of so many users to whom this kind of event happens."""
+    """Return the names of this many users for a kind of event."""
     return [f"{kind}{one}" for one in range(number)]
 
 

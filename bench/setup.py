@@ -87,7 +87,7 @@ class Setup:
         return running(subject, self._environment(subject), counted=counted, modules=modules)
 
     def begin(self, subject: Subject, number: int) -> None:
-        """Start over: an empty table, and so many users of each kind with their earlier events.
+        """Start over: an empty table, and this many users of each kind with their earlier events.
 
         The function itself takes those events, so the table holds what it would.
         """

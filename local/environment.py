@@ -2,22 +2,24 @@
 
 import contextlib
 import dataclasses
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
 
 from local.deployment import build, deploy
 from local.emulated_stack import Parameters, Stack
 from local.emulator import EmulatorError, emulator, run_folder
 from local.sam import SamError
-from local.signals import unwind_on_signals
 from local.simulator.client import Simulator
 from local.simulator.process import running
 from local.simulator.project import DEFAULT_API_KEY
 from local.timeline import Timeline
 
 _INTERRUPTED = 130
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class CommandError(Exception):
@@ -43,9 +45,12 @@ class Environment:
 def run(command: Callable[[Timeline], None], timeline: Timeline | None = None) -> None:
     """Run a command with a timeline on the terminal.
 
-    An expected error is printed as one message, and exits with 1; signals unwind the command.
+    An expected error is printed as one message, and exits with 1. The first SIGTERM, SIGHUP or
+    SIGINT unwinds the command through every `finally`, so that nothing is left behind; SIGINT also
+    where a shell had it ignored (`make serve &`).
     """
-    unwind_on_signals()
+    for each in _SIGNALS:
+        signal.signal(each, _unwind)
     try:
         with timeline or Timeline() as shown:
             command(shown)
@@ -53,6 +58,17 @@ def run(command: Callable[[Timeline], None], timeline: Timeline | None = None) -
         sys.exit(_INTERRUPTED)
     except (CommandError, SamError, EmulatorError) as problem:
         sys.exit(str(problem))
+
+
+def _unwind(number: int, _frame: FrameType | None) -> None:
+    # Only once: a signal to a whole process group reaches make too, which passes it on, and the
+    # second signal would cut the unwinding short.
+    for each in _SIGNALS:
+        signal.signal(each, lambda *_: None)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    # As a shell would report it.
+    raise SystemExit(128 + number)
 
 
 @contextlib.contextmanager

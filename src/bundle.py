@@ -136,7 +136,7 @@ def compile_all(package: Path, workers: int = 0) -> None:
 
 
 def make(package: Path) -> None:
-    """Make the package in a folder, which is made if need be."""
+    """Make the package in a folder, which need not exist."""
     platforms: list[str | None] = [*LAMBDA_PLATFORMS]
     if os.environ.get(ALSO_THIS_MACHINE):
         platforms.append(None)

@@ -104,7 +104,7 @@ class Actions:
 
     @contextlib.contextmanager
     def event_not_offered(self) -> Iterator[None]:
-        """Let this be a project that is not offered the event for as long as the context lasts."""
+        """Make this a project that is not offered the event for as long as the context lasts."""
         self.simulator.set_options(activated_event="off")
         try:
             yield
@@ -148,7 +148,7 @@ class Actions:
         self.timeline.line("operator", ran.stdout.strip())
 
     def advance_backfill(self, profile: str) -> None:
-        """Let the back-fill of a profile begin at once: nobody connects anything in its minute."""
+        """Have the back-fill of a profile begin at once, without the minute that it waits."""
         self.timeline.line("table", "the back-fill would begin in a minute; here it begins at once")
         self.observer.advance_backfill(profile)
 

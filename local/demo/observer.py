@@ -64,7 +64,7 @@ class Observer:
         )
 
     def outcomes(self, user_id: str, many: int) -> list[str]:
-        """Wait for so many outcome events of the user, and return the types of all there are."""
+        """Wait for this many outcome events of the user, and return the types of all of them."""
         _wait(lambda: len(self._received(user_id)) >= many)
         return sorted(event["detail-type"] for event in self._received(user_id))
 

@@ -71,7 +71,7 @@ class Simulator:
         return self._call("PATCH", f"accounts/{account_id}", {"webhook": webhook, **more})
 
     def add_instances(self, server_id: str, user_ids: Sequence[str]) -> None:
-        """Let these users have their instance already."""
+        """Give these users an instance without any check."""
         self._call("POST", "instances", {"server_id": server_id, "user_ids": user_ids})
 
     def add_fault(self, **fault: Any) -> None:

@@ -20,7 +20,7 @@ _TIMEOUT = httpx.Timeout(30, pool=None)
 
 
 class Destination(NamedTuple):
-    """Where an event goes and what signs it; looked up anew for each attempt."""
+    """Where an event goes and what signs it; looked up again for each attempt."""
 
     url: str
     secrets: tuple[str, ...]
