@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from tests.exploration.points import Fault, Killed
-from tests.exploration.promises import Promise, demand
+from tests.exploration.faults import Fault, Killed
+from tests.exploration.promises import Promise, require_that
 from tests.exploration.state import SESSION, Call, Message
 from tests.fakes.dynamodb import service_error
 from tests.world import refusal
@@ -53,7 +53,7 @@ class Client:
 
 
 class DynamoDB(Client):
-    """The table; every change is judged."""
+    """The table; every change is checked_promises."""
 
     @property
     def exceptions(self) -> Any:
@@ -75,7 +75,7 @@ class DynamoDB(Client):
             return self._run(method, request)
 
         def late() -> None:
-            self._at.state.late += ((method, request),)
+            self._at.state.late_writes += ((method, request),)
 
         effect = partial(self._run, method, request)
         return self._call("dynamodb write", name, effect, twice=twice, late=late)
@@ -184,7 +184,7 @@ class Composio:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         system = self._at.system
-        demand(request.method != "DELETE", Promise.NEVER_DESTROYS, str(request.url))
+        require_that(request.method != "DELETE", Promise.NEVER_DESTROYS, str(request.url))
         name = f"{request.method} {request.url.path.removeprefix('/api/v3/')}"
         call = partial(
             self._at.call,
@@ -192,13 +192,13 @@ class Composio:
             lost=lambda: self._time_out(request),
         )
         if request.method != "POST":
-            read = partial(system.upstream_answer, request)
+            read = partial(system.answer_read, request)
             return call("http read", name, read, odd=partial(_odd, request))
         target = SESSION if name.endswith("/session") else name.split("/")[2]
         pair = (target, json.loads(request.content)["user_id"])
         call("create begins", name, partial(self._begin, pair))
         try:
-            create = partial(system.create, request, pair)
+            create = partial(system.answer_create, request, pair)
             answer = call("create is answered", name, create, odd=partial(_odd, request))
         except Killed:
             self._end(pair, self._at.state.now + sum(_time_outs(request)))
@@ -215,19 +215,23 @@ class Composio:
 
     def _begin(self, pair: tuple[str, str]) -> None:
         state = self._at.state
-        calls = tuple(one for one in state.calls if one.ends is None or one.ends > state.now)
+        calls = tuple(
+            one for one in state.creates_in_flight if one.ends is None or one.ends > state.now
+        )
         for one in calls:
-            demand(one.pair != pair, Promise.ONE_CALL, f"{self._at.name} calls, so does {one.who}")
-        state.calls = (*calls, Call(pair, self._at.name))
-        counts = dict(state.posts)
-        state.posts = tuple(sorted({**counts, pair: counts.get(pair, 0) + 1}.items()))
+            require_that(
+                one.pair != pair, Promise.ONE_CALL, f"{self._at.name} calls, so does {one.who}"
+            )
+        state.creates_in_flight = (*calls, Call(pair, self._at.name))
+        counts = dict(state.create_counts)
+        state.create_counts = tuple(sorted({**counts, pair: counts.get(pair, 0) + 1}.items()))
 
     def _end(self, pair: tuple[str, str], ends: float | None) -> None:
         state = self._at.state
         mine = Call(pair, self._at.name)
-        state.calls = tuple(one for one in state.calls if one != mine)
+        state.creates_in_flight = tuple(one for one in state.creates_in_flight if one != mine)
         if ends is not None:
-            state.calls += (mine._replace(ends=ends),)
+            state.creates_in_flight += (mine._replace(ends=ends),)
 
 
 def _odd(request: httpx.Request, fault: Fault) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""What the tests of the exploration have in common."""
+"""Fixtures of the exploration."""
 
 import logging
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from tests.exploration.system import System
 
 
 @pytest.fixture(scope="module")
-def hushed() -> Iterator[None]:
-    """Spare the cost of telling: nobody reads what thousands of histories log."""
+def without_logging() -> Iterator[None]:
+    """Turn logs and metrics off: thousands of histories would pay for them."""
     logging.disable(logging.CRITICAL)
     metrics.add_metric = _count  # type: ignore[method-assign,assignment]
     yield

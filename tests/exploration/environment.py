@@ -14,7 +14,7 @@ from handler.catalog import MEMORY_SECONDS
 from handler.services import Sources
 from handler.settings import Settings
 from tests.exploration import clients
-from tests.exploration.points import Fault, Killed, Point
+from tests.exploration.faults import Fault, FaultPoint, Killed
 
 if TYPE_CHECKING:
     from tests.exploration.state import Memory, State
@@ -79,7 +79,7 @@ class Environment:
             for one, initial in zip(self._remembering, self._initial, strict=True)
         )
 
-    def remember(self, memory: "Memory | None" = None) -> None:
+    def load_memory(self, memory: "Memory | None" = None) -> None:
         """Have this in memory; nothing in a new environment."""
         each = memory or ({},) * len(self._initial)
         for one, initial, known in zip(self._remembering, self._initial, each, strict=True):
@@ -95,21 +95,23 @@ class Environment:
 
     def call[T](self, kind: str, name: str, effect: Callable[[], T], **faults: Any) -> T:
         """Make one call, and have happen to it what is chosen; `faults` are those of `_make`."""
-        make: Callable[[], T] = partial(self._make, Point(self.name, kind, name), effect, **faults)
-        if self.system.noted is None:
+        make: Callable[[], T] = partial(
+            self._make, FaultPoint(self.name, kind, name), effect, **faults
+        )
+        if self.system.on_answer is None:
             return make()
         try:
             answer = make()
         except Exception as error:
-            self.system.noted(self.name, repr(error))
+            self.system.on_answer(self.name, repr(error))
             raise
         text = answer.text if isinstance(answer, httpx.Response) else repr(answer)
-        self.system.noted(self.name, text)
+        self.system.on_answer(self.name, text)
         return answer
 
     def _make[T](
         self,
-        point: Point,
+        point: FaultPoint,
         effect: Callable[[], T],
         *,
         refused: Callable[[], Exception],

@@ -1,4 +1,4 @@
-"""Every order in which several invocations can make their calls, with so many faults.
+"""Tries every order in which concurrent invocations can make their calls.
 
 Odd answers are left to `single`: here they would take hours.
 
@@ -9,61 +9,61 @@ each invocation - what follows is looked at once, and counted for both. Nothing 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.exploration.points import FAULTS, ODD, cost
-from tests.exploration.promises import Broken
-from tests.exploration.session import Move, Session
-from tests.exploration.single import Found
-from tests.exploration.steps import GIVE_UP, Plan, Step, advance, begin, finish
+from tests.exploration.faults import FAULTS, ODD, cost
+from tests.exploration.promises import BrokenPromise
+from tests.exploration.schedule import Move, Session
+from tests.exploration.sequential import Counterexample
+from tests.exploration.steps import NO_RETRY, Plan, Step, advance, begin, finish
 from tests.exploration.system import Snapshot, System
 
 type Job = Callable[[System], object]
 
 
 @dataclass(frozen=True)
-class Concurrent:
-    """What happened before, what happens at once, and what the senders send again after it."""
+class Case:
+    """Steps before, concurrent jobs, and the events that are delivered again afterwards."""
 
     name: str
     before: tuple[Step, ...]
     jobs: tuple[tuple[str, Job], ...]
     after: tuple[Step, ...] = ()
     pauses: int = 1
-    """How often the clock may move on while somebody is in the middle of a call."""
+    """How often the clock may jump while an invocation waits at a call."""
     page: int = 2
     long: bool = False
-    """`make test` leaves it out."""
+    """Whether only `make prove` explores it."""
 
 
 @dataclass
-class Interleaved:
+class InterleavedExplorer:
     """Explores one case after the other; `moments` counts those that were really visited."""
 
     system: System
     moments: int = 0
-    _explored: Concurrent | None = None
+    _explored: Case | None = None
     _start: Snapshot | None = None
     _known: dict[tuple[int, int, int], int] = field(default_factory=dict)
     _ends: set[int] = field(default_factory=set)
     _trace: list[str] = field(default_factory=list)
 
-    def explore(self, case: Concurrent, budget: int) -> int:
+    def explore(self, case: Case, budget: int) -> int:
         """Return the number of histories of a case with at most so many faults."""
         self._known.clear()
         self._ends.clear()
         self._explored = case
-        self.system.noted = None
+        self.system.on_answer = None
         self._trace = [f"case: {case.name}"]
         try:
             begin(self.system, Plan(case.name, case.before, page=case.page))
-            while self.system.state.agenda or self.system.state.visible():
+            while self.system.state.pending_steps or self.system.state.visible():
                 advance(self.system)
-            self.system.state.quiet_from = float("inf")
+            self.system.state.steps_done_at = float("inf")
             self._start = self.system.snapshot()
             return self._from([], None, budget, case.pauses)
-        except Broken as broken:
-            raise Found(broken, self._trace) from None
+        except BrokenPromise as broken:
+            raise Counterexample(broken, self._trace) from None
         finally:
-            self.system.noted = None
+            self.system.on_answer = None
 
     def _replayed(self, moves: list[Move]) -> Session:
         assert self._explored
@@ -89,7 +89,7 @@ class Interleaved:
             session = session if number == 0 else self._replayed(moves)
             try:
                 self._trace.append(session.move(move))
-            except Broken:
+            except BrokenPromise:
                 self._trace.append(f"    at last {move}")
                 session.end()
                 raise
@@ -115,14 +115,14 @@ class Interleaved:
 
     def _settle_down(self) -> None:
         system = self.system
-        system.chooser, system.noted = (lambda _: None), None
+        system.chooser, system.on_answer = (lambda _: None), None
         end = system.fingerprint()
         if end in self._ends:
             return
         self._ends.add(end)
         assert self._explored
         self._trace.append("then, without another fault:")
-        system.state.agenda = (*self._explored.after, GIVE_UP)
+        system.state.pending_steps = (*self._explored.after, NO_RETRY)
         while said := advance(system):
             self._trace.append(f"    {said}")
         finish(system)

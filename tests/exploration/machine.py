@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from tests.exploration import report
-from tests.exploration.points import FAULTS, ODD, Fault, Point
+from tests.exploration.faults import FAULTS, ODD, Fault, FaultPoint
 from tests.exploration.promises import check_end
 from tests.exploration.state import Fact
-from tests.exploration.steps import GIVE_UP, TICK, advance
+from tests.exploration.steps import NO_RETRY, TICK, advance
 from tests.exploration.system import System
 from tests.world import GMAIL, NOW, SERVER, SLACK, refusal
 
@@ -31,7 +31,7 @@ class ComingFaults:
         self.coming: list[tuple[int, int]] = []
         self.odd = False
 
-    def __call__(self, point: Point) -> Fault | None:
+    def __call__(self, point: FaultPoint) -> Fault | None:
         possible = FAULTS.get(point.kind, ())
         self.coming = [(calls - 1, which) for calls, which in self.coming]
         due = [one for one in self.coming if one[0] < 0]
@@ -51,14 +51,14 @@ class UnreliableSystem(System):
     down = False
     limited = 0
 
-    def upstream_answer(self, request: httpx.Request) -> httpx.Response:
-        return self._refusal(request) or super().upstream_answer(request)
+    def answer_read(self, request: httpx.Request) -> httpx.Response:
+        return self._refusal(request) or super().answer_read(request)
 
-    def create(self, request: httpx.Request, pair: tuple[str, str]) -> httpx.Response:
+    def answer_create(self, request: httpx.Request, pair: tuple[str, str]) -> httpx.Response:
         refused = self._refusal(request)
         if refused:
-            self.state.forbidden += 1
-        return refused or super().create(request, pair)
+            self.state.rejected_creates += 1
+        return refused or super().answer_create(request, pair)
 
     def _refusal(self, request: httpx.Request) -> httpx.Response | None:
         if self.down:
@@ -88,7 +88,7 @@ class Machine(RuleBasedStateMachine):
     def _quietly(self, steps: tuple[Any, ...]) -> None:
         state = self.system.state
         self.system.chooser = lambda _: None
-        state.agenda, state.quiet_from, state.ticks = (*steps, GIVE_UP), float("inf"), 0
+        state.pending_steps, state.steps_done_at, state.ticks = (*steps, NO_RETRY), float("inf"), 0
         while advance(self.system):
             pass
 
@@ -166,17 +166,17 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from((*WEBHOOKS, *WORKERS)))
     def recycle(self, name: str) -> None:
-        self.system.environment(name).remember()
+        self.system.environment(name).load_memory()
 
     def teardown(self) -> None:
         self.system.down, self.system.limited = False, 0
         system = self.system
         system.chooser = lambda _: None
-        while system.state.late:
-            system.land()
+        while system.state.late_writes:
+            system.apply_late_write()
         system.state.now += 400
         for fact in list(self.unsent):
             system.publish(fact)
-        self._quietly((GIVE_UP,))
+        self._quietly((NO_RETRY,))
         check_end(system.state, system.rows())
         report.histories["random"] += 1

@@ -39,7 +39,7 @@ def _owner(target: str) -> tuple[Any, Any, str]:
     return module, owner, name
 
 
-def _spoiled(module: Any, thing: Any, name: str, mutant: Mutant) -> Any:
+def _mutated(module: Any, thing: Any, name: str, mutant: Mutant) -> Any:
     if isinstance(thing, int):
         assert str(thing) == mutant.old, f"{mutant.name} no longer applies: {thing}"
         return int(mutant.new)
@@ -51,7 +51,7 @@ def _spoiled(module: Any, thing: Any, name: str, mutant: Mutant) -> Any:
 
 
 def _holders(owner: Any, thing: Any, name: str) -> list[Any]:
-    """Return who has to get the spoiled thing: a function is imported by name, too."""
+    """Return who has to get the mutated thing: a function is imported by name, too."""
     if isinstance(thing, int) or inspect.isclass(owner):
         return [owner]
     modules = [one for path, one in sys.modules.items() if path.startswith("handler.")]
@@ -59,14 +59,14 @@ def _holders(owner: Any, thing: Any, name: str) -> list[Any]:
 
 
 @contextmanager
-def planted(mutant: Mutant) -> Iterator[None]:
+def applied(mutant: Mutant) -> Iterator[None]:
     """Spoil the handler for a while."""
     module, owner, name = _owner(mutant.target)
     thing = getattr(owner, name)
-    spoiled = _spoiled(module, thing, name, mutant)
+    mutated = _mutated(module, thing, name, mutant)
     holders = _holders(owner, thing, name)
     for holder in holders:
-        setattr(holder, name, spoiled)
+        setattr(holder, name, mutated)
     try:
         yield
     finally:

@@ -2,7 +2,7 @@
 
 from handler.stored_catalog import REFRESH_SECONDS
 from tests.exploration.state import Fact
-from tests.exploration.steps import GIVE_UP, TICK, Do, Plan, Step
+from tests.exploration.steps import NO_RETRY, TICK, Do, Plan, Step
 from tests.world import GMAIL, SERVER, SLACK
 
 G, S = Fact(GMAIL), Fact(SLACK, at=1, created=1)
@@ -46,7 +46,7 @@ def _orders() -> list[Plan]:
         sent, long = webhook(*facts), name != "one after the other"
         plans.append(Plan(f"{name}, by webhook", (*CONNECTED, *sent)))
         if facts:
-            given_up = tuple(part for one in sent for part in (one, GIVE_UP))
+            given_up = tuple(part for one in sent for part in (one, NO_RETRY))
             plans.append(Plan(f"{name}, sent once", (*CONNECTED, *given_up), long=long))
             plans.append(Plan(f"{name}, by the bus", (*CONNECTED, *bus(*facts)), long=long))
     return plans

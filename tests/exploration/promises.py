@@ -1,4 +1,4 @@
-"""The promises, as conditions on what was seen."""
+"""The promises of the design, as conditions on the table and the state."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -17,7 +17,7 @@ type Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 class Promise(StrEnum):
-    """What must hold, in the words of a report."""
+    """What must hold, as a report words it."""
 
     ONE_CALL = "at most one create call is in flight"
     ONE_OUTCOME = "the outcome is stored once"
@@ -33,7 +33,7 @@ class Promise(StrEnum):
     NEVER_DESTROYS = "DELETE is never called"
 
 
-class Broken(BaseException):
+class BrokenPromise(BaseException):
     """A promise was broken; a BaseException, so that nothing in the handler catches it."""
 
     def __init__(self, promise: Promise, why: str) -> None:
@@ -41,18 +41,18 @@ class Broken(BaseException):
         self.promise = promise
 
 
-judged = set(Promise)
+checked_promises = set(Promise)
 """The promises that are looked at; all, but where a mutant is to be caught by one of them."""
 
 
-def demand(held: object, promise: Promise, why: str) -> None:
-    """Break off where a promise does not hold."""
-    if not held and promise in judged:
-        raise Broken(promise, why)
+def require_that(held: object, promise: Promise, why: str) -> None:
+    """End the history if a promise does not hold."""
+    if not held and promise in checked_promises:
+        raise BrokenPromise(promise, why)
 
 
-def check_write(old: Mapping[str, Any], new: Mapping[str, Any], state: "State") -> None:
-    """Judge one change of the table, in the moment in which it happens."""
+def check_change(old: Mapping[str, Any], new: Mapping[str, Any], state: "State") -> None:
+    """Check one change of the table as it is made."""
     sort_key = (new or old)["sk"]["S"]
     if sort_key == "ACCOUNTS":
         _check_facts(from_item(old), from_item(new))
@@ -60,15 +60,15 @@ def check_write(old: Mapping[str, Any], new: Mapping[str, Any], state: "State") 
         target = TargetId.of(sort_key)
         before, after = from_item(old), from_item(new)
         ready = before.get("status") == "ready"
-        demand(not ready, Promise.ONE_OUTCOME, f"ready became {after.get('status')}")
+        require_that(not ready, Promise.ONE_OUTCOME, f"ready became {after.get('status')}")
         if after.get("status") == "failed":
             why = after["last_error"]["message"]
             meant = _may_fail(target, why, state)
-            demand(meant, finishing(state), f"failed without a reason: {why}")
+            require_that(meant, promise_if_unfinished(state), f"failed without a reason: {why}")
         if after.get("status") == "ready":
             user = after["pk"].removeprefix("USER#")
             there = _exists(target, user, after.get("record"), state)
-            demand(there, Promise.TRUE, f"there is no {sort_key} of {user}")
+            require_that(there, Promise.TRUE, f"there is no {sort_key} of {user}")
 
 
 def _may_fail(target: TargetId, why: str, state: "State") -> bool:
@@ -92,49 +92,51 @@ def _check_facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         if new["read"] and new["seen_at"] >= old["seen_at"]:
             continue  # what is read at Composio outranks what was received before
         older, newer = _rank(old), _rank(new)
-        demand(older <= newer, Promise.ORDER, f"{name}: {newer} overwrote {older}")
+        require_that(older <= newer, Promise.ORDER, f"{name}: {newer} overwrote {older}")
 
 
 def _rank(fact: Mapping[str, Any]) -> tuple[str, bool]:
     return fact["updated_at"], fact["status"] == "ACTIVE" and not fact["is_disabled"]
 
 
-def check_told(told: Iterable[tuple[str, str, str]], rows: Rows) -> None:
+def check_acknowledged(told: Iterable[tuple[str, str, str]], rows: Rows) -> None:
     """Every fact that was acknowledged is in the table, or a newer one of the account is."""
     for user, account, updated_at in told:
         facts = rows.get((f"USER#{user}", "ACCOUNTS"), {})
         held = facts.get(f"account#{account}", {}).get("updated_at")
         kept = held is not None and held >= updated_at
-        demand(kept, Promise.KEPT, f"{account} of {updated_at}: table has {held!r}")
+        require_that(kept, Promise.KEPT, f"{account} of {updated_at}: table has {held!r}")
 
 
-def finishing(state: "State") -> Promise:
-    """Return the promise that is broken where something does not come to its end."""
-    if state.full:
+def promise_if_unfinished(state: "State") -> Promise:
+    """Return the promise that is broken if something does not finish."""
+    if state.full_users:
         return Promise.ISOLATED
-    return Promise.NOT_FINAL if state.odd else Promise.FINISHES
+    return Promise.NOT_FINAL if state.odd_answer_at else Promise.FINISHES
 
 
 def check_end(state: "State", rows: Rows) -> None:
-    """Judge what is left when nothing moves any more."""
-    check_told(state.told, rows)
-    finishes = finishing(state)
-    dead = [one for one in state.dead if not state.is_about_the_full(one)]
-    demand(not dead, Promise.NO_POISON, f"dead letters: {dead}")
+    """Check the table when nothing is left to do."""
+    check_acknowledged(state.acknowledged, rows)
+    finishes = promise_if_unfinished(state)
+    dead = [one for one in state.dead_letters if not state.concerns_full_user(one)]
+    require_that(not dead, Promise.NO_POISON, f"dead letters: {dead}")
     _check_sessions(state, rows)
     for user, server in () if state.sunset else state.pairs():
         row = rows.get((f"USER#{user}", f"INSTANCE#{server}"), {})
         status = row.get("status", "waiting")
         exists = (server, user) in state.instances
         if state.complete(user, server):
-            demand(exists, finishes, f"{user} is complete, and has no instance ({status})")
-            demand(status == "ready", finishes, f"{user} is complete, but {status}")
+            require_that(exists, finishes, f"{user} is complete, and has no instance ({status})")
+            require_that(status == "ready", finishes, f"{user} is complete, but {status}")
         else:
-            demand(status in {"waiting", "ready"}, finishes, f"incomplete, but {status}")
-            demand(exists or status == "waiting", Promise.TRUE, f"{user} has none, but is {status}")
-    allowed = len({pair for pair, _ in state.posts}) + state.faults
-    calls = sum(number for _, number in state.posts) - state.forbidden
-    demand(calls <= allowed, Promise.BOUNDED, f"{calls} create calls, {state.faults} faults")
+            require_that(status in {"waiting", "ready"}, finishes, f"incomplete, but {status}")
+            require_that(
+                exists or status == "waiting", Promise.TRUE, f"{user} has none, but is {status}"
+            )
+    allowed = len({pair for pair, _ in state.create_counts}) + state.faults
+    calls = sum(number for _, number in state.create_counts) - state.rejected_creates
+    require_that(calls <= allowed, Promise.BOUNDED, f"{calls} create calls, {state.faults} faults")
 
 
 def _check_sessions(state: "State", rows: Rows) -> None:
@@ -142,8 +144,14 @@ def _check_sessions(state: "State", rows: Rows) -> None:
     for user in state.users() if state.profile else ():
         status = rows.get((f"USER#{user}", PROFILE.key.sort_key), {}).get("status", "waiting")
         stored += status == "ready"
-        lacking = state.without(user, state.profile)
+        lacking = state.missing(user, state.profile)
         right = {"waiting", "ready"} if lacking else {"ready"}
-        demand(status in right, finishing(state), f"{user} lacks {lacking}, and is {status}")
+        require_that(
+            status in right,
+            promise_if_unfinished(state),
+            f"{user} lacks {lacking}, and is {status}",
+        )
     over = len(state.sessions) - stored
-    demand(over <= state.left_over, Promise.LEFT_OVER, f"{over} sessions, {state.left_over} told")
+    require_that(
+        over <= state.left_over, Promise.LEFT_OVER, f"{over} sessions, {state.left_over} told"
+    )

@@ -1,26 +1,26 @@
-"""What the summary of a test run says about the exploration."""
+"""The section on the exploration in the summary of a test run."""
 
 from collections import Counter
 from typing import Any
 
 histories: Counter[str] = Counter()
-looked_at = 0
-"""Steps that were really taken: histories that meet in one state go on as one."""
+steps_taken = 0
+"""Steps that were run; histories that reach the same state share what follows."""
 
 mutants: dict[str, str | None] = {}
-"""The promise by which each was caught; None where it was not, or could not be planted."""
+"""The promise by which each was caught; None where it was not, or could not be applied."""
 
 
 def taken() -> dict[str, Any]:
     """Return what this process has explored, as plain values."""
-    return {"histories": dict(histories), "looked_at": looked_at, "mutants": mutants}
+    return {"histories": dict(histories), "steps_taken": steps_taken, "mutants": mutants}
 
 
 def add(explored: dict[str, Any]) -> None:
     """Add what another process has explored."""
-    global looked_at  # noqa: PLW0603 - a sum, as the others are
+    global steps_taken  # noqa: PLW0603 - a sum, as the others are
     histories.update(explored["histories"])
-    looked_at += explored["looked_at"]
+    steps_taken += explored["steps_taken"]
     mutants.update(explored["mutants"])
 
 
@@ -31,7 +31,7 @@ def lines() -> list[str]:
         kinds = "; ".join(f"{kind} {number:,}" for kind, number in histories.items())
         said.append(f"histories explored: {histories.total():,} ({kinds})")
         said.append(
-            f"  as {looked_at:,} steps really taken: where histories meet, they go on as one"
+            f"  as {steps_taken:,} steps really taken: where histories meet, they go on as one"
         )
     if mutants:
         caught = sum(promise is not None for promise in mutants.values())

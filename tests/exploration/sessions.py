@@ -1,7 +1,7 @@
 """What happens to a user who gets a session, beside the instance or after the sunset."""
 
-from tests.exploration.concurrent import happens, sent, told
-from tests.exploration.interleaved import Concurrent
+from tests.exploration.cases import by_bus, happens, sent
+from tests.exploration.interleaved import Case
 from tests.exploration.plans import CONNECTED, NOTION, OLD, OLDER, G, S, bus, connect, webhook
 from tests.exploration.steps import TICK, Do, Plan, Step
 from tests.world import GMAIL, SLACK
@@ -32,16 +32,16 @@ def session_plans() -> list[Plan]:
     ]
 
 
-def two_sessions() -> list[Concurrent]:
+def two_sessions() -> list[Case]:
     """Two at once, who may both make the session."""
     return [
-        Concurrent(
+        Case(
             "session, the last account twice",
             (*ALONE, *TICK, Step(Do.WAIT, seconds=100), *TICK, *CONNECTED, *webhook(G)),
-            (sent(S), told(S)),
+            (sent(S), by_bus(S)),
             webhook(S),
         ),
-        Concurrent(
+        Case(
             "session, the sunset at any time",
             (PUT, Step(Do.WAIT, seconds=100), *TICK, *CONNECTED, *webhook(G)),
             (sent(S), happens(SUNSET)),

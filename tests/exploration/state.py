@@ -1,6 +1,6 @@
-"""All that there is besides the table: what a history is a sequence of.
+"""One moment of the world outside the table; a history is a sequence of them.
 
-Every field is replaced, never changed in place: a snapshot is a shallow copy.
+Fields are replaced and never changed in place, so that a snapshot is a shallow copy.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -13,12 +13,12 @@ from handler.events import timestamp
 from tests.world import GMAIL, NOW, PROFILE, SERVER, SLACK
 
 SESSION = PROFILE.key.sort_key
-VISIBILITY_SECONDS, RECEIVES = 180, 24
-"""Of the queue in the template."""
+VISIBILITY_SECONDS, MAX_RECEIVES = 180, 24
+"""The settings of the queue in template.yaml."""
 
 
 class Fact(NamedTuple):
-    """One version of a connected account; `at` are seconds since the start, as `created`."""
+    """One version of a connected account; `at` and `created` are seconds since the start."""
 
     auth: str
     at: int = 0
@@ -27,9 +27,9 @@ class Fact(NamedTuple):
     created: int = 0
     number: int = 1
     disabled: bool = False
-    """Its auth config is disabled, which leaves the account's own time as it was."""
+    """Whether its auth config is disabled, which does not change its `updated_at`."""
     bare: bool = False
-    """The event about it only names it, as `…activated` may."""
+    """Whether its event has only the id of the account, as `…activated` may."""
 
     @property
     def id(self) -> str:
@@ -37,7 +37,7 @@ class Fact(NamedTuple):
 
     @property
     def updated_at(self) -> str:
-        return moment(self.at)
+        return iso_time(self.at)
 
     def shown(self) -> dict[str, Any]:
         """The account as Composio shows it."""
@@ -47,18 +47,18 @@ class Fact(NamedTuple):
             "auth_config": {"id": self.auth, "is_disabled": self.disabled},
             "status": self.status,
             "is_disabled": False,
-            "created_at": moment(self.created),
+            "created_at": iso_time(self.created),
             "updated_at": self.updated_at,
         }
 
 
 type Memory = tuple[Mapping[str, Any], ...]
-"""Of one execution environment."""
+"""What one execution environment keeps in memory."""
 
 
 @cache
-def moment(seconds: int) -> str:
-    """ISO 8601, as Account has it, of so many seconds after the start."""
+def iso_time(seconds: int) -> str:
+    """Return the time this many seconds after the start, as ISO 8601."""
     return timestamp(datetime.fromtimestamp(NOW + seconds, UTC))
 
 
@@ -73,7 +73,7 @@ class Message(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A create call in flight: until its answer, or, of a dead process, until `ends`."""
+    """A create call in flight, until its answer or, if its process died, until `ends`."""
 
     pair: tuple[str, str]
     who: str
@@ -82,70 +82,75 @@ class Call(NamedTuple):
 
 @dataclass
 class State:
-    """One moment."""
+    """Composio, the queue, the clock, and what has been seen so far."""
 
     now: float = NOW
     numbers: int = 0
+    """How many message ids have been given out."""
     tokens: Mapping[str, int] = field(default_factory=dict)
     servers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {SERVER: (GMAIL, SLACK)})
     profile: tuple[str, ...] = ()
-    """What the session profile requires, once there is one."""
+    """The auth configs that the session profile requires; none before there is one."""
     sessions: tuple[str, ...] = ()
-    """The user of each session that was made, in their order."""
+    """The user of each session created, in order."""
     left_over: int = 0
-    """How many of them were counted as perhaps left over."""
+    """How many sessions the handler has counted as possibly left over."""
     sunset: bool = False
-    """Composio answers 410 to all that is about MCP servers."""
+    """Composio answers 410 to every call about MCP servers."""
     accounts: Mapping[str, Fact] = field(default_factory=dict)
     instances: frozenset[tuple[str, str]] = frozenset()
-    calls: tuple[Call, ...] = ()
-    posts: tuple[tuple[tuple[str, str], int], ...] = ()
-    forbidden: int = 0
+    creates_in_flight: tuple[Call, ...] = ()
+    create_counts: tuple[tuple[tuple[str, str], int], ...] = ()
+    rejected_creates: int = 0
+    """Create calls answered with an error that is no fault: nothing was created."""
     messages: tuple[Message, ...] = ()
-    dead: tuple[str, ...] = ()
-    late: tuple[tuple[str, Any], ...] = ()
-    told: frozenset[tuple[str, str, str]] = frozenset()
+    dead_letters: tuple[str, ...] = ()
+    late_writes: tuple[tuple[str, Any], ...] = ()
+    """Writes that timed out and may still be applied."""
+    acknowledged: frozenset[tuple[str, str, str]] = frozenset()
+    """User, account and `updated_at` of every fact that a sender was told is stored."""
     faults: int = 0
-    agenda: tuple[Any, ...] = ()
-    quiet_from: float = float("inf")
+    pending_steps: tuple[Any, ...] = ()
+    steps_done_at: float = float("inf")
+    """When the last step of the plan was taken; a sweep must follow."""
     next_tick: float = NOW
     ticks: int = 0
     page: int = 2
     enrolled: str = SERVER
-    """McpServerIds."""
+    """The parameter McpServerIds."""
     refusals: int = 0
-    """So many create calls are still refused for a reason (422)."""
-    full: frozenset[str] = frozenset()
+    """How many more create calls Composio refuses (422)."""
+    full_users: frozenset[str] = frozenset()
     """Users whose item has no room for another account."""
-    odd: float = 0
-    """When an answer of Composio was wrong (Unix seconds); of two, absence is believed."""
+    odd_answer_at: float = 0
+    """When Composio last gave a wrong answer (Unix seconds); 0 if it never has."""
     refused: bool = False
-    """Composio has refused a create call in its own form."""
+    """Composio has refused a create call in its own envelope, so a target may be `failed`."""
     memories: Mapping[tuple[str, str], Memory] = field(default_factory=dict)
 
     def number(self) -> int:
-        """Return a number that was not there before."""
+        """Return a number that has not been used."""
         self.numbers += 1
         return self.numbers
 
     def users(self) -> set[str]:
-        """Everybody who has an account, and room for it."""
-        return {fact.user for fact in self.accounts.values()} - self.full
+        """Users with an account, except those whose item is full."""
+        return {fact.user for fact in self.accounts.values()} - self.full_users
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Every user with every server."""
         return ((user, server) for user in sorted(self.users()) for server in self.servers)
 
-    def is_about_the_full(self, body: str) -> bool:
-        """Whether a message can only be set aside."""
-        return any(user in body for user in self.full)
+    def concerns_full_user(self, body: str) -> bool:
+        """Whether a message cannot be handled because the user's item is full."""
+        return any(user in body for user in self.full_users)
 
-    def lacking(self, user: str, server: str) -> set[str]:
-        """What Composio itself misses of this user for this server."""
-        return self.without(user, self.servers[server])
+    def missing_for(self, user: str, server: str) -> set[str]:
+        """The auth configs that the server requires and the user has not connected."""
+        return self.missing(user, self.servers[server])
 
-    def without(self, user: str, needs: Collection[str]) -> set[str]:
-        """What of this the user has no active account for."""
+    def missing(self, user: str, needs: Collection[str]) -> set[str]:
+        """Those of `needs` for which the user has no active account."""
         active = {
             fact.auth
             for fact in self.accounts.values()
@@ -155,29 +160,29 @@ class State:
 
     def complete(self, user: str, server: str) -> bool:
         """Whether the user has all that the server requires."""
-        return not self.lacking(user, server)
+        return not self.missing_for(user, server)
 
     def acknowledge(self, fact: Fact, known: Collection[str]) -> None:
-        """Somebody was told that the fact is safe; of no use are those that no server requires.
+        """Note that the sender was told that the fact is stored.
 
-        Nor, yet, those that no server was `known` to require when it was told of: whoever learns
-        that one does has all accounts read at Composio.
+        Facts that no target requires do not count. Neither do those that nothing in `known`
+        required at that time: the back-fill of the target that does reads them at Composio.
         """
         every = (*self.servers.values(), self.profile)
         if fact.auth in known and any(fact.auth in needs for needs in every):
-            # The future counts as the time of the read.
-            self.told |= {
+            # A time in the future counts as the time of the read.
+            self.acknowledged |= {
                 (fact.user, fact.id, fact.updated_at if fact.at <= self.now - NOW else "")
             }
 
     def visible(self) -> list[Message]:
-        """Return what the queue would hand out."""
+        """Return the messages that can be received now."""
         return [one for one in self.messages if one.visible_at <= self.now]
 
     def receive(self, batch: int) -> list[Message]:
-        """Hand out so many messages at most; what was handed out too often is dead."""
-        poison = [one for one in self.visible() if one.receives >= RECEIVES]
-        self.dead += tuple(one.body for one in poison)
+        """Receive up to `batch` messages; those received too often become dead letters."""
+        poison = [one for one in self.visible() if one.receives >= MAX_RECEIVES]
+        self.dead_letters += tuple(one.body for one in poison)
         self.messages = tuple(one for one in self.messages if one not in poison)
         taken = {one.id for one in self.visible()[:batch]}
         hidden = self.now + VISIBILITY_SECONDS

@@ -1,19 +1,19 @@
-"""What the world does, as lists of steps; what is not on a list is chosen by the explorer."""
+"""What happens next: the steps of a plan, then the queue and the schedule until all is done."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from tests.exploration.points import Fault, Point
-from tests.exploration.promises import check_end, demand, finishing
+from tests.exploration.faults import Fault, FaultPoint
+from tests.exploration.promises import check_end, promise_if_unfinished, require_that
 from tests.exploration.state import Fact
 from tests.exploration.system import System
 from tests.world import SERVER
 
 MINUTE = 60
-MOST_TICKS = 40
-MOST_TRIES = 5
+MAX_SWEEPS = 40
+MAX_RETRIES = 5
 WHO = "world"
 
 
@@ -51,75 +51,75 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps, and the world they begin in."""
+    """Steps, and the state in which they start."""
 
     name: str
     steps: tuple[Step, ...]
     cold: bool = False
-    """Nothing is known yet: no catalog, no watermark, no memory."""
+    """Start without a catalog, a watermark and anything in memory."""
     page: int = 2
     faults: int = 2
-    """So many at a time are explored by `make prove`; one, where two would take too long."""
+    """How many faults `make prove` injects in one history; 1 where 2 would take too long."""
     long: bool = False
     """`make test` leaves it out."""
     known: tuple[Step, ...] = ()
-    """What has happened, and is known, before it begins; not where it is cold."""
+    """Steps that are taken without faults before the plan starts, unless it is cold."""
 
 
 def advance(system: System) -> str | None:
     """Take the next step, and return what it was; None when nothing is left to come."""
     state = system.state
-    if state.agenda:
-        step = state.agenda[0]
-        state.agenda = state.agenda[1:]
+    if state.pending_steps:
+        step = state.pending_steps[0]
+        state.pending_steps = state.pending_steps[1:]
         state.now += 1
-        take(system, step)
-        if not state.agenda:
-            state.quiet_from, state.next_tick = state.now, state.now + MINUTE
+        perform(system, step)
+        if not state.pending_steps:
+            state.steps_done_at, state.next_tick = state.now, state.now + MINUTE
         return str(step)
     if system.state.visible():
         system.work()
         return Do.WORK.value
-    if _rests(system):
-        if not state.late:
+    if _is_idle(system):
+        if not state.late_writes:
             return None
-        if system.chooser(Point(WHO, "late", "the late write")) is not Fault.LANDS:
-            state.late = ()
+        if system.chooser(FaultPoint(WHO, "late", "the late write")) is not Fault.ARRIVES:
+            state.late_writes = ()
             return "the late write never arrives"
-        system.land()
+        system.apply_late_write()
         return "the late write"
-    if state.ticks > MOST_TICKS:
+    if state.ticks > MAX_SWEEPS:
         return None
     _next_minute(system)
     return Do.TICK.value
 
 
-def _rests(system: System) -> bool:
-    """Whether nothing would change any more, but by more events."""
-    return _caught_up(system) and not _due(system)
+def _is_idle(system: System) -> bool:
+    """Whether nothing changes any more without another event."""
+    return _is_caught_up(system) and not _due(system)
 
 
-def _caught_up(system: System) -> bool:
-    """Whether nothing is left to be done but what is due at a later time."""
+def _is_caught_up(system: System) -> bool:
+    """Whether nothing is left to do except what is due later."""
     state, rows = system.state, system.rows()
     catalog = {server: rows.get(("CATALOG", f"SERVER#{server}"), {}) for server in state.servers}
     read_until = rows.get(("SWEEP", "WATERMARK"), {}).get("read_until", 0)
     return (
-        read_until >= state.quiet_from
-        # A list that was wrong once is made good by the next sweep.
-        and read_until > state.odd
+        read_until >= state.steps_done_at
+        # The next sweep corrects what a wrong list has caused.
+        and read_until > state.odd_answer_at
         and all(
             catalog[server].get("required") == sorted(needs) and "left" not in catalog[server]
             for server, needs in state.servers.items()
         )
-        and all(state.is_about_the_full(one.body) for one in state.messages)
-        # Where the walk over what is due was not ended, the next one takes it over.
+        and all(state.concerns_full_user(one.body) for one in state.messages)
+        # An unfinished walk over due targets is continued by the next sweep.
         and not any("cursor" in row and key != ("SWEEP", "DUE") for key, row in rows.items())
     )
 
 
 def _due(system: System) -> list[Mapping[str, Any]]:
-    """Return the rows that are due; an instance that has failed after the sunset stays so."""
+    """Return the rows with a due time, without instances that failed after the sunset."""
     return [
         row
         for (_, sort_key), row in system.rows().items()
@@ -129,34 +129,34 @@ def _due(system: System) -> list[Mapping[str, Any]]:
 
 
 def _next_minute(system: System) -> None:
-    """Let the clock go on to whatever comes next: a message that was hidden, or the schedule."""
+    """Move the clock to the next visible message or the next run of the schedule."""
     state, due = system.state, _due(system)
-    if {row["status"] for row in due} == {"failed"} and _caught_up(system):
-        # Hours in which nothing happens.
+    if {row["status"] for row in due} == {"failed"} and _is_caught_up(system):
+        # Skip the hours until a failed target is tried again.
         state.next_tick = max(state.next_tick, min(row["due_at"] for row in due))
     hidden = [one.visible_at for one in state.messages]
     state.now = max(state.now, min([state.next_tick, *hidden]))
     if state.now >= state.next_tick:
         state.ticks += 1
-        stuck = f"after {MOST_TICKS} sweeps something is still to be done"
-        demand(state.ticks <= MOST_TICKS, finishing(state), stuck)
+        stuck = f"after {MAX_SWEEPS} sweeps something is still to be done"
+        require_that(state.ticks <= MAX_SWEEPS, promise_if_unfinished(state), stuck)
         state.next_tick += MINUTE
         _tick(system)
 
 
 def _tick(system: System) -> None:
-    fault = system.choose(Point(WHO, "tick", "the schedule's message"))
+    fault = system.choose(FaultPoint(WHO, "tick", "the schedule's message"))
     times = {Fault.LOST: 0, Fault.TWICE: 2}.get(fault, 1) if fault else 1
     for _ in range(times):
         system.put({"task": "sweep"})
 
 
-def take(system: System, step: Step) -> None:
-    """Do one step of an agenda."""
+def perform(system: System, step: Step) -> None:
+    """Take one step of a plan."""
     state, fact = system.state, step.fact
     match step.do:
         case Do.DELIVER if fact:
-            if not system.deliver(fact) and state.agenda[:1] != (GIVE_UP,):
+            if not system.deliver(fact) and state.pending_steps[:1] != (NO_RETRY,):
                 _again(system, step)
         case Do.PUBLISH if fact:
             system.publish(fact)
@@ -171,7 +171,7 @@ def take(system: System, step: Step) -> None:
 
 
 def _change(system: System, step: Step) -> None:
-    """Let the world become another one, of which nobody is told."""
+    """Change Composio, the configuration or the table, without an event."""
     state, fact = system.state, step.fact
     match step.do:
         case Do.CONNECT if fact:
@@ -190,17 +190,20 @@ def _change(system: System, step: Step) -> None:
             state.sunset = True
 
 
-GIVE_UP = Step(Do.WAIT)
-"""After a delivery: its sender does not repeat it."""
+NO_RETRY = Step(Do.WAIT)
+"""After a delivery, says that its sender does not retry."""
 
 
 def _again(system: System, step: Step) -> None:
-    if step.tries < MOST_TRIES:
-        system.state.agenda = (step._replace(tries=step.tries + 1), *system.state.agenda)
+    if step.tries < MAX_RETRIES:
+        system.state.pending_steps = (
+            step._replace(tries=step.tries + 1),
+            *system.state.pending_steps,
+        )
 
 
 def finish(system: System) -> None:
-    """Judge where it ended."""
+    """Check the promises at the end of a history."""
     check_end(system.state, system.rows())
 
 
@@ -208,13 +211,13 @@ TICK = (Step(Do.TICK), Step(Do.WORK))
 
 
 def begin(system: System, plan: Plan) -> None:
-    """Begin a plan with what it takes for granted."""
+    """Start a plan, after a first sweep unless it starts cold."""
     system.chooser = lambda _: None
     system.restore(system.empty)
     if not plan.cold:
-        system.state.agenda = (*plan.known, *TICK)
+        system.state.pending_steps = (*plan.known, *TICK)
         while advance(system):
             pass
-        system.state = replace(system.state, ticks=0, quiet_from=float("inf"))
+        system.state = replace(system.state, ticks=0, steps_done_at=float("inf"))
     system.state.page = plan.page
-    system.state.agenda = plan.steps
+    system.state.pending_steps = plan.steps

@@ -1,4 +1,4 @@
-"""The whole: functions, table, queue, Composio and senders; one step at a time."""
+"""The handler's functions with everything around them: table, queue, Composio and senders."""
 
 import json
 import re
@@ -17,9 +17,9 @@ from handler.dynamodb import Table, from_item
 from handler.targets import session_profile
 from handler.walk_table import WalkTable
 from tests.exploration.environment import Environment
+from tests.exploration.faults import ODD, REFUSALS, Chooser, Fault, FaultPoint, Killed
 from tests.exploration.inputs import envelope, record, request
-from tests.exploration.points import ODD, REFUSALS, Chooser, Fault, Killed, Point
-from tests.exploration.promises import Rows, check_told, check_write
+from tests.exploration.promises import Rows, check_acknowledged, check_change
 from tests.exploration.state import SESSION, Fact, Message, State
 from tests.fakes.dynamodb import FakeDynamoDB, service_error
 from tests.world import API_KEY, PROFILE, SECRET, SERVER, FakeComposio, refusal
@@ -36,79 +36,79 @@ class Snapshot(NamedTuple):
 
 
 class System:
-    """Everything around the handler, and the handler."""
+    """The handler in its execution environments, and one `State` that it works on."""
 
     running: ClassVar["System"]
-    """The one whose metrics are counted."""
+    """The system whose metrics are counted."""
 
     def __init__(self, *enrolled: str) -> None:
         self.state = State(enrolled=",".join(enrolled or (SERVER,)))
         self.secret = {"composio_api_key": API_KEY, "webhook_secrets": [SECRET]}
         self.db = FakeDynamoDB("table")
         self.chooser: Chooser = lambda _: None
-        self.noted: Callable[[str, str], None] | None = None
-        """Is told what each call returned, if anybody wants to know."""
+        self.on_answer: Callable[[str, str], None] | None = None
+        """Called with the result of every call, if set."""
         self._upstream = FakeComposio()
         self._environments: dict[tuple[str, str], Environment] = {}
         self.empty = self.snapshot()
         System.running = self
 
     def environment(self, name: str) -> Environment:
-        """Return the execution environment of this name; begun if there was none."""
+        """Return the execution environment of this name, created if need be."""
         key = (name, self.state.enrolled)
         if key not in self._environments:
             self._environments[key] = Environment(self, name)
         return self._environments[key]
 
     def enrol(self, *servers: str) -> None:
-        """Deploy with these servers enrolled: every execution environment is a new one."""
+        """Deploy with these servers enrolled, which replaces every execution environment."""
         self.state.enrolled = ",".join(servers)
         for environment in self._environments.values():
-            environment.remember()
+            environment.load_memory()
 
     def fill(self, user: str) -> None:
-        """Let the item that holds a user's accounts be so full that none can be forgotten."""
-        self.state.full |= {user}
+        """Fill the item of a user's accounts, so that none can be added."""
+        self.state.full_users |= {user}
         key = {"pk": {"S": f"USER#{user}"}, "sk": {"S": ACCOUNTS}}
         self.db.rows[key["pk"]["S"]] = {ACCOUNTS: key}
 
-    def choose(self, point: Point) -> Fault | None:
-        """Ask what happens at this point; before it, what is still on its way may arrive."""
-        if self.state.late:
-            late = Point(point.who, "late", "the late write")
-            if self.chooser(late) is Fault.LANDS and self.state.late:
-                self.land()
+    def choose(self, point: FaultPoint) -> Fault | None:
+        """Choose the fault at this point; a late write may be applied before it."""
+        if self.state.late_writes:
+            late = FaultPoint(point.who, "late", "the late write")
+            if self.chooser(late) is Fault.ARRIVES and self.state.late_writes:
+                self.apply_late_write()
         fault = self.chooser(point)
         self.state.faults += fault is not None
         if fault in ODD:
-            self.state.odd = self.state.now
+            self.state.odd_answer_at = self.state.now
         self.state.refused |= fault in REFUSALS and point.kind == "create is answered"
         return fault
 
-    def land(self) -> None:
-        """Let the oldest of the late writes arrive; nobody hears of its answer."""
-        (method, request), *rest = self.state.late
-        self.state.late = tuple(rest)
+    def apply_late_write(self) -> None:
+        """Apply the oldest late write; its answer goes to nobody."""
+        (method, request), *rest = self.state.late_writes
+        self.state.late_writes = tuple(rest)
         try:
             self.write(method, request)
         except ClientError:
             return
 
     def write(self, method: str, request: Any) -> Any:
-        """Have the table do something, and judge what it changed."""
-        if self.state.full and method == "update_item":
+        """Run a call to the table, and check what it changed."""
+        if self.state.full_users and method == "update_item":
             user, sort_key = (one["S"] for one in request["Key"].values())
-            if sort_key == ACCOUNTS and user.removeprefix("USER#") in self.state.full:
+            if sort_key == ACCOUNTS and user.removeprefix("USER#") in self.state.full_users:
                 raise service_error("UpdateItem", "ValidationException", "Item size has exceeded")
         try:
             return getattr(self.db, method)(**request)
         finally:
             self.db.calls.clear()
             for old, new in self.db.stream:
-                check_write(old or {}, new or {}, self.state)
+                check_change(old or {}, new or {}, self.state)
             self.db.stream.clear()
 
-    def upstream_answer(self, request: httpx.Request) -> httpx.Response:
+    def answer_read(self, request: httpx.Request) -> httpx.Response:
         """Answer a reading call to Composio."""
         if self.state.sunset and request.url.path.startswith("/api/v3/mcp"):
             return refusal(410, "gone")
@@ -120,26 +120,26 @@ class System:
         upstream.page = state.page
         return upstream(request)
 
-    def create(self, request: httpx.Request, pair: tuple[str, str]) -> httpx.Response:
+    def answer_create(self, request: httpx.Request, pair: tuple[str, str]) -> httpx.Response:
         """Answer a create call."""
         server, user = pair
         state = self.state
         if state.sunset and server != SESSION:
-            state.forbidden += 1
+            state.rejected_creates += 1
             return refusal(410, "gone")
         if server != SESSION and server not in state.servers:
             return refusal(404, "no such server")
         if state.refusals:
             state.refusals -= 1
             state.refused = True
-            state.forbidden += 1
+            state.rejected_creates += 1
             return refusal(422, "refused")
         if server == SESSION:
             state.sessions = (*state.sessions, user)
             made = self._upstream.session_body(f"trs_{len(state.sessions)}")
             return httpx.Response(201, json=made, request=request)
-        if state.lacking(user, server):
-            state.forbidden += 1
+        if state.missing_for(user, server):
+            state.rejected_creates += 1
             return refusal(403, "not all connected")
         if pair in state.instances:
             return refusal(409, "exists")
@@ -147,25 +147,25 @@ class System:
         return httpx.Response(201, json=self._upstream.record(*pair), request=request)
 
     def deliver(self, fact: Fact, name: str = "webhook") -> bool:
-        """Send an event to the webhook function; whether it was acknowledged."""
+        """Send an event to the webhook function, and return whether it was acknowledged."""
         at, known = self.environment(name), self.known()
         at.ends = self.state.now + WEBHOOK_SECONDS
         try:
             event = request(fact, int(self.state.now), key=self.secret["webhook_secrets"][0])
             answer = at.webhook.answer(event, seconds=WEBHOOK_SECONDS)
         except Killed:
-            at.remember()
+            at.load_memory()
             return False
-        answered = self.choose(Point(name, "answer", "its answer")) is None
+        answered = self.choose(FaultPoint(name, "answer", "its answer")) is None
         acknowledged = answered and answer["statusCode"] == 200
-        # Ignored by a memory that is behind the catalog, it is the back-fill's business.
+        # An event that was ignored because the catalog in memory is old is back-filled.
         if acknowledged and "ignored" not in json.loads(answer["body"]):
             self.state.acknowledge(fact, known)
-            self.check_told()
+            self.check_acknowledged()
         return acknowledged
 
     def put_profile(self, needs: tuple[str, ...]) -> None:
-        """Have the operator put the session profile, with its back-fill."""
+        """Store the session profile and its back-fill, as the operator does."""
         self.state.profile = needs
         table = Table(cast("Any", self.db), "table")
         profile = session_profile(PROFILE.id, {one: one for one in needs}, {})
@@ -182,23 +182,23 @@ class System:
         )
 
     def publish(self, fact: Fact) -> None:
-        """Have the bus put an event into the queue."""
+        """Put an event into the queue, as the event bus does."""
         self.put({"detail": envelope(fact)}, fact)
 
     def work(self, name: str = "worker", *, batch: int = BATCH) -> None:
-        """Have the worker function work off what the queue hands out."""
+        """Invoke the worker function with the visible messages, if there are any."""
         messages = self.state.receive(batch)
         if not messages:
             return
         at, known = self.environment(name), self.known()
         at.ends = self.state.now + WORKER_SECONDS
-        # As with the webhook: ignored by a memory that is behind, it is the back-fill's business.
+        # As in `deliver`: what an old catalog in memory ignores is back-filled.
         known = {auth for auth in known if not at.ignores(auth)}
         records = [record(one) for one in messages]
         try:
             answer = at.worker.work(records, seconds=WORKER_SECONDS)
         except Killed:
-            at.remember()
+            at.load_memory()
             return
         failed = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
         for message in messages:
@@ -206,20 +206,20 @@ class System:
                 self._delete(name, message, known)
 
     def _delete(self, name: str, message: Message, known: Collection[str]) -> None:
-        if self.choose(Point(name, "delete", f"delete of {message.body[:40]}")):
+        if self.choose(FaultPoint(name, "delete", f"delete of {message.body[:40]}")):
             return
         state = self.state
         state.messages = tuple(one for one in state.messages if one.id != message.id)
         if message.fact:
             state.acknowledge(message.fact, known)
-            self.check_told()
+            self.check_acknowledged()
 
-    def check_told(self) -> None:
-        """Judge what has been acknowledged so far."""
-        check_told(self.state.told, self.rows())
+    def check_acknowledged(self) -> None:
+        """Check that everything acknowledged so far is stored."""
+        check_acknowledged(self.state.acknowledged, self.rows())
 
     def known(self) -> set[str]:
-        """Return the auth configs that the table's catalog requires; of none, Composio's own."""
+        """Return what the stored catalog requires; before there is one, what Composio does."""
         catalog = self.db.rows.get(CATALOG, {}).items()
         enrolled = {f"SERVER#{one}" for one in self.state.enrolled.split(",")}
         enrolled.add(catalog_key(PROFILE.key)["sk"])
@@ -247,7 +247,7 @@ class System:
         self.state = copy(snapshot.state)
         self.db.restore(snapshot.table)
         for name, environment in self._environments.items():
-            environment.remember(snapshot.state.memories.get(name))
+            environment.load_memory(snapshot.state.memories.get(name))
 
     def fingerprint(self, *, by_name: bool = False) -> int:
         """Return a number that is the same where everything that follows is the same.

@@ -14,12 +14,12 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from handler.account_table import ACCOUNTS
 from tests.exploration import report
-from tests.exploration.concurrent import three, two
-from tests.exploration.interleaved import Concurrent, Interleaved
+from tests.exploration.cases import three, two
+from tests.exploration.interleaved import Case, InterleavedExplorer
 from tests.exploration.machine import OTHER, Machine
 from tests.exploration.plans import plans
+from tests.exploration.sequential import Counterexample, SequentialExplorer
 from tests.exploration.sessions import session_plans, two_sessions
-from tests.exploration.single import Found, Single
 from tests.exploration.steps import Plan
 from tests.exploration.system import System
 from tests.world import GMAIL, SERVER, SLACK
@@ -27,7 +27,7 @@ from tests.world import GMAIL, SERVER, SLACK
 pytestmark = [
     pytest.mark.prove,
     pytest.mark.timeout(0),
-    pytest.mark.usefixtures("hushed"),
+    pytest.mark.usefixtures("without_logging"),
 ]
 
 LONG = "PROVE" in os.environ
@@ -38,7 +38,7 @@ def system() -> System:
     return System()
 
 
-def _id(given: Plan | Concurrent | int) -> str:
+def _id(given: Plan | Case | int) -> str:
     return f"{given} faults" if isinstance(given, int) else given.name
 
 
@@ -52,14 +52,14 @@ def _id(given: Plan | Concurrent | int) -> str:
     ids=_id,
 )
 def test_every_fault_at_every_call_is_survived(system: System, plan: Plan, faults: int) -> None:
-    explorer = Single(system)
+    explorer = SequentialExplorer(system)
     try:
         histories = explorer.explore(plan, faults)
-    except Found as found:
+    except Counterexample as found:
         pytest.fail(str(found), pytrace=False)
 
     report.histories[f"exhaustive, {faults} fault{'s' * (faults > 1)}"] += histories
-    report.looked_at += explorer.runs
+    report.steps_taken += explorer.runs
     assert histories > 1
 
 
@@ -72,16 +72,16 @@ def test_every_fault_at_every_call_is_survived(system: System, plan: Plan, fault
     ids=_id,
 )
 def test_every_order_of_calls_of_several_at_once_is_survived(
-    system: System, case: Concurrent, faults: int
+    system: System, case: Case, faults: int
 ) -> None:
-    explorer = Interleaved(system)
+    explorer = InterleavedExplorer(system)
     try:
         histories = explorer.explore(case, faults)
-    except Found as found:
+    except Counterexample as found:
         pytest.fail(str(found), pytrace=False)
 
     report.histories[f"interleaved, {faults} faults"] += histories
-    report.looked_at += explorer.moments
+    report.steps_taken += explorer.moments
     assert histories > 1
 
 

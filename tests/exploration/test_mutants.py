@@ -1,44 +1,42 @@
-"""The proof is proved: spoil the handler in any of these ways, and the exploration notices."""
+"""Every mutant of the handler makes the exploration fail."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.exploration import promises, report
-from tests.exploration.concurrent import three, two
-from tests.exploration.interleaved import Concurrent, Interleaved
-from tests.exploration.mutant import Mutant, planted
-from tests.exploration.mutants_of_creation import CREATION_MUTANTS
-from tests.exploration.mutants_of_facts import FACT_MUTANTS
-from tests.exploration.mutants_of_sessions import SESSION_MUTANTS
+from tests.exploration.cases import three, two
+from tests.exploration.interleaved import Case, InterleavedExplorer
+from tests.exploration.mutant import Mutant, applied
+from tests.exploration.mutants import CREATION_MUTANTS, FACT_MUTANTS, SESSION_MUTANTS
 from tests.exploration.plans import plans
 from tests.exploration.promises import Promise
+from tests.exploration.sequential import Counterexample, SequentialExplorer
 from tests.exploration.sessions import session_plans, two_sessions
-from tests.exploration.single import Found, Single
 from tests.exploration.steps import Plan
 from tests.exploration.system import System
 
 pytestmark = [
     pytest.mark.prove,
     pytest.mark.timeout(0),
-    pytest.mark.usefixtures("hushed"),
+    pytest.mark.usefixtures("without_logging"),
 ]
 
 
 @pytest.fixture
 def only() -> Iterator[Callable[[Promise], None]]:
-    """Look at no other promise than this one."""
+    """Check only one promise."""
 
     def judge(promise: Promise) -> None:
-        promises.judged.intersection_update({promise})
+        promises.checked_promises.intersection_update({promise})
 
     yield judge
-    promises.judged.update(Promise)
+    promises.checked_promises.update(Promise)
 
 
-def first_found(mutant: Mutant) -> Found | None:
-    """Explore until something is found, what is promising first."""
-    every: list[Plan | Concurrent] = [*plans(), *session_plans(), *two(), *two_sessions(), *three()]
+def first_found(mutant: Mutant) -> Counterexample | None:
+    """Explore until a promise breaks, starting where the mutant says."""
+    every: list[Plan | Case] = [*plans(), *session_plans(), *two(), *two_sessions(), *three()]
     places = sorted(
         every,
         key=lambda place: not place.name.startswith(mutant.place or "one"),
@@ -46,10 +44,10 @@ def first_found(mutant: Mutant) -> Found | None:
     try:
         for place in places:
             if isinstance(place, Plan):
-                Single(System(), odd=mutant.odd).explore(place, 1)
+                SequentialExplorer(System(), odd=mutant.odd).explore(place, 1)
             else:
-                Interleaved(System()).explore(place, 0)
-    except Found as found:
+                InterleavedExplorer(System()).explore(place, 0)
+    except Counterexample as found:
         return found
     return None
 
@@ -62,8 +60,8 @@ def test_every_mutant_is_caught_by_the_promise_that_it_breaks(
 ) -> None:
     only(mutant.promise)
     report.mutants[mutant.name] = None
-    with planted(mutant):
+    with applied(mutant):
         found = first_found(mutant)
 
-    assert found, "nobody noticed"
+    assert found, "no promise was broken"
     report.mutants[mutant.name] = found.promise.value

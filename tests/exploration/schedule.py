@@ -1,10 +1,10 @@
-"""Several invocations at once, of which one moves at a time, from call to call."""
+"""Concurrent invocations in threads, of which one at a time runs until its next call."""
 
 import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from tests.exploration.points import Fault, Point
+from tests.exploration.faults import Fault, FaultPoint
 from tests.exploration.system import System
 
 PAUSE_SECONDS = 24
@@ -12,7 +12,7 @@ PAUSE_SECONDS = 24
 
 
 class Move(NamedTuple):
-    """Who makes its call, and what happens to it; nobody: the clock moves."""
+    """Which invocation goes on, and with which fault; None lets time pass instead."""
 
     who: int | None
     fault: Fault | None = None
@@ -29,7 +29,7 @@ class Invocation:
         self, name: str, job: Callable[[], object], scheduler: threading.Semaphore
     ) -> None:
         self.name = name
-        self.at: Point | None = None
+        self.at: FaultPoint | None = None
         self.seen = 0
         self.done = False
         self.broken: BaseException | None = None
@@ -50,8 +50,8 @@ class Invocation:
         self.done, self.at = True, None
         self._scheduler.release()
 
-    def wait(self, point: Point) -> Fault | None:
-        """Say where it is, and wait; in its own thread."""
+    def wait(self, point: FaultPoint) -> Fault | None:
+        """Stop at a call until it is this invocation's turn; runs in its own thread."""
         self.at = point
         self._scheduler.release()
         self._turn.acquire()
@@ -60,7 +60,7 @@ class Invocation:
         return self._fault
 
     def move(self, fault: Fault | None) -> None:
-        """Have it go on to its next call, and wait for that; in the thread of the session."""
+        """Let it run until its next call; called from the explorer's thread."""
         self._fault = fault
         if self.thread.ident is None:
             self.thread.start()
@@ -85,9 +85,9 @@ class Session:
         self.invocations = [Invocation(name, job, scheduler) for name, job in jobs]
         self._by_thread = {one.thread: one for one in self.invocations}
         system.chooser = self._choose
-        system.noted = self._note
+        system.on_answer = self._note
 
-    def _choose(self, point: Point) -> Fault | None:
+    def _choose(self, point: FaultPoint) -> Fault | None:
         return self._by_thread[threading.current_thread()].wait(point)
 
     def _note(self, _: str, text: str) -> None:

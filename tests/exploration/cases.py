@@ -1,10 +1,10 @@
-"""What happens at once."""
+"""The cases: invocations that run at the same time."""
 
-from tests.exploration.interleaved import Concurrent, Job
+from tests.exploration.faults import FaultPoint
+from tests.exploration.interleaved import Case, Job
 from tests.exploration.plans import HOUR, LESS, OLD, OLDER, G, S, connect, webhook
-from tests.exploration.points import Point
 from tests.exploration.state import Fact
-from tests.exploration.steps import TICK, Do, Step, take
+from tests.exploration.steps import TICK, Do, Step, perform
 from tests.exploration.system import System
 from tests.world import GMAIL, SERVER
 
@@ -18,7 +18,7 @@ def sent(fact: Fact, name: str = "webhook") -> tuple[str, Job]:
 
 
 def message(body: object, name: str = "worker") -> tuple[str, Job]:
-    """A worker of its own takes a message of its own."""
+    """Put a message into the queue and have a worker take it."""
 
     def job(system: System) -> None:
         system.put(body)
@@ -28,19 +28,19 @@ def message(body: object, name: str = "worker") -> tuple[str, Job]:
 
 
 def happens(*steps: Step, then: Fact | None = None, name: str = "world") -> tuple[str, Job]:
-    """The world goes on at some moment, and perhaps tells of it."""
+    """Take these steps at some moment, and then deliver an event if one is given."""
 
     def job(system: System) -> None:
         for step in steps:
-            system.choose(Point(name, "world", str(step)))
-            take(system, step)
+            system.choose(FaultPoint(name, "world", str(step)))
+            perform(system, step)
         if then:
             system.deliver(then, name)
 
     return name, job
 
 
-def told(fact: Fact, name: str = "worker") -> tuple[str, Job]:
+def by_bus(fact: Fact, name: str = "worker") -> tuple[str, Job]:
     def job(system: System) -> None:
         system.publish(fact)
         system.work(name, batch=1)
@@ -49,7 +49,7 @@ def told(fact: Fact, name: str = "worker") -> tuple[str, Job]:
 
 
 def both(*jobs: tuple[str, Job]) -> tuple[str, Job]:
-    """One after the other, in the same execution environment."""
+    """Run the jobs one after the other in the same execution environment."""
 
     def job(system: System) -> None:
         for _, one in jobs:
@@ -63,47 +63,47 @@ BEFORE, BEHIND = (
     Fact(GMAIL, user="user_2", created=-4000),
     Fact(GMAIL, user="user_3", created=-6000),
 )
-"""Of others, and on the pages of a list before the user's own, and behind it."""
+"""Accounts of other users, on the pages before and after the page of `OLD`."""
 
 BACKFILL = {"task": "backfill", "target": f"INSTANCE#{SERVER}"}
 SWEEP = {"task": "sweep"}
 
 
-def two() -> list[Concurrent]:
-    """Two at once."""
+def two() -> list[Case]:
+    """Cases of two concurrent invocations."""
     return [
-        Concurrent("two last accounts", CONNECTED, (sent(G), sent(S, "webhook-2")), webhook(G, S)),
-        Concurrent(
+        Case("two last accounts", CONNECTED, (sent(G), sent(S, "webhook-2")), webhook(G, S)),
+        Case(
             "the last account, twice",
             (*CONNECTED, *webhook(G)),
-            (sent(S), told(S)),
+            (sent(S), by_bus(S)),
             webhook(S),
         ),
-        Concurrent(
+        Case(
             "two old last accounts",
             connect(OLD, OLDER),
-            (sent(OLD), told(OLDER)),
+            (sent(OLD), by_bus(OLDER)),
             webhook(OLD, OLDER),
         ),
-        Concurrent(
+        Case(
             "the last account, and back from expiry",
             (*connect(OLD, OLDER, GONE), *webhook(OLD)),
             (sent(OLDER), happens(*connect(BACK), then=BACK, name="webhook-2")),
             webhook(BACK, OLDER),
         ),
-        Concurrent(
+        Case(
             "the last account, and a sweep",
             (*CONNECTED, *webhook(G)),
             (sent(S), message(SWEEP)),
             webhook(S),
         ),
-        Concurrent(
+        Case(
             "refused, and news",
             (*CONNECTED, *webhook(G), Step(Do.REFUSE)),
             (sent(S), happens(*connect(NEWER), then=NEWER, name="webhook-2")),
             webhook(S, NEWER),
         ),
-        Concurrent(
+        Case(
             "a back-fill, and an account of the page before goes",
             (*connect(OLD, BEFORE, BEHIND), *webhook(OLD), HOUR, LESS, *TICK, *AFTER_A_MINUTE),
             (message(BACKFILL), happens(*connect(BEFORE._replace(status="EXPIRED", at=9)))),
@@ -113,24 +113,24 @@ def two() -> list[Concurrent]:
     ]
 
 
-def three() -> list[Concurrent]:
-    """Three at once."""
+def three() -> list[Case]:
+    """Cases of three concurrent invocations."""
     return [
-        Concurrent(
+        Case(
             "the last account, three times",
             (*CONNECTED, *webhook(G)),
-            (sent(S), sent(S, "webhook-2"), told(S)),
+            (sent(S), sent(S, "webhook-2"), by_bus(S)),
             webhook(S),
             pauses=0,
             long=True,
         ),
-        Concurrent(
+        Case(
             "a server needs less, and two workers",
             (*connect(OLD), *webhook(OLD), Step(Do.WAIT, seconds=400)),
             (
                 happens(LESS),
                 message(SWEEP),
-                both(told(OLD, "worker-2"), message(BACKFILL, "worker-2")),
+                both(by_bus(OLD, "worker-2"), message(BACKFILL, "worker-2")),
             ),
             pauses=0,
         ),

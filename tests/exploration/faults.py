@@ -1,4 +1,4 @@
-"""Where a run can go wrong, and how."""
+"""The calls at which a fault can happen, and the faults."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -13,8 +13,8 @@ class Fault(StrEnum):
     DIES_BEFORE = "the process dies before"
     DIES_AFTER = "the process dies after"
     TWICE = "is sent twice, the second answer counts"
-    LATE = "times out, and is still on its way"
-    LANDS = "arrives now"
+    LATE = "times out, and is applied later"
+    ARRIVES = "arrives now"
     IGNORED = "is answered 200 and takes nothing"
     BAD_REQUEST = "is answered 400 for no reason"
     FORBIDDEN = "is answered 403 for no reason"
@@ -26,7 +26,7 @@ class Fault(StrEnum):
     EMPTY = "is answered 200 with an empty list"
 
 
-class Point(NamedTuple):
+class FaultPoint(NamedTuple):
     """One call: who makes it, to what, and what kind of call it is."""
 
     who: str
@@ -61,15 +61,15 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "answer": (Fault.LOST,),
     "delete": (Fault.LOST,),
     "tick": (Fault.LOST, Fault.TWICE),
-    "late": (Fault.LANDS,),
+    "late": (Fault.ARRIVES,),
 }
 
-type Chooser = Callable[[Point], Fault | None]
+type Chooser = Callable[[FaultPoint], Fault | None]
 
 
 def cost(fault: Fault) -> int:
-    """How much of the budget a fault takes: the end of one that was paid for is free."""
-    return 0 if fault is Fault.LANDS else 1
+    """What a fault costs of the budget; a late write that arrives was paid for when it was sent."""
+    return 0 if fault is Fault.ARRIVES else 1
 
 
 class Killed(BaseException):

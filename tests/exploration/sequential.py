@@ -1,14 +1,14 @@
-"""Every history of one invocation after the other, with so many faults.
+"""Tries every fault at every call, with one invocation at a time.
 
-Between two invocations the whole is a value: from each such moment every choice is tried once.
-Where two histories meet in the same state, what follows is looked at once, and counted for both.
+Between two invocations the system can be saved and restored, so every choice is tried from there.
+Where two histories reach the same state, what follows is run once and counted for both.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.exploration.points import FAULTS, ODD, Fault, Point, cost
-from tests.exploration.promises import Broken
+from tests.exploration.faults import FAULTS, ODD, Fault, FaultPoint, cost
+from tests.exploration.promises import BrokenPromise
 from tests.exploration.steps import Plan, advance, begin, finish
 from tests.exploration.system import Snapshot, System
 from tests.world import NOW
@@ -16,21 +16,21 @@ from tests.world import NOW
 type Script = Mapping[int, Fault]
 
 
-class Found(Exception):
-    """A history that breaks a promise, as a trace."""
+class Counterexample(Exception):
+    """The trace of a history that breaks a promise."""
 
-    def __init__(self, broken: Broken, trace: list[str]) -> None:
+    def __init__(self, broken: BrokenPromise, trace: list[str]) -> None:
         super().__init__("\n".join([str(broken), *trace]))
         self.promise = broken.promise
 
 
 @dataclass
-class Single:
+class SequentialExplorer:
     """Explores one plan after the other; `runs` counts the invocations that were really made."""
 
     system: System
     odd: bool = True
-    """One of the faults may be an odd answer; two of them are evidence."""
+    """Whether one fault may be a wrong answer; two wrong answers would be evidence."""
     runs: int = 0
     _known: dict[tuple[int, int], int] = field(default_factory=dict)
     _trace: list[str] = field(default_factory=list)
@@ -41,8 +41,8 @@ class Single:
         self._trace = [f"plan: {plan.name}"]
         try:
             begin(self.system, plan)
-        except Broken as broken:
-            raise Found(broken, self._trace) from None
+        except BrokenPromise as broken:
+            raise Counterexample(broken, self._trace) from None
         return self._from_here(budget)
 
     def _from_here(self, budget: int) -> int:
@@ -71,14 +71,14 @@ class Single:
         return histories
 
     def _may_be_odd(self, start: Snapshot, script: Script) -> bool:
-        return self.odd and not start.state.odd and ODD.isdisjoint(script.values())
+        return self.odd and not start.state.odd_answer_at and ODD.isdisjoint(script.values())
 
-    def _run(self, script: Script) -> tuple[list[Point], bool]:
+    def _run(self, script: Script) -> tuple[list[FaultPoint], bool]:
         """Take one step with these faults; return its points, and whether there is more."""
-        points: list[Point] = []
+        points: list[FaultPoint] = []
         said: list[str] = []
 
-        def choose(point: Point) -> Fault | None:
+        def choose(point: FaultPoint) -> Fault | None:
             fault = script.get(len(points))
             points.append(point)
             if fault:
@@ -91,9 +91,9 @@ class Single:
             step = advance(self.system)
             if step is None:
                 finish(self.system)
-        except Broken as broken:
+        except BrokenPromise as broken:
             choices = " ".join(f"{number}:{fault.name}" for number, fault in script.items())
-            raise Found(broken, [*self._trace, f"last step [{choices}]", *said]) from None
+            raise Counterexample(broken, [*self._trace, f"last step [{choices}]", *said]) from None
         clock = f"{self.system.state.now - NOW:.0f} s"
         self._trace.append("\n".join([f"{clock}: {step}", *said]))
         return points, step is not None
