@@ -3,6 +3,7 @@
 from handler.targets import Target
 from provisioner.activity import Swept
 from provisioner.doctor.facts import Commands, EventSource, Facts, Rule
+from provisioner.doctor.judge_aws import PARAMETERS as VARIABLES
 from provisioner.enrolment import Followers
 from provisioner.subscription import Subscription
 from tests.world import PROFILE
@@ -20,13 +21,7 @@ PARAMETERS = {
     "Release": "7",
     "ReturnUrl": "",
 }
-ENVIRONMENT = {
-    "COMPOSIO_BASE_URL": "https://composio.invalid",
-    "LOG_USER_IDS": "hashed",
-    "MCP_SERVER_IDS": "srv_demo",
-    "RELEASE": "7",
-    "RETURN_URL": "",
-}
+ENVIRONMENT = {VARIABLES[name]: value for name, value in PARAMETERS.items()}
 SOUND = Facts(
     commands=Commands("provisioner --stack-name mine", "aws --region eu-west-1"),
     version="1.2.3",

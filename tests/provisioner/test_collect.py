@@ -1,4 +1,4 @@
-"""What `doctor` finds: also what could not be had, and why the sweep may still be at work."""
+"""How `doctor` collects its facts, with and without the permissions that it needs."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -30,8 +30,9 @@ class Denied:
         return refused
 
 
-def denied(world: World, *, by_composio: httpx.Response) -> Stack:
-    """Return a stack of which an operator may see nothing but its table and its secret."""
+def denied(by_composio: httpx.Response) -> Stack:
+    """Return a stack of which an operator may read only the table and the secret."""
+    world = World()
     db: Any = SimpleNamespace(query=world.db.query)
     db.meta = SimpleNamespace(endpoint_url="https://dynamodb.invalid", region_name="r")
     http = httpx.Client(
@@ -44,8 +45,8 @@ def denied(world: World, *, by_composio: httpx.Response) -> Stack:
     return stack
 
 
-def test_without_a_permission_doctor_names_it_and_gives_no_other_remedy() -> None:
-    facts = collect(denied(World(), by_composio=refusal(403, "forbidden")))
+def test_doctor_names_each_missing_permission() -> None:
+    facts = collect(denied(refusal(403, "forbidden")))
     told = {one.check: (one.message, one.remedy) for one in judge(facts) if one.level != "ok"}
 
     ask = "ask for it, or use another profile (docs/provisioner.md lists the permissions)"
@@ -64,15 +65,16 @@ def test_without_a_permission_doctor_names_it_and_gives_no_other_remedy() -> Non
     }
 
 
-def test_only_a_403_is_for_want_of_a_permission() -> None:
-    facts = collect(denied(World(), by_composio=refusal(400, "no such page")))
+def test_another_status_than_403_is_not_about_a_permission() -> None:
+    facts = collect(denied(refusal(400, "no such page")))
 
     assert isinstance(facts.subscription, Trouble)
     assert facts.subscription.remedy == "mend it"
 
 
-def test_a_pass_is_at_work_for_as_long_as_it_is_handed_on() -> None:
+def test_a_sweep_is_active_while_its_pass_continues() -> None:
     world = World()
+    assert swept(stack_of(world), 1) is None
     world.tick()
     stack, began = stack_of(world), int(world.now)
     assert swept(stack, began + 7) == Swept(began=7, active=7)
@@ -91,22 +93,18 @@ def test_a_pass_is_at_work_for_as_long_as_it_is_handed_on() -> None:
     assert swept(stack, began + 999) == Swept(began=999, active=399 - LEASE_SECONDS)
 
 
-def test_a_sweep_that_may_not_read_the_accounts_is_told_of() -> None:
-    """Each pass that dies of it has held its lease, and so looks as if it were at work."""
-    facts = collect(denied(World(), by_composio=refusal(403, "forbidden")))
+def test_doctor_reports_a_sweep_that_may_not_read_the_accounts() -> None:
+    """Each pass that fails has held its lease, and so looks active."""
+    facts = collect(denied(refusal(403, "forbidden")))
 
     assert isinstance(facts.followers, Trouble)
     assert facts.followers.remedy == "give the API key connected_accounts: read"
 
 
-def test_a_clock_is_read_before_the_slow_questions() -> None:
-    world, ticking = World(), iter(range(1767225600, 1767999999, 100))
+def test_the_clock_is_read_before_the_slow_calls() -> None:
+    ticking = iter(range(1767225600, 1767999999, 100))
     now = httpx.Response(200, json={"items": []}, headers={"date": "Thu, 01 Jan 2026 00:00:00 GMT"})
 
-    facts = collect(denied(world, by_composio=now), clock=lambda: next(ticking))
+    facts = collect(denied(now), clock=lambda: next(ticking))
 
     assert facts.clocks == {"Composio": 0}
-
-
-def test_before_the_first_pass_there_is_none() -> None:
-    assert swept(stack_of(World()), 1) is None

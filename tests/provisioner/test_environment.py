@@ -1,4 +1,4 @@
-"""The environment is made usable before anything reads it."""
+"""The command prepares the environment before anything reads it."""
 
 import pytest
 
@@ -17,15 +17,13 @@ def prepared(**environment: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("given", "understood"),
     [
-        ("fd00::/8", ""),
         ("10.0.0.0/8,fd00::/8, .corp ,*.corp,host:8080", ".corp,*.corp,host:8080"),
         ("[::1],::1,[fd00::1]", "::1,::1,fd00::1"),
         ("*", "*"),
-        ("[", ""),
-        (",, ,", ""),
+        ("[,, ,", ""),
     ],
 )
-def test_of_no_proxy_is_kept_what_the_http_libraries_understand(
+def test_no_proxy_keeps_what_httpx_understands(
     given: str, understood: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("NO_PROXY", "no_proxy"):
@@ -45,13 +43,13 @@ def test_of_no_proxy_is_kept_what_the_http_libraries_understand(
         ({"HTTPS_PROXY": ""}, {}),
     ],
 )
-def test_no_proxy_stands_before_what_runs_on_this_machine(
+def test_a_proxy_is_not_used_for_loopback_addresses(
     environment: dict[str, str], expected: dict[str, str]
 ) -> None:
     assert prepared(**environment) == environment | expected
 
 
-def test_the_settings_of_lambda_are_not_for_here() -> None:
+def test_the_settings_of_lambda_are_removed() -> None:
     assert prepared(AWS_LAMBDA_RUNTIME_API="x", POWERTOOLS_LOG_LEVEL="?", HOME="/") == {"HOME": "/"}
 
 
@@ -64,7 +62,7 @@ def test_the_settings_of_lambda_are_not_for_here() -> None:
         ("SSL_CERT_FILE", "/nowhere/at/all"),
     ],
 )
-def test_what_no_client_can_be_made_with_is_named_and_not_quoted(
+def test_an_unusable_variable_is_named_but_not_quoted(
     name: str, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, text)
@@ -73,5 +71,3 @@ def test_what_no_client_can_be_made_with_is_named_and_not_quoted(
         connect("https://composio.invalid")
     assert name in trouble.value.remedy
     assert text not in f"{trouble.value}{trouble.value.remedy}"
-    monkeypatch.delenv(name)
-    connect("https://composio.invalid").close()

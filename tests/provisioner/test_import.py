@@ -1,20 +1,19 @@
-"""`import`: every event of a file reaches the queue, whatever the file is and whatever ends it.
-
-Nothing is skipped that was not sent, and nothing that was sent is counted twice.
-"""
+"""`provisioner import` sends every event of a file once, also after an interruption."""
 
 import json
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from provisioner import context, event_file, messages
-from provisioner.main import app
-from tests.provisioner.found_stack import OUTPUTS, stack_of
+from provisioner import event_file, messages
+from tests.provisioner import command_line
+from tests.provisioner.found_stack import OUTPUTS
 from tests.world import World
 
 EVENTS = 25
@@ -22,15 +21,8 @@ ENVELOPE = json.loads(json.loads(Path("events/connected.json").read_text())["bod
 LINE = json.dumps(ENVELOPE)
 
 
-class Ended(BaseException):
-    """The operator has ended the command."""
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World()
-    monkeypatch.setattr(context, "find", lambda _: stack_of(world))
-    return world
+class Interrupted(BaseException):
+    """The operator has interrupted the command."""
 
 
 def line(number: int, **more: Any) -> str:
@@ -48,10 +40,8 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def run(*arguments: object, code: int = 0, **more: Any) -> Result:
-    ended = CliRunner().invoke(app, ["import", *map(str, arguments)], **more)
-    assert ended.exit_code == code, ended.output
-    return ended
+def run(*arguments: object, **more: Any) -> Result:
+    return command_line.run("import", *arguments, **more)
 
 
 def sent(world: World) -> list[str]:
@@ -62,20 +52,28 @@ def ids(first: int = 0, last: int = EVENTS) -> list[str]:
     return [f"msg_{number}" for number in range(first, last)]
 
 
-def interrupted(file: Path, world: World, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    """Run it until the queue has accepted so many, and end it there."""
-    really = messages.send
+@contextmanager
+def before_each_batch(act: Any) -> Iterator[None]:
+    """Call `act` before each batch is sent."""
+    send = messages.send
 
-    def send(stack: Any, batch: Any) -> Any:
-        if len(world.sqs.sent) >= after:
-            raise Ended
-        return really(stack, batch)
+    def act_and_send(stack: Any, batch: Any) -> Any:
+        act(batch)
+        return send(stack, batch)
 
-    with monkeypatch.context() as patch:
-        patch.setattr("provisioner.messages.send", send)
-        with pytest.raises(Ended):
-            CliRunner().invoke(app, ["import", str(file)], catch_exceptions=False)
-    assert len(world.sqs.sent) == after
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("provisioner.messages.send", act_and_send)
+        yield
+
+
+def interrupt_after_20(file: Path, world: World) -> None:
+    def interrupt(_: object) -> None:
+        if len(world.sqs.sent) >= 20:
+            raise Interrupted
+
+    with before_each_batch(interrupt), pytest.raises(Interrupted):
+        run(file)
+    assert len(world.sqs.sent) == 20
 
 
 def test_each_event_is_sent_and_counted(world: World, file: Path) -> None:
@@ -84,7 +82,7 @@ def test_each_event_is_sent_and_counted(world: World, file: Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
-def test_what_can_be_read_only_once_is_sent_too(world: World, tmp_path: Path) -> None:
+def test_standard_input_and_pipes_are_sent_too(world: World, tmp_path: Path) -> None:
     assert run("-", input=lines()).stdout == "events: 25, sent before: 0, sent now: 25\n"
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -93,6 +91,7 @@ def test_what_can_be_read_only_once_is_sent_too(world: World, tmp_path: Path) ->
         assert run(pipe).stdout == "events: 5, sent before: 0, sent now: 5\n"
     assert sent(world) == ids(last=30)
     assert list(tmp_path.iterdir()) == [pipe]
+    assert run("-").stdout == "events: 0, sent before: 0, sent now: 0\n"
 
 
 def test_a_pipe_at_the_standard_input_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,39 +104,27 @@ def test_a_pipe_at_the_standard_input_is_read_twice(monkeypatch: pytest.MonkeyPa
             assert (events.check(), len(list(events.events(None)))) == (25, 25)
 
 
-def test_what_was_ended_midway_goes_on_after_the_last_batch(
-    world: World, file: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_import_continues_also_if_the_file_has_grown(
+    world: World, file: Path
 ) -> None:
-    interrupted(file, world, monkeypatch, after=20)
+    interrupt_after_20(file, world)
 
-    assert json.loads(run(file, "--dry-run", "--json").stdout) == {
-        "events": 25, "skipped": 20, "sent": 0
-    }  # fmt: skip
-    assert run(file).stdout == "events: 25, sent before: 20, sent now: 5\n"
-    assert sent(world) == ids()
-
-
-def test_a_file_that_has_grown_goes_on_too(
-    world: World, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    interrupted(file, world, monkeypatch, after=20)
+    dry = json.loads(run(file, "--dry-run", "--json").stdout)
+    assert dry == {"events": 25, "skipped": 20, "sent": 0}
     file.write_text(lines(last=30))
-
-    assert "sent before: 20, sent now: 10" in run(file).stdout
+    assert run(file).stdout == "events: 30, sent before: 20, sent now: 10\n"
     assert sent(world) == ids(last=30)
 
 
-def test_another_file_of_the_same_name_is_sent_whole(
-    world: World, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    interrupted(file, world, monkeypatch, after=20)
+def test_another_file_of_the_same_name_is_sent_whole(world: World, file: Path) -> None:
+    interrupt_after_20(file, world)
     file.write_text(lines(100, 125))
 
     assert "sent before: 0, sent now: 25" in run(file).stdout
     assert sent(world) == ids(last=20) + ids(100, 125)
 
 
-def test_what_another_queue_has_accepted_counts_for_nothing(
+def test_progress_with_another_queue_does_not_count(
     world: World, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -150,27 +137,23 @@ def test_what_another_queue_has_accepted_counts_for_nothing(
 
 
 @pytest.mark.parametrize("text", ["", "4\n", "{", '{"queue": "queue"}', "\x00\xff"])
-def test_a_place_that_is_not_readable_counts_for_nothing(
-    text: str, world: World, file: Path
-) -> None:
+def test_an_unreadable_progress_file_does_not_count(text: str, world: World, file: Path) -> None:
     file.with_name("events.jsonl.place").write_text(text)
 
     assert "sent before: 0, sent now: 25" in run(file).stdout
     assert sent(world) == ids()
 
 
-def test_where_the_place_cannot_be_kept_it_is_said_and_all_is_sent(
+def test_without_a_progress_file_everything_is_sent_with_a_warning(
     world: World, file: Path
 ) -> None:
     file.with_name("events.jsonl.place.new").mkdir()
 
-    ended = run(file)
-
-    assert "begins anew" in ended.stderr
+    assert "begins anew" in run(file).stderr
     assert sent(world) == ids()
 
 
-def test_a_batch_that_the_queue_does_not_take_is_not_passed_over(
+def test_a_batch_that_the_queue_refuses_is_sent_again(
     world: World, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -180,7 +163,7 @@ def test_a_batch_that_the_queue_does_not_take_is_not_passed_over(
     assert "sent before: 0, sent now: 25" in run(file).stdout
 
 
-def test_blank_lines_and_a_byte_order_mark_are_no_events(world: World, file: Path) -> None:
+def test_blank_lines_and_a_byte_order_mark_are_ignored(world: World, file: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbf\r\n" + lines().replace("\n", "\r\n \r\n").encode() + b"\n")
 
     assert run(file).stdout == "events: 25, sent before: 0, sent now: 25\n"
@@ -189,21 +172,13 @@ def test_blank_lines_and_a_byte_order_mark_are_no_events(world: World, file: Pat
     assert run(file).stdout == "events: 1, sent before: 0, sent now: 1\n"
 
 
-def test_large_events_go_in_batches_that_sqs_takes(
-    world: World, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_events_are_sent_in_small_batches(world: World, file: Path) -> None:
     sizes: list[int] = []
-    really = world.sqs.send_message_batch
+    file.write_text("".join(f"{line(n, padding='x' * 200_000)}\n" for n in range(3)))
 
-    def send_message_batch(*, QueueUrl: str, Entries: Any) -> Any:  # noqa: N803
-        sizes.append(sum(len(entry["MessageBody"].encode()) for entry in Entries))
-        return really(QueueUrl=QueueUrl, Entries=Entries)
-
-    monkeypatch.setattr(world.sqs, "send_message_batch", send_message_batch)
-    file.write_text("".join(f"{line(n, padding='x' * 200_000)}\n" for n in range(10)))
-
-    assert "sent now: 10" in run(file).stdout
-    assert sent(world) == ids(last=10)
+    with before_each_batch(lambda batch: sizes.append(sum(len(body) for _, body in batch))):
+        assert "sent now: 3" in run(file).stdout
+    assert sent(world) == ids(last=3)
     assert max(sizes) <= messages.MOST_BYTES
 
 
@@ -220,43 +195,33 @@ def test_large_events_go_in_batches_that_sqs_takes(
         (b'{"a": ' + b"9" * 5000 + b"}", "line 2: not JSON"),
     ],
 )
-def test_a_file_with_a_bad_line_is_refused_whole_and_says_which(
+def test_a_file_with_a_bad_line_is_refused_whole_with_its_number(
     bad: bytes, why: str, world: World, file: Path
 ) -> None:
     good = LINE.encode()
     file.write_bytes(b"\n".join([good, bad, good]))
 
-    said = run(file, code=1).stderr
-    assert f"1 of 3 lines cannot be sent: {why}" in said
-    assert "user_1" not in said
+    message = run(file, code=1).stderr
+    assert f"1 of 3 lines cannot be sent: {why}" in message
+    assert "user_1" not in message
     assert world.sqs.sent == []
 
 
-@pytest.mark.parametrize("content", [b"x" * (1 << 21), LINE.encode("utf-16"), b"\0" * (1 << 21)])
-def test_what_is_no_text_file_is_refused(content: bytes, world: World, file: Path) -> None:
+@pytest.mark.parametrize("content", [LINE.encode("utf-16"), b"\0" * (1 << 20)])
+def test_a_file_that_is_not_text_is_refused(content: bytes, world: World, file: Path) -> None:
     file.write_bytes(content)
 
     run(file, code=1)
     assert world.sqs.sent == []
 
 
-def test_a_file_that_changes_while_it_is_sent_is_trouble(
-    world: World, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    really = world.sqs.send_message_batch
-
-    def send_message_batch(**request: Any) -> Any:
-        file.write_text(lines(last=10) + "{\n" * EVENTS)
-        return really(**request)
-
-    monkeypatch.setattr(world.sqs, "send_message_batch", send_message_batch)
-    monkeypatch.setattr("handler.queue.BATCH", 10)
-
-    assert "was changed while it was sent" in run(file, code=1).stderr
+@pytest.mark.usefixtures("world")
+def test_a_file_that_changes_while_it_is_sent_is_an_error(file: Path) -> None:
+    with before_each_batch(lambda _: file.write_text(lines(last=10) + "{\n" * EVENTS)):
+        assert "was changed while it was sent" in run(file, code=1).stderr
 
 
-def test_what_cannot_be_read_is_trouble(world: World, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_read_is_an_error(world: World, tmp_path: Path) -> None:
     assert "cannot be read: No such file" in run(tmp_path / "none", code=1).stderr
     assert "cannot be read: Is a directory" in run(tmp_path, code=1).stderr
-    assert run("-").stdout == "events: 0, sent before: 0, sent now: 0\n"
     assert world.sqs.sent == []

@@ -1,4 +1,4 @@
-"""`provisioner init`: what it asks and tries, what it changes, and what it leaves alone."""
+"""`provisioner init` asks for what is missing, checks it, and changes nothing else."""
 
 import json
 import re
@@ -9,14 +9,14 @@ from typing import Any
 import httpx
 import pytest
 from botocore.exceptions import WaiterError
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from handler.targets import Target
 from provisioner import context, init_command, samconfig
 from provisioner.enrolment import counted, followers, following
-from provisioner.main import app
 from provisioner.output import Screen
 from provisioner.stack import Stack
+from tests.provisioner import command_line
 from tests.provisioner.found_stack import stack_of
 from tests.world import (
     API_KEY,
@@ -31,7 +31,7 @@ from tests.world import (
     refusal,
 )
 
-OTHER = "ak_another"
+OTHER_KEY = "ak_another"
 ARN = "arn:aws:execute-api:r:1:api/live"
 GUIDED = (
     '[default.deploy.parameters]\nparameter_overrides = "McpServerIds=\\"\\" Release=\\"1\\""\n'
@@ -49,11 +49,8 @@ class CloudFormation:
     """Updates a stack, or fails to."""
 
     def __init__(self) -> None:
-        self.parameters = {
-            "McpServerIds": "",
-            "Release": "1",
-            "ComposioBaseUrl": "https://c.invalid",
-        }
+        url = "https://c.invalid"
+        self.parameters = {"McpServerIds": "", "Release": "1", "ComposioBaseUrl": url}
         self.updates: list[dict[str, str]] = []
         self.fails = False
 
@@ -78,7 +75,7 @@ class CloudFormation:
 
 
 class Init:
-    """A stack as `sam deploy` leaves it, at a Composio where one user has connected everything."""
+    """A stack as `sam deploy` leaves it, and a user who has connected everything."""
 
     def __init__(self, samconfig: Path) -> None:
         self.world = World()
@@ -93,11 +90,10 @@ class Init:
     def find(self, _: object) -> Stack:
         stack = stack_of(self.world, cloudformation=self.formation)
         del vars(stack)["services"]
-        outputs = {**stack.outputs, "ApiArn": ARN}
         return replace(
             stack,
             parameters=dict(self.formation.parameters),
-            outputs=outputs,
+            outputs={**stack.outputs, "ApiArn": ARN},
             samconfig=self.samconfig,
         )
 
@@ -112,9 +108,8 @@ class Init:
         return self.world.upstream(request)
 
     def run(self, *arguments: str, typed: str = "", code: int = 0) -> Result:
-        ended = CliRunner().invoke(app, ["init", *arguments], input=typed)
-        assert ended.exit_code == code, ended.output
-        assert OTHER not in ended.output
+        ended = command_line.run("init", *arguments, input=typed, code=code)
+        assert OTHER_KEY not in ended.output
         assert API_KEY not in ended.output
         return ended
 
@@ -124,9 +119,8 @@ def init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Init:
     (tmp_path / "samconfig.toml").write_text(GUIDED)
     init = Init(tmp_path / "samconfig.toml")
     monkeypatch.setattr(context, "find", init.find)
-    monkeypatch.setattr(type(init.find(None)), "where", "here")
-    monkeypatch.setattr(type(init.find(None)), "emulated", True)
-    monkeypatch.setattr(type(init.find(None)), "aws_command", "aws")
+    for name, value in {"where": "here", "emulated": True, "aws_command": "aws"}.items():
+        monkeypatch.setattr(Stack, name, value)
     monkeypatch.setattr(
         "provisioner.stack.connect",
         lambda url: httpx.Client(base_url=url, transport=httpx.MockTransport(init.composio)),
@@ -136,25 +130,27 @@ def init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Init:
     return init
 
 
-def test_it_asks_for_what_is_missing_once_and_tells_what_the_application_needs(init: Init) -> None:
-    said = init.run(typed=f"{API_KEY}\nsrv_demo\n")
+def test_it_asks_only_for_what_is_missing_and_prints_what_the_application_needs(
+    init: Init,
+) -> None:
+    shown = init.run(typed=f"{API_KEY}\nsrv_demo\n").stdout
 
     assert init.store.secret == {"composio_api_key": API_KEY, "webhook_secrets": []}
     assert init.formation.updates == [{"McpServerIds": SERVER, "Release": "2"}]
     assert samconfig.overrides(init.samconfig.read_text()) == init.formation.updates[0]
-    assert re.search(r"srv_demo +demo +ac_gmail, ac_slack +no +1 user\b", said.stdout)
-    assert "callback URL: https://api.invalid/oauth/callback" in said.stdout
+    assert re.search(r"srv_demo +demo +ac_gmail, ac_slack +no +1 user\b", shown)
+    assert "callback URL: https://api.invalid/oauth/callback" in shown
     again = init.run("--json")
     assert len(init.formation.updates) == 1
-    shown, needed = map(json.loads, again.stdout.splitlines())
-    assert shown["servers"] == [
+    found, needed = map(json.loads, again.stdout.splitlines())
+    assert found["servers"] == [
         {"id": SERVER, "required": [GMAIL, SLACK], "enrolled": True, "users": 1}
     ]
     page = Path("docs/integrate.md").read_text().split("```json\n")[1].split("```")[0]
     assert needed["IAM policy"] == json.loads(page.replace("API_ARN", ARN))
 
 
-def test_with_a_session_profile_nobody_is_asked_for_mcp_servers(init: Init) -> None:
+def test_with_a_session_profile_it_does_not_ask_for_mcp_servers(init: Init) -> None:
     init.world.catalog_table.store_profile(PROFILE, backfill_at=0)
 
     init.run(typed=f"{API_KEY}\n")
@@ -162,21 +158,20 @@ def test_with_a_session_profile_nobody_is_asked_for_mcp_servers(init: Init) -> N
     assert init.formation.updates == []
 
 
-def test_with_flags_nobody_is_asked(init: Init, tmp_path: Path) -> None:
+def test_with_options_it_asks_nothing(init: Init, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(f"\ufeff{API_KEY}\r\n")
 
     init.run("--yes", "--api-key-file", str(tmp_path / "key"))
     assert init.store.secret["composio_api_key"] == API_KEY
     assert init.formation.updates == []
-    init.run("--servers", "*")
-    assert init.formation.parameters["McpServerIds"] == "*"
-    init.run("--servers", "")
-    assert init.formation.parameters["McpServerIds"] == ""
+    for server_ids in ("*", ""):
+        init.run("--servers", server_ids)
+        assert init.formation.parameters["McpServerIds"] == server_ids
     assert init.formation.parameters["Release"] == "3"
 
 
-@pytest.mark.parametrize("key", [OTHER, "", "ak_…", "\udcff"])
-def test_a_key_that_is_not_accepted_is_not_stored(init: Init, key: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", [OTHER_KEY, "", "ak_…", "\udcff"])
+def test_a_rejected_key_is_not_stored(init: Init, key: str, tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(key.encode("utf-8", "surrogateescape"))
 
     init.run("--api-key-file", str(tmp_path / "key"), code=1)
@@ -184,91 +179,88 @@ def test_a_key_that_is_not_accepted_is_not_stored(init: Init, key: str, tmp_path
     assert init.store.secret["composio_api_key"] == ""
 
 
-def test_at_a_terminal_another_key_is_asked_for_and_none_is_shown(
-    init: Init, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    typed = iter([OTHER, API_KEY])
+def test_at_a_terminal_it_asks_for_another_key(init: Init, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = iter([OTHER_KEY, API_KEY])
     monkeypatch.setattr(Screen, "answers", True)
     monkeypatch.setattr("getpass.getpass", lambda _: next(typed))
     init.store.secret["composio_api_key"] = "ak_expired"
 
-    said = init.run(typed="\n")
+    ended = init.run(typed="\n")
 
-    assert said.stderr.count("Composio rejects the API key") == 2
+    assert ended.stderr.count("Composio rejects the API key") == 2
     assert init.store.secret["composio_api_key"] == API_KEY
 
 
-def test_each_permission_that_is_missing_is_named(init: Init) -> None:
+def test_each_missing_permission_is_named(init: Init) -> None:
     denied = refusal(403, "forbidden")
     init.refused = {"/webhook_subscriptions": denied, "/connected_accounts": denied}
 
-    said = init.run(typed=API_KEY, code=1).stderr
+    message = init.run(typed=API_KEY, code=1).stderr
 
-    assert "connected_accounts: read" in said
-    assert "webhooks: write" in said
+    assert "connected_accounts: read" in message
+    assert "webhooks: write" in message
     assert init.store.secret["composio_api_key"] == ""
 
 
-def test_while_composio_is_down_no_other_key_is_asked_for(init: Init) -> None:
+def test_it_keeps_the_key_if_composio_is_down(init: Init) -> None:
     init.store.secret["composio_api_key"] = API_KEY
     init.refused = {"/servers": httpx.Response(503)}
 
-    assert "Composio cannot be asked: HTTP 503" in init.run(typed=OTHER, code=1).stderr
+    assert "Composio cannot be asked: HTTP 503" in init.run(typed=OTHER_KEY, code=1).stderr
     assert init.store.secret["composio_api_key"] == API_KEY
 
 
 @pytest.mark.parametrize("typed", ["", API_KEY, f"{API_KEY}\n!\n"])
-def test_a_question_that_nobody_answers_names_the_option_that_does(init: Init, typed: str) -> None:
-    said = init.run(typed=typed, code=1).stderr
+def test_an_unanswered_question_names_the_option_for_it(init: Init, typed: str) -> None:
+    message = init.run(typed=typed, code=1).stderr
 
-    assert ("--servers answers" if typed else "--api-key-file answers") in said
+    assert ("--servers answers" if typed else "--api-key-file answers") in message
     assert init.formation.updates == []
 
 
-def test_what_composio_does_not_have_is_not_enrolled(init: Init) -> None:
-    said = init.run("--servers", "srv_demo,srv_x", typed=API_KEY, code=1).stderr
+def test_a_server_that_does_not_exist_is_not_enrolled(init: Init) -> None:
+    message = init.run("--servers", "srv_demo,srv_x", typed=API_KEY, code=1).stderr
 
-    assert "no MCP server srv_x" in said
+    assert "no MCP server srv_x" in message
     assert init.formation.updates == []
     assert init.run("--servers", "a b", code=2).stdout == ""
 
 
-def test_an_update_that_fails_is_told_with_where_to_look(init: Init) -> None:
+def test_a_failed_update_says_where_to_look(init: Init) -> None:
     init.formation.fails = True
 
-    said = init.run("--servers", SERVER, typed=API_KEY, code=1).stderr
+    message = init.run("--servers", SERVER, typed=API_KEY, code=1).stderr
 
-    assert "aws cloudformation describe-stack-events --stack-name here" in said
+    assert "aws cloudformation describe-stack-events --stack-name here" in message
     assert init.samconfig.read_text() == GUIDED
 
 
-def test_who_lacks_an_account_or_has_a_disabled_one_does_not_follow() -> None:
+def test_users_are_counted_who_have_every_account_enabled() -> None:
     both, idle = Target("both", frozenset({GMAIL, SLACK})), Target("idle", frozenset())
     facts = [account(GMAIL), account(SLACK), account(GMAIL, user="user_2")]
-    off = account(SLACK, user="user_2")
+    second = account(SLACK, user="user_2")
 
     assert counted([both, idle], facts) == {"both": 1}
-    assert counted([both], [*facts, off._replace(is_disabled=True)]) == {"both": 1}
-    assert counted([both], [*facts, off]) == {"both": 2}
+    assert counted([both], [*facts, second._replace(is_disabled=True)]) == {"both": 1}
+    assert counted([both], [*facts, second]) == {"both": 2}
 
 
-def test_of_more_accounts_than_are_read_the_number_is_a_least_one() -> None:
+def test_the_number_of_users_is_a_minimum_if_not_all_pages_are_read() -> None:
     world = World()
     world.upstream.page = 1
     for one in (account(GMAIL, at=2), account(SLACK, at=1), account(SLACK, id="ca_3", user="u")):
         world.upstream.accounts[one.id] = as_composio_has_it(one)
     server = Target(SERVER, frozenset({GMAIL, SLACK}))
 
-    assert followers(stack_of(world), [server], 2).of(SERVER) == "at least 1 user"
-    assert followers(stack_of(world), [server], 3).of(SERVER) == "1 user"
-    assert followers(stack_of(world), [server], 1).of(SERVER) == "at least 0 users"
+    shown = [followers(stack_of(world), [server], pages).of(SERVER) for pages in (1, 2, 3)]
+    assert shown == ["at least 0 users", "at least 1 user", "1 user"]
     assert followers(stack_of(world), [], 5).complete
 
 
 @pytest.mark.parametrize(
-    ("release", "next_"), [("1", "2"), ("9", "10"), ("v1.9", "v1.10"), ("spring", "spring2")]
+    ("release", "next_"), [("9", "10"), ("v1.9", "v1.10"), ("spring", "spring2")]
 )
-def test_another_release_has_the_next_number(release: str, next_: str) -> None:
+def test_the_next_release_has_the_next_number(release: str, next_: str) -> None:
     assert following(release) == next_
 
 
@@ -288,13 +280,13 @@ def deploy(line: str) -> str:
         ('"ParameterKey=McpServerIds,ParameterValue=a"', "b", None),
     ],
 )
-def test_samconfig_is_changed_where_it_would_set_a_parameter_back(
+def test_samconfig_keeps_what_the_next_deploy_would_undo(
     before: str, server_ids: str, after: str | None, tmp_path: Path
 ) -> None:
     file = tmp_path / "samconfig.toml"
     file.write_text(deploy(f"parameter_overrides = {before}"))
 
-    said = samconfig.keep(file, {"McpServerIds": server_ids, "Release": "2"})
+    message = samconfig.keep(file, {"McpServerIds": server_ids, "Release": "2"})
 
     assert file.read_text() == deploy(f"parameter_overrides = {after or before}")
-    assert said[:6] == {None: "sam de", before: ""}.get(after, "set in")
+    assert message[:6] == {None: "sam de", before: ""}.get(after, "set in")

@@ -1,4 +1,4 @@
-"""What `doctor` makes of facts: what is wrong is found, and nothing else is."""
+"""`doctor` finds what is wrong in the facts, and nothing else."""
 
 from dataclasses import replace
 from typing import Any
@@ -24,68 +24,52 @@ from tests.provisioner.sound_facts import (
 from tests.template.sam_template import GLOBAL, TEMPLATE
 
 OWN, AWS = SOUND.commands
+ENABLE = f"{AWS} lambda update-event-source-mapping --enabled --uuid"
+ENABLE_RULE = f"{AWS} events enable-rule --name"
+RECURSION = f"{AWS} lambda put-function-recursion-config --function-name worker-1"
+WORKER_LOG = f"{AWS} logs tail log-of-worker --since 1h"
+FAILING = EventSource("uuid-2", enabled=True, result="PROBLEM: it fails")
+WITHOUT_SECRET = COMES_HERE.model_copy(update={"secret": ""})
 
 
-def told(**changes: Any) -> list[Finding]:
+def found(**changes: Any) -> list[Finding]:
     return [one for one in judge(replace(SOUND, **changes)) if one.level != "ok"]
 
 
-def test_nothing_is_said_against_what_is_sound() -> None:
-    assert told() == []
-    assert told(servers={}) == []
+def checks(**changes: Any) -> set[str]:
+    return {one.check for one in judge(replace(SOUND, **changes))}
+
+
+def test_a_sound_stack_has_no_findings() -> None:
+    assert found() == []
+    assert found(servers={}) == []
     assert {one.remedy for one in judge(SOUND)} == {""}
+
+
+def server(**changes: Any) -> dict[str, Any]:
+    return {"servers": {"srv_demo": SERVER._replace(**changes)}}
 
 
 @pytest.mark.parametrize(
     ("changes", "check", "level", "remedy"),
     [
         ({"has_api_key": False}, "secret", "error", f"{OWN} init"),
-        (
-            {"secret_flaws": ("webhook_secrets[0] is a placeholder",)},
-            "secret",
-            "error",
-            f"{OWN} init",
-        ),
+        ({"secret_flaws": ("one is a placeholder",)}, "secret", "error", f"{OWN} init"),
         ({"composio": "HTTP 401", "key_rejected": True}, "Composio", "error", "create a new key"),
         ({"composio": "no answer: ConnectError"}, "Composio", "error", "ComposioBaseUrl"),
-        (
-            {"servers": {"srv_demo": SERVER._replace(gone=True)}},
-            "MCP servers",
-            "error",
-            "out of McpServerIds",
-        ),
-        (
-            {"servers": {}, "profiles": ()},
-            "MCP servers",
-            "note",
-            f"{OWN} init shows those of the project",
-        ),
+        (server(gone=True), "MCP servers", "error", "out of McpServerIds"),
+        (server(required=frozenset()), "MCP servers", "note", "add auth configs"),
+        ({"servers": {}, "profiles": ()}, "MCP servers", "note", f"{OWN} init shows those of the"),
         ({"sessions": (True, False)}, "sessions", "error", "refresh"),
         ({"sessions": Trouble("forbidden", "give it")}, "sessions", "error", "give it"),
-        (
-            {"servers": {"srv_demo": SERVER._replace(required=frozenset())}},
-            "MCP servers",
-            "note",
-            "add auth configs",
-        ),
         ({"auth_configs": frozenset({"ac_gmail"})}, "auth configs", "error", "off the MCP server"),
         ({"offered": (EXPIRED,)}, "event types", "note", "CallbackUrl"),
         ({"subscription": None}, "webhook", "error", f"{OWN} connect-webhook"),
         ({"webhook_url": "https://else.invalid"}, "webhook", "error", "connect-webhook (it asks"),
         ({"offered": (EXPIRED, ACTIVE, ACTIVE + "s")}, "webhook", "error", "connect-webhook"),
         ({"webhook_secrets": ("whsec_2",)}, "signing", "error", f"{OWN} connect-webhook"),
-        (
-            {"subscription": COMES_HERE.model_copy(update={"secret": ""})},
-            "signing",
-            "note",
-            f"{OWN} send",
-        ),
-        (
-            {"worker": EventSource("uuid-1")},
-            "queue",
-            "error",
-            f"{AWS} lambda update-event-source-mapping --enabled --uuid uuid-1",
-        ),
+        ({"subscription": WITHOUT_SECRET}, "signing", "note", f"{OWN} send"),
+        ({"worker": EventSource("uuid-1")}, "queue", "error", f"{ENABLE} uuid-1"),
         ({"worker": EventSource()}, "queue", "error", "sam deploy"),
         ({"queued": 1000}, "queue", "note", "WorkerConcurrency"),
         ({"dead": 1}, "dead-letter queue", "error", f"{OWN} dead-letters show"),
@@ -93,34 +77,19 @@ def test_nothing_is_said_against_what_is_sound() -> None:
             {"sweep_rule": Rule("sweep-1")},
             "sweep",
             "error",
-            f"{AWS} events enable-rule --name sweep-1 --event-bus-name default",
+            f"{ENABLE_RULE} sweep-1 --event-bus-name default",
         ),
         ({"sweep_rule": Rule()}, "sweep", "error", "sam deploy"),
         (
             {"account_rule": Rule("accounts-1", "bus-1")},
             "event bus",
             "error",
-            f"{AWS} events enable-rule --name accounts-1 --event-bus-name bus-1",
+            f"{ENABLE_RULE} accounts-1 --event-bus-name bus-1",
         ),
         ({"account_rule": Rule(bus="bus-1")}, "event bus", "error", "sam deploy"),
-        (
-            {"announcer": EventSource("uuid-2")},
-            "announcer",
-            "error",
-            f"{AWS} lambda update-event-source-mapping --enabled --uuid uuid-2",
-        ),
-        (
-            {"announcer": EventSource("uuid-2", enabled=True, result="PROBLEM: it fails")},
-            "announcer",
-            "error",
-            f"{AWS} logs tail log-of-announcer --since 1h",
-        ),
-        (
-            {"recursion": "Terminate"},
-            "recursion",
-            "error",
-            f"{AWS} lambda put-function-recursion-config --function-name worker-1",
-        ),
+        ({"announcer": EventSource("uuid-2")}, "announcer", "error", f"{ENABLE} uuid-2"),
+        ({"announcer": FAILING}, "announcer", "error", f"{AWS} logs tail log-of-announcer --since"),
+        ({"recursion": "Terminate"}, "recursion", "error", RECURSION),
         ({"rejected": {"no such secret": 2}}, "deliveries", "note", "accepted webhook secret"),
         ({"rejected": {"a": 20, "b": 1}}, "deliveries", "error", "accepted webhook secret"),
         ({"parameters": PARAMETERS | {"Release": "8"}}, "release", "error", "sam deploy"),
@@ -128,19 +97,9 @@ def test_nothing_is_said_against_what_is_sound() -> None:
         ({"version": "1.2.4"}, "version", "note", "same release"),
         ({"version": None}, "version", "note", "sam deploy"),
         ({"newest": "1.10.0"}, "newer release", "note", "docs/operations.md, Deploy"),
-        (
-            {"swept": Swept(began=301, active=301)},
-            "sweep",
-            "error",
-            f"{AWS} logs tail log-of-worker --since 1h",
-        ),
+        ({"swept": Swept(began=301, active=301)}, "sweep", "error", WORKER_LOG),
         ({"swept": Swept(began=900, active=-30)}, "sweep", "note", "with very many users"),
-        (
-            {"swept": Swept(began=3601, active=-30)},
-            "sweep",
-            "error",
-            f"{AWS} logs tail log-of-worker --since 1h",
-        ),
+        ({"swept": Swept(began=3601, active=-30)}, "sweep", "error", WORKER_LOG),
         ({"swept": None}, "sweep", "note", "in two minutes"),
         ({"clocks": {"Composio": 61.0}}, "clocks", "error", "NTP"),
         ({"deprecated": {"/mcp": "sunset soon"}}, "deprecation", "error", "move to sessions"),
@@ -149,10 +108,10 @@ def test_nothing_is_said_against_what_is_sound() -> None:
 def test_each_fault_is_found_alone_and_with_its_remedy(
     changes: dict[str, Any], check: str, level: str, remedy: str
 ) -> None:
-    (found,) = told(**changes)
+    (finding,) = found(**changes)
 
-    assert (found.check, found.level) == (check, level)
-    assert remedy in found.remedy
+    assert (finding.check, finding.level) == (check, level)
+    assert remedy in finding.remedy
 
 
 @pytest.mark.parametrize(
@@ -178,44 +137,45 @@ def test_each_fault_is_found_alone_and_with_its_remedy(
         ("deprecated", "deprecation", "note"),
     ],
 )
-def test_a_fact_that_could_not_be_had_is_told_with_its_own_remedy(
+def test_a_fact_that_cannot_be_read_is_found_with_its_own_remedy(
     fact: str, check: str, level: str
 ) -> None:
-    found = told(**{fact: Trouble("no permission for It", "ask for it")})
+    (finding,) = found(**{fact: Trouble("no permission for It", "ask for it")})
 
-    assert [(one.check, one.level) for one in found] == [(check, level)]
-    assert (found[0].message, found[0].remedy) == ("no permission for It", "ask for it")
-
-
-def test_without_a_webhook_secret_both_sides_say_how_to_get_one() -> None:
-    assert {one.check for one in told(webhook_secrets=())} == {"secret", "signing"}
-    assert {one.remedy for one in told(webhook_secrets=())} == {f"{OWN} connect-webhook"}
+    assert (finding.check, finding.level) == (check, level)
+    assert (finding.message, finding.remedy) == ("no permission for It", "ask for it")
 
 
-def test_what_composio_would_have_to_say_is_not_judged_while_it_says_nothing() -> None:
+def test_without_a_webhook_secret_both_checks_say_how_to_get_one() -> None:
+    assert {one.check for one in found(webhook_secrets=())} == {"secret", "signing"}
+    assert {one.remedy for one in found(webhook_secrets=())} == {f"{OWN} connect-webhook"}
+
+
+def test_while_composio_does_not_answer_nothing_else_is_judged_about_it() -> None:
     silent = Trouble("no answer", "try again")
     changes = {"composio": "no answer", "servers": silent, "followers": silent}
 
-    assert [one.check for one in told(**changes)] == ["Composio"]
+    assert [one.check for one in found(**changes)] == ["Composio"]
 
 
-def test_on_an_emulator_and_in_a_checkout_what_does_not_apply_is_not_judged() -> None:
-    assert told(recursion=None, own_version=None) == []
-    assert "recursion" not in {one.check for one in judge(replace(SOUND, recursion=None))}
+def test_what_does_not_apply_is_not_judged() -> None:
+    assert found(recursion=None, own_version=None) == []
+    assert "recursion" not in checks(recursion=None)
+    assert "clocks" not in checks(clocks={})
+    assert "newer release" not in checks()
 
 
-def test_only_a_newer_release_is_told_of() -> None:
-    assert [told(newest=other) for other in ("1.2.3", "0.9.9", "")] == [[], [], []]
-    assert "newer release" in {one.check for one in judge(replace(SOUND, newest="1.2.3"))}
-    assert "newer release" not in {one.check for one in judge(SOUND)}
+def test_only_a_newer_release_is_found() -> None:
+    assert [found(newest=other) for other in ("1.2.3", "0.9.9", "")] == [[], [], []]
+    assert "newer release" in checks(newest="1.2.3")
 
 
-def test_which_parameter_does_not_run_where_is_said() -> None:
+def test_the_parameter_and_the_function_that_differ_are_named() -> None:
     environments = dict.fromkeys(("webhook", "announcer"), ENVIRONMENT)
     older = environments | {"worker": ENVIRONMENT | {"RETURN_URL": "https://x"}}
-    (found,) = told(environments=older)
+    (finding,) = found(environments=older)
 
-    assert found.message == "what runs does not have the stack's ReturnUrl of the worker"
+    assert finding.message == "what runs does not have the stack's ReturnUrl of the worker"
 
 
 def test_every_parameter_that_the_functions_read_is_compared() -> None:
@@ -227,19 +187,14 @@ def test_every_parameter_that_the_functions_read_is_compared() -> None:
     } == judge_aws.PARAMETERS
 
 
-def test_a_clock_that_nobody_has_told_is_not_judged() -> None:
-    assert "clocks" not in {one.check for one in judge(replace(SOUND, clocks={}))}
-
-
-def test_no_secret_is_in_what_is_found() -> None:
+def test_no_finding_contains_a_secret() -> None:
     assert "whsec" not in repr(list(judge(SOUND)))
     assert "whsec" not in repr(COMES_HERE)
 
 
-def test_a_subscription_keeps_the_events_that_it_has() -> None:
+def test_a_subscription_keeps_its_other_events() -> None:
     older = COMES_HERE.model_copy(update={"enabled_events": ["composio.trigger.message"]})
 
-    assert lacking(older, URL, [EXPIRED]) == {
-        "enabled_events": [EXPIRED, "composio.trigger.message"]
-    }
+    events = [EXPIRED, "composio.trigger.message"]
+    assert lacking(older, URL, [EXPIRED]) == {"enabled_events": events}
     assert lacking(COMES_HERE, URL, [EXPIRED]) == {}

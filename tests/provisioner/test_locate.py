@@ -1,4 +1,4 @@
-"""Which stack is found: the one that is named, that is served here, or that samconfig.toml says."""
+"""Commands find the stack that is named, that is served here, or that samconfig.toml names."""
 
 import json
 import socket
@@ -15,11 +15,17 @@ from provisioner.locate import Choice
 
 @pytest.fixture
 def below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a checkout, and be in a folder deep below it."""
+    """Return a checkout, with the current folder two levels below it."""
     folder = tmp_path / "src" / "handler"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
     return tmp_path
+
+
+BOTH = """
+default.global.parameters = {stack_name = "all", region = "r"}
+default.deploy.parameters = {stack_name = "deployed", profile = "p", other = 1}
+"""
 
 
 @pytest.mark.parametrize(
@@ -27,15 +33,7 @@ def below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ('[default.deploy.parameters]\nstack_name = "deployed"', {"stack_name": "deployed"}),
         ('[default.global.parameters]\nstack_name = "all"', {"stack_name": "all"}),
-        (
-            'default.global.parameters.stack_name = "all"\ndefault.deploy = {}',
-            {"stack_name": "all"},
-        ),
-        (
-            'default.global.parameters = {stack_name = "all", region = "r"}\n'  # noqa: ISC004
-            'default.deploy.parameters = {stack_name = "deployed", profile = "p", other = 1}',
-            {"stack_name": "deployed", "region": "r", "profile": "p"},
-        ),
+        (BOTH, {"stack_name": "deployed", "region": "r", "profile": "p"}),
         ('default.deploy.parameters = {stack_name = "", region = 1}', {"region": "1"}),
         ("[default]", {}),
         ("default = 1", {}),
@@ -50,12 +48,12 @@ def test_name_region_and_profile_are_those_of_sam_deploy(
     assert locate._samconfig() == (below / "samconfig.toml", found)
 
 
-def test_of_this_checkout_that_is_the_name_in_samconfig() -> None:
+def test_the_default_name_is_that_of_our_samconfig() -> None:
     assert locate._samconfig()[1] == {"stack_name": locate.DEFAULT_NAME}
 
 
 @pytest.mark.parametrize("text", [b"no toml", b"\xff", b""])
-def test_a_samconfig_that_is_not_readable_is_not_passed_over(text: bytes, below: Path) -> None:
+def test_an_unreadable_samconfig_is_an_error(text: bytes, below: Path) -> None:
     file = below / "samconfig.toml"
     if text:
         file.write_bytes(text)
@@ -79,7 +77,7 @@ class Asked(Exception):
         (Choice(profile="y"), "", ("y", "r")),
     ],
 )
-def test_what_is_said_comes_before_samconfig_and_that_before_the_environment(
+def test_options_precede_samconfig_and_samconfig_the_environment(
     choice: Choice,
     variable: str,
     given: tuple[str, str],
@@ -106,7 +104,7 @@ def test_what_is_said_comes_before_samconfig_and_that_before_the_environment(
     assert asked[1] == (None, variable or None)
 
 
-def test_a_command_for_this_stack_needs_no_more_than_was_said() -> None:
+def test_suggested_commands_repeat_only_the_options_that_were_given() -> None:
     named = Choice("mine", "r", None, local=False)
 
     assert named.options({}) == ("--stack-name", "mine", "--region", "r", "--aws")
@@ -114,28 +112,30 @@ def test_a_command_for_this_stack_needs_no_more_than_was_said() -> None:
     assert Choice().options({}) == ()
 
 
-def served(**changes: str) -> dict[str, str]:
+def served(url: str = "http://127.0.0.1:1") -> str:
     fields = dict.fromkeys(Stack.__annotations__, "x")
-    return fields | {"aws_endpoint_url": "http://127.0.0.1:1", "region": "us-east-1"} | changes
+    return json.dumps(fields | {"aws_endpoint_url": url, "region": "us-east-1"})
 
 
 def serve(folder: Path, text: str | None = None) -> None:
     (folder / ".local").mkdir()
-    written = text if text is not None else json.dumps(served())
+    written = served() if text is None else text
     (folder / ".local" / "stack.json").write_bytes(written.encode("latin-1"))
 
 
-def test_what_make_serve_writes_is_found_from_any_folder_below(below: Path) -> None:
+def test_the_stack_of_make_serve_is_found_from_any_folder_below(below: Path) -> None:
     serve(below)
 
     found = locate._served()
 
     assert found
     assert (found.stack_name, found.aws_endpoint_url) == ("x", "http://127.0.0.1:1")
+    (below / "src" / "handler").rmdir()
+    assert (locate._samconfig(), locate._served()) == ((None, {}), None)
 
 
 @pytest.mark.usefixtures("below")
-def test_without_a_served_stack_local_says_how_to_have_one() -> None:
+def test_local_without_a_served_stack_suggests_make_serve() -> None:
     with pytest.raises(Trouble) as trouble:
         locate.find(Choice(local=True))
     assert trouble.value.remedy == "make serve"
@@ -149,11 +149,11 @@ def test_without_a_served_stack_local_says_how_to_have_one() -> None:
         "[]",
         "\xff",
         "",
-        json.dumps(served(aws_endpoint_url="http://elsewhere.invalid")),
-        json.dumps(served(aws_endpoint_url="http://127.0.0.1@elsewhere.invalid")),
+        served("http://elsewhere.invalid"),
+        served("http://127.0.0.1@elsewhere.invalid"),
     ],
 )
-def test_a_served_stack_of_another_release_is_trouble_with_a_remedy(text: str, below: Path) -> None:
+def test_a_served_stack_of_another_release_is_an_error(text: str, below: Path) -> None:
     serve(below, text)
 
     with pytest.raises(Trouble, match="another release") as trouble:
@@ -161,19 +161,12 @@ def test_a_served_stack_of_another_release_is_trouble_with_a_remedy(text: str, b
     assert "make serve" in trouble.value.remedy
 
 
-def test_a_served_stack_that_is_gone_is_not_replaced_by_another(below: Path) -> None:
+def test_a_served_stack_that_has_stopped_is_an_error(below: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    serve(below, json.dumps(served(aws_endpoint_url=url)))
+    serve(below, served(url))
 
     with pytest.raises(Trouble, match=f"no longer answers at {url}") as trouble:
         locate.find(Choice())
     assert "--aws" in trouble.value.remedy
-
-
-def test_a_folder_that_has_been_removed_is_below_nothing(below: Path) -> None:
-    serve(below)
-    (below / "src" / "handler").rmdir()
-
-    assert (locate._samconfig(), locate._served()) == ((None, {}), None)

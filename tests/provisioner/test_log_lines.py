@@ -1,4 +1,4 @@
-"""Lines of the log: those that the saved queries find, in the order of time, each once."""
+"""`provisioner logs` reads the lines that the saved queries find, each once and in order."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from tests.world import World
 
 
 class Logs:
-    """CloudWatch Logs, as far as it is read; it does not filter."""
+    """CloudWatch Logs without its filters."""
 
     def __init__(self, **groups: list[tuple[int, Any]]) -> None:
         self.groups = {f"{name.title()}LogGroupName": lines for name, lines in groups.items()}
@@ -51,7 +51,7 @@ def messages(
     return [one.content["message"] for one in log_lines.read(stack, query, since)]
 
 
-def test_lines_of_all_functions_come_in_the_order_of_time_and_only_what_is_wanted() -> None:
+def test_matching_lines_of_all_functions_are_in_the_order_of_time() -> None:
     logs = Logs(
         webhook=[(1, line("a")), (4, line("d", "ERROR")), (5, line("other", user="user_2"))],
         worker=[(2, "START"), (3, line("c", "WARNING")), (3, '{"level": "ERR'), (3, "[1]")],
@@ -73,7 +73,7 @@ def test_lines_of_all_functions_come_in_the_order_of_time_and_only_what_is_wante
         (None, "hashed", '{ ($.level = "ERROR") || ($.level = "CRITICAL") }'),
     ],
 )
-def test_cloudwatch_is_asked_for_no_user_id_that_the_logs_do_not_have(
+def test_cloudwatch_is_asked_only_for_user_ids_that_the_logs_have(
     user: str | None, written: str, pattern: str
 ) -> None:
     logs = Logs(webhook=[(1, line("it") | ({"user_id": user} if user else {}))])
@@ -83,15 +83,13 @@ def test_cloudwatch_is_asked_for_no_user_id_that_the_logs_do_not_have(
     assert found == (["it"] if written == "plain" else [])
 
 
-def test_what_failed_is_what_the_saved_query_finds() -> None:
+def test_failures_are_those_of_the_saved_query() -> None:
     (levels,) = re.findall(r"filter level in (\[.*\])", Path("template.yaml").read_text())
 
     assert log_lines.query(stack(Logs()), None).levels == tuple(json.loads(levels))
 
 
-def test_a_line_that_is_followed_comes_once_also_when_it_comes_late(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_following_shows_a_late_line_once(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000_000
     logs = Logs(webhook=[((now - 3600) * 1000, line("old")), (now * 1000, line("new"))], worker=[])
     rounds = iter(range(4))

@@ -1,4 +1,4 @@
-"""The command line itself: every error is a message with a remedy, options stand anywhere."""
+"""The command line reports every error with a remedy, and takes general options anywhere."""
 
 import importlib
 import json
@@ -14,7 +14,6 @@ from botocore.exceptions import (
     NoRegionError,
     ProfileNotFound,
 )
-from typer.testing import CliRunner
 
 from handler.credentials import SecretUnusable
 from handler.targets import Problem
@@ -23,8 +22,9 @@ from handler.transport import Unavailable
 from provisioner import context
 from provisioner.errors import explained
 from provisioner.locate import Choice
-from provisioner.main import COMMANDS, app
+from provisioner.main import COMMANDS
 from provisioner.stack import Stack
+from tests.provisioner.command_line import run
 from tests.provisioner.found_stack import stack_of
 from tests.world import World
 
@@ -51,16 +51,15 @@ def aws(code: str, message: str = "") -> ClientError:
         (SecretUnusable("the secret cannot be read"), "cannot be read", "provisioner doctor"),
     ],
 )
-def test_whatever_goes_wrong_is_told_with_a_remedy_and_no_traceback(
+def test_an_error_is_a_message_with_a_remedy(
     error: Exception, said: str, remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(_: Choice) -> Stack:
         raise error
 
     monkeypatch.setattr(context, "find", fails)
-    ended = CliRunner().invoke(app, ["list"])
+    ended = run("list", code=1)
 
-    assert ended.exit_code == 1
     assert ended.stdout == ""
     assert said in ended.stderr
     assert remedy in explained(error).remedy
@@ -68,7 +67,7 @@ def test_whatever_goes_wrong_is_told_with_a_remedy_and_no_traceback(
     assert "Traceback" not in ended.output
 
 
-def test_what_the_handler_logs_and_counts_is_not_printed(
+def test_logs_and_metrics_of_the_handler_are_not_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def counting(_: Choice) -> Stack:
@@ -78,7 +77,7 @@ def test_what_the_handler_logs_and_counts_is_not_printed(
         return stack_of(World())
 
     monkeypatch.setattr(context, "find", counting)
-    ended = CliRunner().invoke(app, ["user", "nobody"])
+    ended = run("user", "nobody", code=1)
 
     assert (ended.stdout, ended.stderr.count("\n")) == ("", 2)
     assert capsys.readouterr().out == ""
@@ -86,30 +85,38 @@ def test_what_the_handler_logs_and_counts_is_not_printed(
     assert metrics.provider.metric_set.keys() == {Metric.COMPOSIO_2XX}
 
 
-def test_with_json_an_error_is_json_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(context, "find", lambda _: stack_of(World()))
-
-    ended = CliRunner().invoke(app, ["user", "nobody", "--json"])
-    assert ended.exit_code == 1
-    told = json.loads(ended.stderr)
-    assert told["error"] == "nothing is known of nobody"
-    assert "backfill" in told["remedy"]
-    ended = CliRunner().invoke(app, ["list", "--json", "--status", "none"])
-    assert ended.exit_code == 2
+@pytest.mark.usefixtures("world")
+def test_with_json_an_error_is_json_too() -> None:
+    error = json.loads(run("user", "nobody", "--json", code=1).stderr)
+    assert error["error"] == "nothing is known of nobody"
+    assert "backfill" in error["remedy"]
+    ended = run("list", "--json", "--status", "none", code=2)
     assert "'none' is not one of" in json.loads(ended.stderr)["error"]
 
 
-def test_a_fault_of_this_program_is_a_message_and_with_a_variable_its_traceback(
+def test_a_bug_is_a_message_and_a_traceback_only_on_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(context, "find", lambda _: int("a secret"))
 
-    ended = CliRunner().invoke(app, ["list"])
-    assert ended.exit_code == 1
+    ended = run("list", code=1)
     assert "ValueError, which is a fault of this program" in ended.stderr
     assert "a secret" not in ended.stderr
-    ended = CliRunner().invoke(app, ["list"], env={"PROVISIONER_TRACEBACK": "1"})
+    ended = run("list", code=1, env={"PROVISIONER_TRACEBACK": "1"})
     assert isinstance(ended.exception, ValueError)
+
+
+@pytest.fixture
+def choices(world: World, monkeypatch: pytest.MonkeyPatch) -> list[Choice]:
+    """Return the stacks that commands have looked for."""
+    choices = list[Choice]()
+
+    def find(choice: Choice) -> Stack:
+        choices.append(choice)
+        return stack_of(world)
+
+    monkeypatch.setattr(context, "find", find)
+    return choices
 
 
 @pytest.mark.parametrize(
@@ -149,47 +156,33 @@ def test_a_fault_of_this_program_is_a_message_and_with_a_variable_its_traceback(
     ],
     ids=repr,
 )
-def test_a_command_line_that_is_not_understood_does_nothing(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked: list[Choice] = []
-    monkeypatch.setattr(context, "find", looked.append)
+def test_a_wrong_command_line_does_nothing(arguments: list[str], choices: list[Choice]) -> None:
+    ended = run(*arguments, code=2)
 
-    ended = CliRunner().invoke(app, arguments)
-
-    assert (ended.exit_code, ended.stdout, looked) == (2, "", [])
+    assert (ended.stdout, choices) == ("", [])
     message, remedy = ended.stderr.splitlines()
     assert message.startswith("provisioner: ")
     assert re.fullmatch(r"→ provisioner( [a-z-]+)* --help", remedy)
     assert "\x1b" not in ended.output
 
 
-@pytest.mark.parametrize(
-    ("variable", "arguments"),
-    [("", ["list"]), ("no name", ["list"]), ("mine", ["list", "--local"])],
-)
-def test_the_variable_that_names_the_stack_is_held_to_the_same(
-    variable: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("variable", "flags"), [("", []), ("no name", []), ("mine", ["--local"])])
+def test_the_variable_that_names_the_stack_is_checked_too(
+    variable: str, flags: list[str], choices: list[Choice]
 ) -> None:
-    looked: list[Choice] = []
-    monkeypatch.setattr(context, "find", looked.append)
+    run("list", *flags, code=2, env={"PROVISIONER_STACK": variable})
 
-    ended = CliRunner().invoke(app, arguments, env={"PROVISIONER_STACK": variable})
-
-    assert (ended.exit_code, looked) == (2, [])
+    assert choices == []
 
 
-def test_without_arguments_it_helps() -> None:
-    ended = CliRunner().invoke(app, [])
+def test_without_arguments_it_prints_its_help() -> None:
+    shown = run().stdout
 
-    assert ended.exit_code == 0
-    assert all(command in ended.stdout for command in COMMANDS)
+    assert all(command in shown for command in COMMANDS)
 
 
-def test_it_says_its_version() -> None:
-    ended = CliRunner().invoke(app, ["--version"])
-
-    assert (ended.exit_code, ended.stdout.split()[0]) == (0, "provisioner")
+def test_it_prints_its_version() -> None:
+    assert run("--version").stdout.split()[0] == "provisioner"
 
 
 @pytest.mark.parametrize(
@@ -201,41 +194,30 @@ def test_it_says_its_version() -> None:
     ],
 )
 def test_general_options_stand_before_or_after_the_command(
-    flags: list[str], monkeypatch: pytest.MonkeyPatch
+    flags: list[str], choices: list[Choice]
 ) -> None:
-    asked: list[Choice] = []
-    world = World()
-    world.tick()
-
-    def found(choice: Choice) -> Stack:
-        asked.append(choice)
-        return stack_of(world)
-
-    monkeypatch.setattr(context, "find", found)
-    ended = CliRunner().invoke(app, flags)
+    ended = run(*flags, code=1)
 
     named = Choice("mine", "r", "p", local=False)
-    assert asked == [named if "mine" in flags else Choice(local=False)]
+    assert choices == [named if "mine" in flags else Choice(local=False)]
     assert "nothing is known of user_1" in ended.stderr
 
 
-def test_after_two_dashes_everything_is_an_argument(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(context, "find", lambda _: stack_of(World()))
-
-    assert "nothing is known of --json" in CliRunner().invoke(app, ["user", "--", "--json"]).stderr
+@pytest.mark.usefixtures("world")
+def test_after_two_dashes_everything_is_an_argument() -> None:
+    assert "nothing is known of --json" in run("user", "--", "--json", code=1).stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_each_command_has_its_examples(command: str) -> None:
-    said = CliRunner().invoke(app, [command, "--help"]).stdout
+    shown = " ".join(run(command, "--help").stdout.split())
     _, examples = COMMANDS[command]
 
     assert examples
-    flat = " ".join(said.split())
-    assert all(f"provisioner {one}" in flat for one in examples)
+    assert all(f"provisioner {one}" in shown for one in examples)
 
 
-def test_the_entry_point_is_there() -> None:
+def test_the_entry_point_exists() -> None:
     script = tomllib.loads(Path("pyproject.toml").read_text())["project"]["scripts"]["provisioner"]
     module, name = script.split(":")
 
@@ -244,6 +226,6 @@ def test_the_entry_point_is_there() -> None:
 
 def test_the_shell_completes_statuses() -> None:
     asked = {"_PROVISIONER_COMPLETE": "complete_bash", "COMP_WORDS": "provisioner list --status f"}
-    ended = CliRunner().invoke(app, [], env={**asked, "COMP_CWORD": "3"}, prog_name="provisioner")
+    ended = run(env={**asked, "COMP_CWORD": "3"}, prog_name="provisioner")
 
     assert "failed" in ended.stdout.split()

@@ -1,4 +1,4 @@
-"""`profile`: what is put is what users get, and nothing is written that Composio would refuse."""
+"""`provisioner profile` stores session profiles that Composio would accept, and only those."""
 
 import json
 from pathlib import Path
@@ -6,14 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from handler.targets import Target
 from handler.urls import endpoint
-from provisioner import context
 from provisioner.doctor import ask_composio
-from provisioner.main import app
-from provisioner.stack import Stack
+from tests.provisioner import command_line
 from tests.provisioner.found_stack import stack_of
 from tests.world import GMAIL, PROFILE, SERVER, SLACK, World, account, as_composio_has_it, refusal
 
@@ -26,19 +24,14 @@ PUT = ("put", "work", "--auth-config", f"gmail={GMAIL}", "--auth-config", f"slac
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
-    world = World()
-    monkeypatch.setattr(context, "find", lambda *_: stack_of(world))
+def world(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     monkeypatch.setattr("provisioner.profiles.time.time", lambda: world.now)
-    monkeypatch.setattr(Stack, "close", lambda _: None)  # the world goes on with its client
     monkeypatch.chdir(tmp_path)
     return world
 
 
 def run(*arguments: str, code: int = 0) -> Result:
-    ended = CliRunner().invoke(app, ["profile", *arguments])
-    assert ended.exit_code == code, ended.output
-    return ended
+    return command_line.run("profile", *arguments, code=code)
 
 
 def stored(world: World) -> tuple[Target, ...]:
@@ -50,7 +43,7 @@ def write(value: Any, name: str = "profiles.json") -> str:
     return name
 
 
-def test_profile_is_put_with_its_back_fill_and_once(world: World) -> None:
+def test_put_stores_a_profile_once_with_its_back_fill(world: World) -> None:
     create = write(WORK["create"], "create.json")
 
     assert run(*PUT, "--create", create).stdout == "work: put\n"
@@ -61,14 +54,14 @@ def test_profile_is_put_with_its_back_fill_and_once(world: World) -> None:
 
 
 @pytest.mark.usefixtures("world")
-def test_what_is_shown_can_be_put() -> None:
+def test_the_output_of_show_is_a_file_for_put() -> None:
     run("put", "--file", write([WORK]))
 
     assert json.loads(run("show", "work").stdout) == WORK
     assert "gmail (ac_gmail), slack (ac_slack)" in run("list").stdout
 
 
-def test_removed_profile_makes_no_more_sessions(world: World) -> None:
+def test_remove_deletes_a_profile(world: World) -> None:
     run(*PUT)
     assert run("remove", "work", "--yes").stdout == "work: removed\n"
     assert stored(world) == ()
@@ -85,7 +78,7 @@ def test_removed_profile_makes_no_more_sessions(world: World) -> None:
         ("=", "each toolkit once"),
     ],
 )
-def test_what_composio_would_refuse_is_not_written(
+def test_an_auth_config_that_composio_would_refuse_is_not_stored(
     world: World, auth_config: str, why: str
 ) -> None:
     ended = run("put", "work", "--auth-config", auth_config, code=1)
@@ -106,20 +99,20 @@ def test_what_composio_would_refuse_is_not_written(
         [WORK | {"create": []}],
     ],
 )
-def test_file_that_is_none_is_refused_whole(world: World, content: Any) -> None:
+def test_an_invalid_file_is_refused_whole(world: World, content: Any) -> None:
     run("put", "-f", write(content), code=1)
     run("put", "-f", "not there.json", code=1)
     assert stored(world) == ()
 
 
-def test_composio_that_is_down_lets_nothing_be_written(world: World) -> None:
+def test_nothing_is_stored_while_composio_is_down(world: World) -> None:
     world.upstream.down = True
     run(*PUT, code=1)
     assert stored(world) == ()
 
 
 @pytest.mark.parametrize("gone", [None, httpx.Response(410), refusal(404, "no such server")])
-def test_profile_is_made_of_a_server_also_when_only_our_row_is_left(
+def test_a_server_is_imported_also_if_only_our_catalog_has_it(
     world: World, gone: httpx.Response | None
 ) -> None:
     world.tick()
@@ -131,7 +124,7 @@ def test_profile_is_made_of_a_server_also_when_only_our_row_is_left(
     assert stored(world) == (PROFILE._replace(create={}),)
 
 
-def test_profile_has_a_name_of_its_own(world: World) -> None:
+def test_import_needs_a_name_that_is_valid_and_no_server_id(world: World) -> None:
     world.tick()
     odd = {"id": SERVER, "name": "a b", "auth_config_ids": [GMAIL]}
     world.upstream.gets.append(httpx.Response(200, json=odd))
@@ -141,17 +134,22 @@ def test_profile_has_a_name_of_its_own(world: World) -> None:
     assert stored(world) == ()
 
 
-def test_server_of_which_nothing_is_known_is_not_made_up(world: World) -> None:
+def test_an_unknown_server_is_not_imported(world: World) -> None:
     assert "nothing is known of what srv_x requires" in run("import", "srv_x", code=1).stderr
     assert stored(world) == ()
 
 
-def test_move_to_sessions_leaves_nobody_without_an_endpoint(world: World) -> None:
+def endpoints(world: World) -> dict[str, Any]:
+    shown = world.ask("GET", "/users/{user_id}", pathParameters={"user_id": "user_1"})
+    return {one["kind"]: one["endpoint"] for one in json.loads(shown["body"])["targets"]}
+
+
+def test_moving_to_sessions_leaves_no_user_without_an_endpoint(world: World) -> None:
     for fact in (account(GMAIL), account(SLACK)):
         world.upstream.accounts[fact.id] = as_composio_has_it(fact)
         world.see(fact)
     before = endpoint(f"https://composio.invalid/v3/mcp/{SERVER}", "user_1")
-    assert told(world) == {"instance": before}
+    assert endpoints(world) == {"instance": before}
 
     run("import", SERVER, "--name", "work")
     for _ in range(4):
@@ -159,15 +157,10 @@ def test_move_to_sessions_leaves_nobody_without_an_endpoint(world: World) -> Non
         world.tick()
 
     after = endpoint("https://composio.invalid/tool_router/trs_1/mcp")
-    assert told(world) == {"instance": before, "session": after}
+    assert endpoints(world) == {"instance": before, "session": after}
     assert len(world.upstream.router_sessions) == 1
     assert ask_composio.sessions(stack_of(world)) == (True,)
     world.settings = world.settings.model_copy(update={"mcp_server_ids": ""})
     world.start()
-    assert told(world) == {"session": after}
+    assert endpoints(world) == {"session": after}
     run("remove", "work", "--yes")
-
-
-def told(world: World) -> dict[str, Any]:
-    shown = world.ask("GET", "/users/{user_id}", pathParameters={"user_id": "user_1"})
-    return {one["kind"]: one["endpoint"] for one in json.loads(shown["body"])["targets"]}

@@ -1,4 +1,4 @@
-"""What `watch` shows: who is where, in 80 columns, whatever statuses there are."""
+"""`watch` shows in 80 columns how many users are in each status."""
 
 import json
 from io import StringIO
@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from typer.testing import CliRunner
 
 from handler.targets import Status
-from provisioner import context, reading_commands
-from provisioner.main import app
+from provisioner import reading_commands
 from provisioner.scan import Entry
-from tests.provisioner.found_stack import stack_of
-from tests.world import TARGET, World
+from tests.provisioner.command_line import run
+from tests.world import TARGET
 
 NOW = {"at": 1767225600, "queue": 12345, "dead_letter_queue": 123, "swept_ago": 59}
 
@@ -28,7 +26,7 @@ def shown(*statuses: Status, **changes: Any) -> list[str]:
     return [line.strip() for line in out.getvalue().splitlines() if line.strip()]
 
 
-def test_only_statuses_that_somebody_is_in_have_a_column() -> None:
+def test_a_status_without_users_has_no_column() -> None:
     first, header, _, numbers, *worst = shown(Status.FAILED, Status.READY, Status.READY)
 
     assert (header.split(), numbers.split()) == (["ready", "failed"], ["2", "1"])
@@ -36,7 +34,7 @@ def test_only_statuses_that_somebody_is_in_have_a_column() -> None:
     assert [line.split()[0] for line in worst[2:]] == ["user_0"]
 
 
-def test_the_worst_come_first_and_who_is_ready_is_no_trouble() -> None:
+def test_users_are_listed_worst_status_first_without_those_ready() -> None:
     statuses = [Status.READY, Status.WAITING, Status.CREATING, Status.RETRYING, Status.FAILED]
     _, header, _, _, *worst = shown(*statuses)
 
@@ -44,18 +42,18 @@ def test_the_worst_come_first_and_who_is_ready_is_no_trouble() -> None:
     assert [line.split()[0] for line in worst[2:]] == ["user_4", "user_3", "user_2", "user_1"]
 
 
-def test_with_nobody_in_the_table_there_is_the_line_alone() -> None:
+def test_without_users_there_is_only_the_first_line() -> None:
     (line,) = shown(queue=0, dead_letter_queue=0, swept_ago=None)
 
     assert line.endswith("UTC, queue 0, dead-letter queue 0, not swept yet")
 
 
-def test_a_script_is_told_of_every_status(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("world")
+def test_json_has_every_status(monkeypatch: pytest.MonkeyPatch) -> None:
     one = Entry(user_id="user_1", target=TARGET, status=Status.READY)
-    monkeypatch.setattr(context, "find", lambda *_, **__: stack_of(World()))
     monkeypatch.setattr("provisioner.scan.entries", lambda *_: [one])
 
-    told = json.loads(CliRunner().invoke(app, ["watch", "--times", "1", "--json"]).stdout)
+    told = json.loads(run("watch", "--times", "1", "--json").stdout)
 
     assert told["statuses"] == {one.value: 0 for one in Status} | {"ready": 1}
     assert {"queue", "dead_letter_queue", "swept_ago"} < told.keys()

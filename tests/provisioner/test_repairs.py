@@ -1,4 +1,4 @@
-"""What an operator changes: the status machine holds, and whatever was ended can be run again."""
+"""Repairs respect the status machine, and an interrupted one can be run again."""
 
 from collections import Counter
 
@@ -14,8 +14,8 @@ from tests.world import GMAIL, SLACK, TARGET, World, account, refusal
 USERS = 25
 
 
-class Ended(Exception):
-    """The operator has ended the command."""
+class Interrupted(Exception):
+    """The operator has interrupted the command."""
 
 
 def failed(world: World, *users: str) -> list[repairs.Key]:
@@ -31,16 +31,14 @@ def status(world: World, user: str) -> str:
     return world.target_table.user(user)[1][TARGET].status.value
 
 
-def now_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def world(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr("provisioner.repairs.time.time", lambda: world.now)
+    return world
 
 
-def test_a_failed_instance_is_made_by_the_worker_and_by_one_call(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    world = World()
+def test_retry_has_the_worker_make_a_failed_instance_with_one_call(world: World) -> None:
     keys = failed(world, "user_1")
-    now_is(world, monkeypatch)
     creates = world.upstream.creates
 
     assert repairs.retry(stack_of(world), keys, lambda _: None) == 1
@@ -50,41 +48,29 @@ def test_a_failed_instance_is_made_by_the_worker_and_by_one_call(
     assert (status(world, "user_1"), world.upstream.creates) == ("ready", creates + 1)
 
 
-@pytest.mark.parametrize("other", [one for one in Status if one is not Status.FAILED])
-def test_what_is_not_failed_is_left_alone(other: Status) -> None:
-    world = World()
-    row = {**target_key("user_1", TARGET), "status": other.value, "attempts": 1}
-    world.db.put_item(TableName="table", Item=to_item(row))
+@pytest.mark.parametrize("other", [None, *(set(Status) - {Status.FAILED})])
+def test_retry_changes_only_what_has_failed(other: Status | None, world: World) -> None:
+    if other:
+        row = {**target_key("user_1", TARGET), "status": other.value, "attempts": 1}
+        world.db.put_item(TableName="table", Item=to_item(row))
     before = world.db.snapshot().rows
 
     assert not repairs.make_due(stack_of(world), ("user_1", TARGET), now=1)
     assert world.db.snapshot().rows == before
 
 
-def test_what_does_not_exist_is_not_made() -> None:
-    world = World()
-    before = world.db.snapshot().rows
-
-    assert not repairs.make_due(stack_of(world), ("nobody", TARGET), now=1)
-    assert world.db.snapshot().rows == before
-
-
-@pytest.mark.parametrize("after", [0, 1, 2])
-def test_a_retry_that_is_ended_goes_on_when_it_is_run_again_and_does_nothing_twice(
-    after: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world = World()
+@pytest.mark.parametrize("batches", [1, 2])
+def test_an_interrupted_retry_continues_and_repeats_nothing(batches: int, world: World) -> None:
     users = [f"user_{number}" for number in range(USERS)]
     keys, stack = failed(world, *users), stack_of(world)
-    now_is(world, monkeypatch)
     creates = world.upstream.creates
 
-    def ended(_: int) -> None:
-        if len(world.sqs.sent) >= 10 * after:
-            raise Ended
+    def interrupt(_: int) -> None:
+        if len(world.sqs.sent) >= 10 * batches:
+            raise Interrupted
 
-    with pytest.raises(Ended):
-        repairs.retry(stack, keys, ended)
+    with pytest.raises(Interrupted):
+        repairs.retry(stack, keys, interrupt)
     first = len(world.sqs.sent)
     assert 0 < first < USERS
     again = [key for key in keys if status(world, key[0]) == "failed"]
@@ -98,10 +84,8 @@ def test_a_retry_that_is_ended_goes_on_when_it_is_run_again_and_does_nothing_twi
     assert world.upstream.creates == creates + USERS
 
 
-def test_what_was_made_due_and_never_sent_is_the_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
+def test_the_sweep_takes_up_a_retry_whose_message_was_never_sent(world: World) -> None:
     (key,) = failed(world, "user_1")
-    now_is(world, monkeypatch)
 
     assert repairs.make_due(stack_of(world), key, now=int(world.now))
     assert world.sqs.sent == []

@@ -1,4 +1,4 @@
-"""Who is in which status: who waits follows from the facts, whatever order the rows come in."""
+"""Who is waiting follows from the accounts, whatever the order of the rows."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize("rows", [ROWS, ROWS[::-1]], ids=["", "reversed"])
-def test_waiting_follows_from_the_facts(rows: list[dict[str, Any]]) -> None:
+def test_waiting_follows_from_the_accounts(rows: list[dict[str, Any]]) -> None:
     wanted = frozenset({Status.WAITING, Status.FAILED})
 
     found = combined(part for row in rows for part in kept(row, wanted, SERVERS))
@@ -54,7 +54,7 @@ def test_waiting_follows_from_the_facts(rows: list[dict[str, Any]]) -> None:
     assert {one.user_id for one in found if one.attempts} == {"told to wait", "has failed"}
 
 
-def test_a_status_of_another_release_is_trouble() -> None:
+def test_a_status_of_another_release_is_an_error() -> None:
     row = stored("user_1", "resting")
 
     with pytest.raises(Trouble, match="a status that this release does not have: resting"):
