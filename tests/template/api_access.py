@@ -1,30 +1,17 @@
-"""Who may call which route: AWS's two outcome tables, applied to the policy of the API.
+"""Which callers may use which route, by the policy of the API and the rules of AWS.
 
 docs.aws.amazon.com/apigateway, "How API Gateway resource policies affect authorization workflow".
 """
 
-import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from ipaddress import ip_address, ip_network
 from typing import Any, Literal, NamedTuple
 
 type Verdict = Literal["allow", "neither", "deny"]
 
-SAME_ACCOUNT: dict[tuple[Verdict, Verdict], bool] = {
-    ("allow", "allow"): True,
-    ("allow", "neither"): True,
-    ("allow", "deny"): False,
-    ("neither", "allow"): True,
-    ("neither", "neither"): False,
-    ("neither", "deny"): False,
-    ("deny", "allow"): False,
-    ("deny", "neither"): False,
-    ("deny", "deny"): False,
-}
-"""Table A: (what the identity's own policy says, what the API's policy says) -> let in."""
-
-OTHER_ACCOUNT = {said: said == ("allow", "allow") for said in SAME_ACCOUNT}
-"""Table B: of another account, both have to allow."""
+type Account = Literal["same", "other"] | None
+"""The account of a caller; None for somebody without an identity."""
 
 
 class Route(NamedTuple):
@@ -35,14 +22,6 @@ class Route(NamedTuple):
     iam: bool
 
 
-class Caller(NamedTuple):
-    """Who calls: `account` is "same", "other" or None for somebody without an identity."""
-
-    account: Literal["same", "other"] | None
-    own_policy: Verdict
-    address: str
-
-
 RANGES = "192.0.2.0/24,198.51.100.0/24"
 """Two address ranges, as the operator gives them."""
 
@@ -51,9 +30,9 @@ OUTSIDE = ("203.0.113.7", "192.0.3.7")
 
 
 class Calls(NamedTuple):
-    """A kind of caller, and whether he gets in at a route with and without IAM."""
+    """A kind of caller, and whether it may call routes with and without IAM."""
 
-    account: Literal["same", "other"] | None
+    account: Account
     own_policy: Verdict
     with_iam: bool
     without_iam: bool
@@ -67,33 +46,33 @@ CALLS = {
     "other account, no policy": Calls("other", "neither", with_iam=False, without_iam=True),
     "other account, allows itself": Calls("other", "allow", with_iam=False, without_iam=True),
 }
-"""What is promised, from within the address ranges; from outside nobody gets in."""
+"""What is promised within the address ranges; from outside nobody may call."""
 
 
 class Api(NamedTuple):
-    """What decides about a call: the routes, and the statements of the API's policy."""
+    """The routes of the API and the statements of its policy, which decide about a call."""
 
     routes: frozenset[Route]
     statements: tuple[dict[str, Any], ...]
 
-    def promised(self, calls: Calls) -> None:
-        """Hold every route to what is promised of a kind of caller."""
+    def assert_promised(self, calls: Calls) -> None:
+        """Assert for every route what is promised to a kind of caller."""
         for route in self.routes:
             expected = calls.with_iam if route.iam else calls.without_iam
             for address in (*INSIDE, *OUTSIDE):
-                caller = Caller(calls.account, calls.own_policy, address)
-                assert self.lets_in(caller, route) == (expected and address in INSIDE), route
+                allowed = self._allows(calls, route, address)
+                assert allowed == (expected and address in INSIDE), route
 
-    def lets_in(self, caller: Caller, route: Route) -> bool:
-        """Say what API Gateway decides."""
-        policy = self._verdict(route, caller.address)
+    def _allows(self, calls: Calls, route: Route, address: str) -> bool:
+        """Return what API Gateway decides."""
+        policy = self._verdict(route, address)
         if not route.iam:
-            # Also a signed call is nobody's there: the API's policy alone has to allow it.
+            # The identity of a signed call does not count: the API's policy alone must allow it.
             return policy == "allow"
-        if caller.account is None:
-            return False
-        table = SAME_ACCOUNT if caller.account == "same" else OTHER_ACCOUNT
-        return table[caller.own_policy, policy]
+        verdicts = {calls.own_policy, policy}
+        if calls.account == "same":  # table A: one has to allow, none may deny
+            return "allow" in verdicts and "deny" not in verdicts
+        return calls.account == "other" and verdicts == {"allow"}  # table B: both have to allow
 
     def _verdict(self, route: Route, address: str) -> Verdict:
         effects = {
@@ -110,13 +89,7 @@ def _is_about(statement: dict[str, Any], route: Route) -> bool:
     assert statement["Principal"] == "*"
     assert statement["Action"] == "execute-api:Invoke"
     asked = f"execute-api:/live/{route.method}{route.path.replace('{user_id}', 'user_1')}"
-    return any(_matches(pattern, asked) for pattern in _listed(statement["Resource"]))
-
-
-def _matches(pattern: str, text: str) -> bool:
-    return (
-        re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text) is not None
-    )
+    return any(fnmatchcase(asked, pattern) for pattern in _listed(statement["Resource"]))
 
 
 def _holds(condition: dict[str, Any], address: str) -> bool:

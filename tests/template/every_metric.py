@@ -1,4 +1,4 @@
-"""Has the real handler count and log everything that it ever counts and logs."""
+"""Has the handler emit every metric, and log what the saved queries look for."""
 
 import contextlib
 import io
@@ -48,8 +48,8 @@ class Emitted:
     lines: tuple[dict[str, Any], ...]
 
 
-def lived(monkeypatch: pytest.MonkeyPatch) -> Emitted:
-    """Live the emitted through the real `lambda_handler` of each function."""
+def emit_everything(monkeypatch: pytest.MonkeyPatch) -> Emitted:
+    """Return what the `lambda_handler` of each function emits in all that can happen."""
     printed, logged = io.StringIO(), io.StringIO()
     handler = logging.StreamHandler(logged)
     handler.setFormatter(logger.registered_formatter)
@@ -65,7 +65,7 @@ def lived(monkeypatch: pytest.MonkeyPatch) -> Emitted:
     )
     try:
         with contextlib.redirect_stdout(printed), warnings.catch_warnings():
-            # Powertools finds it odd that a message may count nothing.
+            # Powertools warns of a message that counts nothing.
             warnings.simplefilter("ignore")
             _run_everything(world, monkeypatch)
             _connect()
@@ -81,7 +81,7 @@ def lived(monkeypatch: pytest.MonkeyPatch) -> Emitted:
 
 
 def _connect() -> None:
-    """Have a user connect everything in a browser, with somebody else in between."""
+    """Have a user connect everything in a browser, while another user interferes."""
     world = ConnectWorld()
     browser, sid = started(world, "connecting")
     browser.post("/connect/link", {}, s=sid, ac=GMAIL)
@@ -137,7 +137,7 @@ def _run_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _find_oddities(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the sweep meet an account of nobody, one that no row takes, and pages that repeat."""
+    """Have the sweep find an account without a user, one that cannot be stored, and a cycle."""
     nobodys = as_composio_has_it(account(GMAIL, id="ca_nobodys")) | {"user_id": None}
     world.upstream.accounts["ca_nobodys"] = nobodys
     world.upstream.accounts["ca_full"] = as_composio_has_it(account(GMAIL, id="ca_full", user="f"))

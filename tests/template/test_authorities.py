@@ -1,4 +1,4 @@
-"""OpenSSL finds each certificate authority of the package, and trusts no other."""
+"""OpenSSL finds the certificate authorities of the package, and trusts no other."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ import authorities
 
 
 def made(folder: Path) -> Path:
-    """Make an authority that answers for localhost itself: certificate and key in one file."""
+    """Make an authority that is also the server localhost: certificate and key in one file."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "  An  Invented\t RÓOT ")])
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     public = key.public_key()
@@ -46,7 +46,7 @@ def made(folder: Path) -> Path:
 
 
 def shake_hands(trusted: Path, server: Path) -> None:
-    """Let a client that trusts this folder connect to a server with this certificate."""
+    """Connect a client that trusts this folder to a server with this certificate."""
     there = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     there.load_cert_chain(server)
     to_there, to_here = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -72,14 +72,16 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_folder_has_every_authority_of_the_bundle(package: Path) -> None:
+def test_the_folder_has_every_authority_of_certifi(package: Path) -> None:
     found = authorities.certificates(Path(certifi.where()).read_text())
 
     assert len(found) > 100
     assert sorted(path.read_text() for path in package.iterdir()) == sorted(found)
 
 
-def test_openssl_finds_what_is_there_and_trusts_nothing_else(package: Path, tmp_path: Path) -> None:
+def test_openssl_trusts_what_is_in_the_folder_and_nothing_else(
+    package: Path, tmp_path: Path
+) -> None:
     authority = made(tmp_path)
     authorities.write(authority, tmp_path / "with")
 
@@ -89,7 +91,7 @@ def test_openssl_finds_what_is_there_and_trusts_nothing_else(package: Path, tmp_
         shake_hands(package, authority)
 
 
-def test_two_authorities_of_one_name_stand_side_by_side(tmp_path: Path) -> None:
+def test_two_authorities_may_have_the_same_name(tmp_path: Path) -> None:
     first, second = (authorities.certificates(made(tmp_path).read_text())[0] for _ in "12")
     (tmp_path / "both.pem").write_text(first + second)
 

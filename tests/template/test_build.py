@@ -1,4 +1,4 @@
-"""`sam build` finds a uv that it can use, or says why it cannot work where it was started."""
+"""`sam build` finds a usable uv, or says why it cannot run."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ NEW, OLD = "exit 0", 'echo "unexpected argument" >&2; exit 2'
 
 
 def command(path: Path, body: str) -> None:
-    """Put a uv there that says who it is, what it is asked to run, and where."""
+    """Create a uv that prints its path, its arguments and the current folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'#!/bin/sh\n[ $1 = run ] && echo "$0|$*|$PWD"\n{body}\n')
     path.chmod(0o755)
@@ -19,7 +19,7 @@ def command(path: Path, body: str) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Return a project with a space in its path, with what the build needs of it."""
+    """Return a copy of what the build needs, in a folder with a space in its name."""
     project = tmp_path / "a project"
     for part in ("Makefile", "src/Makefile", ".python-version"):
         (project / part).parent.mkdir(parents=True, exist_ok=True)
@@ -29,10 +29,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def build(folder: Path, makefile: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run make as sam does, with none of this machine's own tools but those that it needs.
-
-    What is in `machine` below the folder is taken first.
-    """
+    """Run make as sam does, with no tools but those that it needs and those in `machine`."""
     scratch, tools = folder / "scratch", folder / "tools"
     for made in (scratch, tools):
         made.mkdir(exist_ok=True)
@@ -50,7 +47,7 @@ def build(folder: Path, makefile: Path, **environment: str) -> subprocess.Comple
 
 
 @pytest.mark.parametrize(("machine", "used"), [(NEW, "machine"), (OLD, ".tools"), ("", ".tools")])
-def test_uv_of_the_machine_is_used_where_it_is_new_enough(
+def test_the_uv_of_the_machine_is_used_if_it_is_new_enough(
     tmp_path: Path, project: Path, machine: str, used: str
 ) -> None:
     if machine:
@@ -65,7 +62,7 @@ def test_uv_of_the_machine_is_used_where_it_is_new_enough(
     assert Path(where) == project
 
 
-def test_container_in_which_the_project_is_not_is_refused_with_the_remedy(tmp_path: Path) -> None:
+def test_a_build_in_a_container_is_refused_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     shutil.copy("src/Makefile", tmp_path / "source")
 
@@ -76,7 +73,7 @@ def test_container_in_which_the_project_is_not_is_refused_with_the_remedy(tmp_pa
 
 
 @pytest.mark.parametrize("makefile", ["src/Makefile", "Makefile"])
-def test_windows_is_refused_with_the_remedy(tmp_path: Path, project: Path, makefile: str) -> None:
+def test_windows_is_refused_with_a_remedy(tmp_path: Path, project: Path, makefile: str) -> None:
     done = build(tmp_path, project / makefile, OS="Windows_NT")
 
     assert done.returncode

@@ -1,66 +1,62 @@
-"""What watches is true: each alarm, graph and query is about what the code really writes."""
+"""Each alarm, graph and query is about metrics and fields that the code writes."""
 
 import json
 import re
 import runpy
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from handler.decisions import SETTLE_SECONDS
 from handler.telemetry import NAMESPACE, Metric
-from tests.template.every_metric import Emitted, Figure, fields, lived
+from tests.template.every_metric import Emitted, Figure, emit_everything, fields
 from tests.template.sam_template import FUNCTIONS, GLOBAL, RESOURCES, TEMPLATE, of_type
 
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 STACK = {"Ref": "AWS::StackName"}
+BACKLOG = ("ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible")
 OF_AWS = {
-    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {"QueueName"},
-    ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"): {"QueueName"},
-    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): {"QueueName"},
-    ("AWS/Lambda", "Errors"): {"FunctionName"},
-    ("AWS/Lambda", "Throttles"): {"FunctionName"},
-    ("AWS/Lambda", "Duration"): {"FunctionName"},
-    ("AWS/Lambda", "IteratorAge"): {"FunctionName"},
-    ("AWS/ApiGateway", "Count"): {"ApiName", "Stage"},
-    ("AWS/ApiGateway", "4XXError"): {"ApiName", "Stage"},
-    ("AWS/ApiGateway", "5XXError"): {"ApiName", "Stage"},
-    ("AWS/ApiGateway", "Latency"): {"ApiName", "Stage"},
-    ("AWS/DynamoDB", "ReadThrottleEvents"): {"TableName"},
-    ("AWS/DynamoDB", "WriteThrottleEvents"): {"TableName"},
+    (f"AWS/{service}", metric): dimensions
+    for service, dimensions, metrics in (
+        ("SQS", {"QueueName"}, ("ApproximateAgeOfOldestMessage", *BACKLOG)),
+        ("Lambda", {"FunctionName"}, ("Errors", "Throttles", "Duration", "IteratorAge")),
+        ("ApiGateway", {"ApiName", "Stage"}, ("Count", "4XXError", "5XXError", "Latency")),
+        ("DynamoDB", {"TableName"}, ("ReadThrottleEvents", "WriteThrottleEvents")),
+    )
+    for metric in metrics
 }
 """The dimensions of AWS's own metrics (user guides: "Monitoring …" of each service)."""
 
 RESOURCE_OF = {
-    "QueueName": {"AWS::SQS::Queue"},
-    "FunctionName": {"AWS::Serverless::Function"},
-    "function_name": {"AWS::Serverless::Function"},
-    "TableName": {"AWS::DynamoDB::Table"},
+    "QueueName": "AWS::SQS::Queue",
+    "FunctionName": "AWS::Serverless::Function",
+    "function_name": "AWS::Serverless::Function",
+    "TableName": "AWS::DynamoDB::Table",
 }
-"""What a dimension's value must be the name of; the others are the name of the stack or stage."""
+"""The type of resource that a dimension names; the others name the stack or its stage."""
 
 
 @pytest.fixture(scope="module")
-def emitted() -> Iterator[Emitted]:
-    """Live the emitted once."""
+def emitted() -> Emitted:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        yield lived(monkeypatch)
+        return emit_everything(monkeypatch)
 
 
-def ours(emitted: Emitted) -> dict[tuple[str, str], set[str]]:
-    return {(one.namespace, one.name): set(one.dimensions) for one in emitted.figures}
+@pytest.fixture(scope="module")
+def known(emitted: Emitted) -> dict[tuple[str, str], set[str]]:
+    """Return the dimensions of all metrics, by namespace and name."""
+    return OF_AWS | {(one.namespace, one.name): set(one.dimensions) for one in emitted.figures}
 
 
-def test_every_metric_is_one_that_the_code_emits_with_the_one_dimension(emitted: Emitted) -> None:
+def test_the_code_emits_every_metric_by_service(emitted: Emitted) -> None:
     assert emitted.figures == {
         *(Figure(NAMESPACE, name, ("service",)) for name in Metric),
         Figure(NAMESPACE, "ColdStart", ("function_name", "service")),
     }
 
 
-def test_service_is_the_name_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_service_is_the_name_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     assert GLOBAL["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == STACK
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "a-stack")
     telemetry = runpy.run_path("src/handler/telemetry.py")
@@ -72,47 +68,36 @@ def test_service_is_the_name_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("name", sorted(ALARMS))
-def test_alarm_is_about_a_metric_that_there_is(name: str, emitted: Emitted) -> None:
+def test_an_alarm_watches_a_metric_that_exists_and_names_it(
+    name: str, known: dict[tuple[str, str], set[str]]
+) -> None:
     alarm = ALARMS[name]
-    known = ours(emitted) | OF_AWS
     dimensions = {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
+    (watched,) = re.findall("^Watches (.+?):", alarm["AlarmDescription"]["Fn::Sub"])
 
     assert known[alarm["Namespace"], alarm["MetricName"]] == set(dimensions)
-    for dimension, value in dimensions.items():
-        if dimension == "service":
-            assert value == STACK
-        else:
-            (named,) = value.values()
-            logical_id = named if isinstance(named, str) else named[0]
-            assert RESOURCES[logical_id]["Type"] in RESOURCE_OF[dimension]
-
-
-@pytest.mark.parametrize("name", sorted(ALARMS))
-def test_alarm_says_what_it_watches(name: str) -> None:
-    alarm = ALARMS[name]
-    watched = re.match("Watches (.+?):", alarm["AlarmDescription"]["Fn::Sub"])
-
-    assert watched
     if alarm["Namespace"] == NAMESPACE:
-        assert watched[1] == alarm["MetricName"]
-    elif alarm["Namespace"] == "AWS/Lambda":
-        function = alarm["Dimensions"][0]["Value"]["Ref"].removesuffix("Function").lower()
-        assert f"the {function} function" in watched[1]
+        assert (dimensions, watched) == ({"service": STACK}, alarm["MetricName"])
+        return
+    (dimension,), ((reference,),) = dimensions, (one.values() for one in dimensions.values())
+    logical_id = reference if isinstance(reference, str) else reference[0]
+    assert RESOURCES[logical_id]["Type"] == RESOURCE_OF[dimension]
+    if dimension == "FunctionName":
+        assert f"the {logical_id.removesuffix('Function').lower()} function" in watched
     else:
-        assert watched[1] == "the dead-letter queue"
+        assert watched == "the dead-letter queue"
 
 
-@pytest.mark.parametrize("name", sorted(ALARMS))
-def test_alarm_tells_the_topic_that_it_is_and_that_it_is_over(name: str) -> None:
-    told = {"Fn::If": ["TellAlarms", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+def test_every_alarm_notifies_the_topic_at_its_start_and_end() -> None:
+    action = {"Fn::If": ["TellAlarms", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 
-    assert ALARMS[name]["AlarmActions"] == ALARMS[name]["OKActions"] == told
+    assert all(one["AlarmActions"] == one["OKActions"] == action for one in ALARMS.values())
     assert TEMPLATE["Conditions"]["TellAlarms"] == {
         "Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopicArn"}, ""]}]
     }
 
 
-def test_every_function_has_its_errors_and_throttles_watched() -> None:
+def test_alarms_watch_the_errors_and_throttles_of_every_function() -> None:
     watched = {
         (alarm["MetricName"], alarm["Dimensions"][0]["Value"]["Ref"])
         for alarm in ALARMS.values()
@@ -123,14 +108,14 @@ def test_every_function_has_its_errors_and_throttles_watched() -> None:
 
 
 @pytest.mark.parametrize("name", ["Webhook", "Worker"])
-def test_duration_alarms_between_what_the_code_allows_itself_and_the_time_out(name: str) -> None:
+def test_the_duration_alarm_is_between_the_deadline_of_the_code_and_the_timeout(name: str) -> None:
     alarm, timeout = ALARMS[f"{name}DurationAlarm"], FUNCTIONS[f"{name}Function"]["Timeout"]
 
     assert (timeout - SETTLE_SECONDS) * 1000 < alarm["Threshold"] < timeout * 1000
     assert alarm["ExtendedStatistic"] == "p99"
 
 
-def test_sweep_that_does_not_run_alarms_after_five_minutes() -> None:
+def test_a_stopped_sweep_raises_an_alarm_after_five_minutes() -> None:
     alarm = ALARMS["SweepStoppedAlarm"]
 
     assert alarm["Period"] * alarm["EvaluationPeriods"] == 300
@@ -142,8 +127,7 @@ def test_sweep_that_does_not_run_alarms_after_five_minutes() -> None:
 
 def dashboard() -> list[dict[str, Any]]:
     text = RESOURCES["Overview"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    widgets: list[dict[str, Any]] = json.loads(text)["widgets"]
-    return widgets
+    return list(json.loads(text)["widgets"])
 
 
 def graphs() -> Iterator[tuple[str, str, dict[str, str]]]:
@@ -154,8 +138,7 @@ def graphs() -> Iterator[tuple[str, str, dict[str, str]]]:
             yield namespace, name, dict(zip(values[::2], values[1::2], strict=True))
 
 
-def test_dashboard_draws_metrics_that_there_are(emitted: Emitted) -> None:
-    known = ours(emitted) | OF_AWS
+def test_the_dashboard_draws_metrics_that_exist(known: dict[tuple[str, str], set[str]]) -> None:
     drawn = list(graphs())
 
     assert len(drawn) > 40
@@ -164,7 +147,7 @@ def test_dashboard_draws_metrics_that_there_are(emitted: Emitted) -> None:
         for dimension, value in dimensions.items():
             logical_id = value.strip("${}").removesuffix(".QueueName")
             if dimension in RESOURCE_OF:
-                assert RESOURCES[logical_id]["Type"] in RESOURCE_OF[dimension]
+                assert RESOURCES[logical_id]["Type"] == RESOURCE_OF[dimension]
             elif dimension == "Stage":
                 assert value == RESOURCES["Api"]["Properties"]["StageName"]
             else:
@@ -172,7 +155,7 @@ def test_dashboard_draws_metrics_that_there_are(emitted: Emitted) -> None:
     assert RESOURCES["Api"]["Properties"]["Name"] == STACK
 
 
-def test_dashboard_answers_the_questions_of_a_day() -> None:
+def test_the_dashboard_has_the_most_important_metrics() -> None:
     drawn = {name for _, name, _ in graphs()}
     answers = {name for name in Metric if name.startswith(("Composio", "Target", "Sweep"))}
 
@@ -181,19 +164,14 @@ def test_dashboard_answers_the_questions_of_a_day() -> None:
     assert "DeadLetterQueue" in json.dumps(dashboard())
 
 
-def test_dashboards_of_two_regions_have_two_names() -> None:
-    assert RESOURCES["Overview"]["Properties"]["DashboardName"] == {
-        "Fn::Sub": "${AWS::StackName}-${AWS::Region}"
-    }
-
-
-def test_dashboard_shows_every_alarm() -> None:
+def test_the_dashboard_has_a_name_per_region_and_shows_every_alarm() -> None:
+    name = RESOURCES["Overview"]["Properties"]["DashboardName"]
+    assert name == {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
     (shown,) = [one["properties"]["alarms"] for one in dashboard() if one["type"] == "alarm"]
-
     assert shown == [f"${{{name}.Arn}}" for name in ALARMS]
 
 
-def test_widgets_lie_side_by_side() -> None:
+def test_widgets_do_not_overlap() -> None:
     places = [
         (x, y)
         for one in dashboard()
@@ -209,7 +187,7 @@ QUERIES = of_type("AWS::Logs::QueryDefinition")
 
 
 @pytest.mark.parametrize("name", sorted(QUERIES))
-def test_saved_query_asks_for_fields_that_the_code_logs(name: str, emitted: Emitted) -> None:
+def test_a_saved_query_uses_fields_that_the_code_logs(name: str, emitted: Emitted) -> None:
     query = re.sub(r"#.*", "", QUERIES[name]["QueryString"])
     asked = set(re.findall(r"[@a-z][a-z_.]*(?=[,\s])", re.sub(r'"[^"]*"', '""', query)))
     asked -= {"fields", "filter", "sort", "limit", "in", "or", "asc", "desc", "[", "]"}
@@ -217,12 +195,12 @@ def test_saved_query_asks_for_fields_that_the_code_logs(name: str, emitted: Emit
     assert len(asked) > 8
     logged = {field for line in emitted.lines for field in fields(line)}
     assert asked - {"@timestamp"} <= logged
-    assert QUERIES[name]["LogGroupNames"] == [
-        {"Ref": group} for group in of_type("AWS::Logs::LogGroup")
-    ]
+    groups = [{"Ref": group} for group in of_type("AWS::Logs::LogGroup")]
+    assert QUERIES[name]["LogGroupNames"] == groups
+    assert RESOURCES[name]["Condition"] == "SaveQueries"  # the emulator does not know them
 
 
-def test_query_for_failures_finds_what_failed(emitted: Emitted) -> None:
+def test_the_query_for_failures_finds_every_failure(emitted: Emitted) -> None:
     query = QUERIES["EverythingThatFailedToday"]["QueryString"]
     assert '| filter level in ["ERROR", "CRITICAL"]\n' in query
 
@@ -239,13 +217,7 @@ def test_query_for_failures_finds_what_failed(emitted: Emitted) -> None:
     }
 
 
-def test_lines_about_a_user_say_what_came_and_what_became_of_it(emitted: Emitted) -> None:
+def test_lines_about_a_user_have_event_and_outcome(emitted: Emitted) -> None:
     about = {one["message"] for one in emitted.lines if one.get("user_id")}
 
     assert {"event handled", "target settled"} <= about
-
-
-def test_what_the_emulator_does_not_know_can_be_left_out() -> None:
-    for name in QUERIES:
-        assert RESOURCES[name]["Condition"] == "SaveQueries"
-    assert "SavedQueries" in Path("local/emulated_stack.py").read_text()

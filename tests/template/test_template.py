@@ -1,4 +1,4 @@
-"""The template is code: what it grants, sets and promises is what the handler needs."""
+"""The template grants and sets exactly what the handler needs."""
 
 import json
 import tomllib
@@ -26,28 +26,27 @@ NO_RESOURCE_LEVEL = {
 """AWS offers nothing but `*` for these (service authorization reference)."""
 
 
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def statements(role: str) -> list[tuple[str, Any]]:
     """Return (action, resource) for all that a role allows."""
-    found = []
-    for policy in RESOURCES[role]["Properties"]["Policies"]:
-        for statement in policy["PolicyDocument"]["Statement"]:
-            assert statement["Effect"] == "Allow"
-            actions = statement["Action"]
-            listed = actions if isinstance(actions, list) else [actions]
-            found += [(action, statement["Resource"]) for action in listed]
-    return found
+    policies = RESOURCES[role]["Properties"]["Policies"]
+    found = [one for policy in policies for one in policy["PolicyDocument"]["Statement"]]
+    assert {statement["Effect"] for statement in found} == {"Allow"}
+    return [(action, one["Resource"]) for one in found for action in listed(one["Action"])]
 
 
 TABLE, SECRET = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::GetAtt": ["Secret", "Id"]}
+QUEUE, DEAD_LETTERS = ({"Fn::GetAtt": [name, "Arn"]} for name in ("Queue", "DeadLetterQueue"))
 
 
 def logs_and_traces(function: str) -> list[tuple[str, Any]]:
     logs = {"Fn::GetAtt": [f"{function}LogGroup", "Arn"]}
     return [
-        ("logs:CreateLogStream", logs),
-        ("logs:PutLogEvents", logs),
-        ("xray:PutTraceSegments", "*"),
-        ("xray:PutTelemetryRecords", "*"),
+        *(("logs:CreateLogStream", logs), ("logs:PutLogEvents", logs)),
+        *(("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")),
     ]
 
 
@@ -60,38 +59,36 @@ def test_environment_is_exactly_the_settings() -> None:
     assert all("Environment" not in properties for properties in FUNCTIONS.values())
 
 
-def test_webhook_may_do_exactly_what_it_does() -> None:
+def test_the_webhook_may_do_only_what_it_does() -> None:
     assert statements("WebhookRole") == [
         ("dynamodb:UpdateItem", TABLE),
         ("dynamodb:Query", TABLE),
         ("secretsmanager:GetSecretValue", SECRET),
-        ("sqs:SendMessage", {"Fn::GetAtt": ["Queue", "Arn"]}),
+        ("sqs:SendMessage", QUEUE),
         *logs_and_traces("Webhook"),
     ]
 
 
-def test_worker_may_do_exactly_what_it_does() -> None:
-    queue = {"Fn::GetAtt": ["Queue", "Arn"]}
-
+def test_the_worker_may_do_only_what_it_does() -> None:
     assert statements("WorkerRole") == [
         ("dynamodb:UpdateItem", TABLE),
         ("dynamodb:Query", TABLE),
         ("dynamodb:Query", {"Fn::Sub": "${Table.Arn}/index/due"}),
         ("secretsmanager:GetSecretValue", SECRET),
-        ("sqs:ReceiveMessage", queue),
-        ("sqs:DeleteMessage", queue),
-        ("sqs:GetQueueAttributes", queue),
-        ("sqs:ChangeMessageVisibility", queue),
-        ("sqs:SendMessage", queue),
+        ("sqs:ReceiveMessage", QUEUE),
+        ("sqs:DeleteMessage", QUEUE),
+        ("sqs:GetQueueAttributes", QUEUE),
+        ("sqs:ChangeMessageVisibility", QUEUE),
+        ("sqs:SendMessage", QUEUE),
         *logs_and_traces("Worker"),
     ]
 
 
-def test_announcer_may_do_exactly_what_it_does() -> None:
+def test_the_announcer_may_do_only_what_it_does() -> None:
     stream = {"Fn::GetAtt": ["Table", "StreamArn"]}
-    *listed, (put, bus), failed = statements("AnnouncerRole")[:6]
+    *reads, (put, bus), failed = statements("AnnouncerRole")[:6]
 
-    assert listed == [
+    assert reads == [
         ("dynamodb:DescribeStream", stream),
         ("dynamodb:GetRecords", stream),
         ("dynamodb:GetShardIterator", stream),
@@ -100,11 +97,11 @@ def test_announcer_may_do_exactly_what_it_does() -> None:
     assert put == "events:PutEvents"
     assert bus["Fn::If"][1] == {"Fn::GetAtt": ["Bus", "Arn"]}
     assert bus["Fn::If"][2]["Fn::Sub"].endswith(":event-bus/${EventBusName}")
-    assert failed == ("sqs:SendMessage", {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]})
+    assert failed == ("sqs:SendMessage", DEAD_LETTERS)
     assert statements("AnnouncerRole")[6:] == logs_and_traces("Announcer")
 
 
-def test_roles_have_no_managed_policies_and_wildcards_only_where_aws_offers_nothing_else() -> None:
+def test_roles_have_no_managed_policies_and_no_avoidable_wildcards() -> None:
     for role, properties in of_type("AWS::IAM::Role").items():
         assert "ManagedPolicyArns" not in properties
         wild = {action for action, resource in statements(role) if resource == "*"}
@@ -113,7 +110,7 @@ def test_roles_have_no_managed_policies_and_wildcards_only_where_aws_offers_noth
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
-def test_every_function_is_traced_logged_bounded_and_its_own_role(name: str) -> None:
+def test_every_function_is_traced_and_logged_and_has_a_role_of_its_own(name: str) -> None:
     function = GLOBAL | FUNCTIONS[name]
 
     assert function["Runtime"] == "python3.13"
@@ -128,27 +125,22 @@ def test_every_function_is_traced_logged_bounded_and_its_own_role(name: str) -> 
     assert handler in (Path("src") / module.replace(".", "/")).with_suffix(".py").read_text()
 
 
-@pytest.mark.parametrize("name", sorted(FUNCTIONS))
-def test_lease_outlives_every_function(name: str) -> None:
-    assert FUNCTIONS[name]["Timeout"] + 5 <= LEASE_SECONDS
-
-
-def test_webhook_answers_within_the_api_gateway_limit() -> None:
+def test_timeouts_are_within_the_lease_and_the_limit_of_api_gateway() -> None:
+    assert all(one["Timeout"] + 5 <= LEASE_SECONDS for one in FUNCTIONS.values())
     assert FUNCTIONS["WebhookFunction"]["Timeout"] <= 29
 
 
-def test_table_is_kept_encrypted_restorable_and_streamed() -> None:
-    table = RESOURCES["Table"]
+def test_the_table_is_retained_encrypted_restorable_and_streamed() -> None:
+    properties = RESOURCES["Table"]["Properties"]
 
-    assert table["UpdateReplacePolicy"] == "Retain"
-    properties = table["Properties"]
+    assert RESOURCES["Table"]["UpdateReplacePolicy"] == "Retain"
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert properties["SSESpecification"] == {"SSEEnabled": True}
     assert properties["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
 
 
-def test_failed_first_deploy_leaves_nothing_behind() -> None:
+def test_a_failed_first_deploy_leaves_no_resource() -> None:
     kept = {
         name: one["DeletionPolicy"] for name, one in RESOURCES.items() if "Deletion" in str(one)
     }
@@ -168,16 +160,18 @@ def test_only_connect_sessions_are_deleted_by_time() -> None:
     assert [path.stem for path in code if '"ttl"' in path.read_text()] == ["connect_table"]
 
 
-def test_nobody_keeps_the_queries_of_requests() -> None:
+def test_the_api_is_regional_throttled_and_logs_no_queries() -> None:
     """X-Ray's segment of a stage has path and query, and so the tokens of connect sessions."""
     api = RESOURCES["Api"]["Properties"]
 
+    assert api["EndpointConfiguration"] == {"Type": "REGIONAL"}
+    assert all(method["ThrottlingRateLimit"] for method in api["MethodSettings"])
     assert api["TracingEnabled"] is False
     assert "AccessLogSetting" not in api
     assert not any("DataTraceEnabled" in one for one in api["MethodSettings"])
 
 
-def test_form_is_deployed_only_with_the_application_that_sends_it() -> None:
+def test_the_form_requires_a_return_url() -> None:
     rule = TEMPLATE["Rules"]["FormNeedsReturnUrl"]
 
     assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "ConnectStart"}, "form"]}
@@ -185,83 +179,63 @@ def test_form_is_deployed_only_with_the_application_that_sends_it() -> None:
     assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ReturnUrl"}, ""]}]}
 
 
-def test_api_is_regional_and_throttled() -> None:
-    api = RESOURCES["Api"]["Properties"]
-
-    assert api["EndpointConfiguration"] == {"Type": "REGIONAL"}
-    assert all(method["ThrottlingRateLimit"] for method in api["MethodSettings"])
-
-
-def test_secret_in_the_template_stays_as_it_is_to_the_letter() -> None:
-    """CloudFormation writes a SecretString that has changed over the values of every stack."""
+def test_the_initial_secret_never_changes() -> None:
+    """CloudFormation would overwrite the secret of every stack with a changed SecretString."""
     assert RESOURCES["Secret"]["Properties"] == {
         "Description": "Composio API key, and the webhook secrets that are accepted.",
         "SecretString": '{"composio_api_key": "", "webhook_secrets": []}',
     }
 
 
-def test_only_the_worker_may_invoke_itself_again_and_again() -> None:
-    """Lambda stops a function that feeds its own queue after 16 messages, unless it is told."""
-    loops = {
-        name: one["RecursiveLoop"] for name, one in FUNCTIONS.items() if "RecursiveLoop" in one
-    }
+def test_only_the_worker_may_invoke_itself() -> None:
+    """By default, Lambda stops a function that feeds its own queue after 16 messages."""
+    loops = {name: one.get("RecursiveLoop") for name, one in FUNCTIONS.items()}
 
-    assert loops == {"WorkerFunction": "Allow"}
+    assert loops == dict.fromkeys(FUNCTIONS) | {"WorkerFunction": "Allow"}
 
 
 def test_defaults_of_the_parameters_are_usable_settings() -> None:
     parameters = TEMPLATE["Parameters"]
-    settings = Settings.from_environment(
-        {
-            "TABLE_NAME": "t",
-            "SECRET_ID": "s",
-            "QUEUE_URL": "q",
-            "BUS_NAME": "b",
-            "COMPOSIO_BASE_URL": parameters["ComposioBaseUrl"]["Default"],
-            "MCP_SERVER_IDS": parameters["McpServerIds"]["Default"],
-        }
-    )
+    names = {"COMPOSIO_BASE_URL": "ComposioBaseUrl", "MCP_SERVER_IDS": "McpServerIds"}
+    given = {variable: parameters[name]["Default"] for variable, name in names.items()}
+    others = dict.fromkeys(("TABLE_NAME", "SECRET_ID", "QUEUE_URL", "BUS_NAME"), "x")
+    settings = Settings.from_environment(others | given)
 
-    # Nobody is provisioned before somebody has chosen for whom.
+    # No user is provisioned before the operator has enrolled an MCP server.
     assert enrolled_servers(settings.mcp_server_ids) == frozenset()
     assert all(parameter["Description"] for parameter in parameters.values())
     assert all(output["Description"] for output in TEMPLATE["Outputs"].values())
 
 
-def test_no_level_of_the_log_loses_the_metrics() -> None:
+def test_no_log_level_drops_the_metrics() -> None:
     """Lambda takes a line without a level, as metrics are, for INFO and drops it above that.
 
     docs.aws.amazon.com/lambda, "Log-level filtering".
     """
-    levels = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
-
-    for level in TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"]:
-        assert levels.index(level) <= levels.index("INFO")
+    assert {"TRACE", "DEBUG", "INFO"} >= set(TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"])
 
 
-def test_samconfig_holds_what_a_first_deploy_needs() -> None:
+def test_samconfig_has_what_a_first_deploy_needs() -> None:
     deploy = tomllib.loads(Path("samconfig.toml").read_text())["default"]["deploy"]["parameters"]
 
     assert deploy["capabilities"] == "CAPABILITY_IAM"
     assert deploy["resolve_s3"] is True
 
 
-def test_queue_gives_the_worker_six_times_its_time_and_keeps_what_fails() -> None:
+def test_the_queue_waits_six_timeouts_of_the_worker_and_keeps_what_fails() -> None:
     queue, worker = RESOURCES["Queue"]["Properties"], FUNCTIONS["WorkerFunction"]
     source = worker["Events"]["Queue"]["Properties"]
 
     assert queue["VisibilityTimeout"] >= 6 * worker["Timeout"]
     assert queue["ReceiveMessageWaitTimeSeconds"] == 20
     assert queue["SqsManagedSseEnabled"] is True
-    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {
-        "Fn::GetAtt": ["DeadLetterQueue", "Arn"]
-    }
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == DEAD_LETTERS
     assert RESOURCES["DeadLetterQueue"]["Properties"]["SqsManagedSseEnabled"] is True
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "WorkerConcurrency"}}
 
 
-def test_only_our_rules_may_send_to_the_queue() -> None:
+def test_of_rules_only_ours_may_send_to_the_queue() -> None:
     (statement,) = RESOURCES["QueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
 
     assert statement["Action"] == "sqs:SendMessage"
@@ -271,48 +245,45 @@ def test_only_our_rules_may_send_to_the_queue() -> None:
     ]
 
 
-def test_rule_takes_account_events_but_none_of_our_own() -> None:
+def test_the_rule_matches_account_events_but_not_our_own() -> None:
     pattern = RESOURCES["AccountRule"]["Properties"]["EventPattern"]
 
     assert pattern["detail"] == {"type": [{"prefix": ACCOUNT_EVENTS}]}
     assert pattern["source"] == [{"anything-but": [SERVICE]}]
 
 
-def test_sweep_runs_each_minute() -> None:
+def test_the_sweep_runs_each_minute() -> None:
     rule = RESOURCES["SweepRule"]["Properties"]
 
     assert rule["ScheduleExpression"] == "rate(1 minute)"
     assert [json.loads(target["Input"]) for target in rule["Targets"]] == [{"task": "sweep"}]
 
 
-def test_announcer_hears_of_each_settled_outcome_and_of_nothing_else() -> None:
+def test_the_announcer_is_invoked_only_for_settled_outcomes() -> None:
     source = FUNCTIONS["AnnouncerFunction"]["Events"]["Outcomes"]["Properties"]
     (pattern,) = [json.loads(one["Pattern"]) for one in source["FilterCriteria"]["Filters"]]
 
     image = pattern["dynamodb"]["NewImage"]
     assert image["sk"] == {"S": [{"prefix": prefix} for prefix in TARGETS]}
-    # Listed one by one: a status that another version has written is not handed over.
+    # By name: a status that only another version knows does not invoke it.
     assert image["status"] == {"S": list(OUTCOMES)}
     assert source["BatchSize"] <= BATCH
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_record_that_cannot_be_announced_holds_up_as_few_as_possible_and_is_reported() -> None:
+def test_a_record_that_fails_is_isolated_and_sent_to_the_dead_letter_queue() -> None:
     source = FUNCTIONS["AnnouncerFunction"]["Events"]["Outcomes"]["Properties"]
 
     assert source["BisectBatchOnFunctionError"] is True
     destination = source["DestinationConfig"]["OnFailure"]
-    assert destination == {
-        "Type": "SQS",
-        "Destination": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]},
-    }
-    # The stream keeps a record for 24 hours, and says nothing when it forgets one.
+    assert destination == {"Type": "SQS", "Destination": DEAD_LETTERS}
+    # The stream keeps a record for 24 hours, and drops it without a notice.
     assert 20 * 3600 <= source["MaximumRecordAgeInSeconds"] < 24 * 3600
     assert "MaximumRetryAttempts" not in source
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
-def test_every_function_runs_a_version_that_an_alarm_takes_back(name: str) -> None:
+def test_an_alarm_rolls_back_a_version_of_its_function(name: str) -> None:
     function = GLOBAL | FUNCTIONS[name]
     preference = function["DeploymentPreference"]
 
@@ -331,7 +302,7 @@ def test_every_function_runs_a_version_that_an_alarm_takes_back(name: str) -> No
         assert watched == {"Ref": name}
 
 
-def test_only_all_at_once_does_without_codedeploy() -> None:
+def test_only_all_at_once_deploys_without_codedeploy() -> None:
     rollouts = TEMPLATE["Mappings"]["Rollouts"]
 
     assert list(rollouts) == TEMPLATE["Parameters"]["Rollout"]["AllowedValues"]

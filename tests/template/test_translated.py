@@ -45,11 +45,11 @@ def api() -> Api:
 
 
 @pytest.mark.parametrize("who", CALLS)
-def test_translated_api_lets_in_whom_it_should(who: str) -> None:
-    api().promised(CALLS[who])
+def test_the_translated_api_admits_the_promised_callers(who: str) -> None:
+    api().assert_promised(CALLS[who])
 
 
-def test_iam_asks_for_a_signature_at_each_route_about_users_and_at_no_other() -> None:
+def test_only_the_routes_about_users_require_a_signature() -> None:
     assert {route.iam for route in api().routes} == {True, False}
     assert all(route.iam == route.path.startswith("/users/") for route in api().routes)
 
@@ -58,8 +58,8 @@ def named(pattern: str, resources: dict[str, Any]) -> set[str]:
     return {name for name in resources if re.match(pattern, name)}
 
 
-def test_other_address_ranges_make_another_deployment_of_the_api() -> None:
-    """A policy takes effect when the API is deployed again, and not before."""
+def test_changed_address_ranges_deploy_the_api_again() -> None:
+    """A policy takes effect only when the API is deployed again."""
     deployed = [
         named("ApiDeployment", translated(AllowedSourceCidrs=one))
         for one in ("192.0.2.7/32", RANGES)
@@ -75,7 +75,7 @@ def test_web_acl_waits_for_the_stage() -> None:
     assert arn.endswith(f"/restapis/${{Api}}/stages/${{{stage}}}")
 
 
-def test_translation_keeps_what_aws_has_to_be_told() -> None:
+def test_translation_keeps_the_attributes_that_matter() -> None:
     resources = translated()
 
     assert resources["WorkerFunction"]["Properties"]["RecursiveLoop"] == "Allow"
