@@ -48,7 +48,7 @@ test: tools-dev+local+sam+emulator ## Run all tests, also those against the depl
 
 test-fast: tools-dev ## Run the tests that need no deployed stack
 	@.tools/dev/bin/python -m pytest -m 'not slow and not prove' \
-		-p no:schemathesis --ignore=tests/deployed $(ARGS)
+		-p no:schemathesis --ignore=tests/deployed --ignore=tests/local/official $(ARGS)
 
 prove: tools-dev ## Explore far more histories than `make test` does, and spoil the handler
 	@PROVE=1 .tools/dev/bin/python -m pytest -n 2 --dist worksteal -m prove $(ARGS)

@@ -1,4 +1,4 @@
-"""The pictures of the architecture are drawn from the code."""
+"""docs/architecture.md shows the imports, the table and the calls as they are."""
 
 import inspect
 import json
@@ -34,7 +34,7 @@ def drawn() -> list[str]:
     return [f"  {module} --> {' & '.join(found)}" for module, found in near.items() if found]
 
 
-def test_picture_of_the_imports_is_drawn_from_the_code() -> None:
+def test_the_diagram_of_the_imports_is_up_to_date() -> None:
     section = ARCHITECTURE.split("## Who imports whom")[1]
     (graph,) = re.findall(r"```mermaid\nflowchart TD\n(.*?)```", section, flags=re.DOTALL)
 
@@ -42,18 +42,18 @@ def test_picture_of_the_imports_is_drawn_from_the_code() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"`(tests/[\w./]+)`", ARCHITECTURE))))
-def test_each_promise_names_a_test_that_is_there(path: str) -> None:
+def test_each_promise_names_a_test_that_exists(path: str) -> None:
     assert Path(path).is_file()
 
 
-def test_modules_that_are_named_are_there() -> None:
+def test_modules_that_are_named_exist() -> None:
     section = ARCHITECTURE.split("## Where to change what")[1]
     named = set(re.findall(r"`([a-z_]+)`", section))
 
     assert named <= set(MODULES)
 
 
-def test_table_is_the_one_that_the_code_describes() -> None:
+def test_the_table_is_that_of_the_docstrings() -> None:
     section = ARCHITECTURE.split("## The table")[1].split("##")[0]
     described = [
         line
@@ -66,7 +66,7 @@ def test_table_is_the_one_that_the_code_describes() -> None:
 
 
 def on_the_way(effect: Callable[..., Any], seen: list[list[str]]) -> Callable[..., Any]:
-    """Note the modules between the entry point and the effect, each time that it happens."""
+    """Record the modules between the entry point and each call of the effect."""
 
     def noted(*args: Any, **named: Any) -> Any:
         frames = traceback.walk_stack(inspect.currentframe())
@@ -79,7 +79,7 @@ def on_the_way(effect: Callable[..., Any], seen: list[list[str]]) -> Callable[..
 
 
 @pytest.mark.parametrize("entry_point", ["webhook", "worker"])
-def test_event_goes_through_at_most_five_modules_and_never_back(
+def test_an_event_passes_through_at_most_five_modules_and_never_back(
     entry_point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, ways = World(), list[list[str]]()

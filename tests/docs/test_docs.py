@@ -1,4 +1,4 @@
-"""The README cannot rot: what the code has, it names."""
+"""README and reference name what the code has."""
 
 import re
 from pathlib import Path
@@ -17,30 +17,25 @@ TARGETS = re.findall(r"^([a-z-]+):.*## ", MAKEFILE, flags=re.MULTILINE)
 
 @pytest.mark.parametrize(
     "name",
-    [
-        *(field.upper() for field in Settings.model_fields),
-        "WebhookUrl",
-        "SecretId",
-        "CallbackUrl",
-    ],
+    [*map(str.upper, Settings.model_fields), "WebhookUrl", "SecretId", "CallbackUrl"],
 )
-def test_docs_name(name: str) -> None:
+def test_each_setting_is_documented(name: str) -> None:
     assert f"`{name}`" in README + REFERENCE
 
 
 @pytest.mark.parametrize("parameter", sorted(TEMPLATE["Parameters"]))
-def test_reference_tells_the_default_of_each_parameter(parameter: str) -> None:
+def test_the_reference_has_the_default_of_each_parameter(parameter: str) -> None:
     default = TEMPLATE["Parameters"][parameter]["Default"]
     shown = default if default != "" else '""'
 
     assert f"| `{parameter}` | `{shown}` |" in REFERENCE
 
 
-def test_readme_names_every_make_target_and_none_that_is_not_there() -> None:
+def test_the_readme_names_exactly_the_make_targets() -> None:
     assert set(re.findall(r"\bmake ([a-z-]+)", README)) == set(TARGETS)
 
 
-def test_reference_says_what_each_metric_counts_and_when_to_worry() -> None:
+def test_the_reference_explains_each_metric() -> None:
     section = REFERENCE.split("## Metrics")[1]
 
     assert re.findall(r"^\| `(\w+)` \| .+ \| .+ \|$", section, flags=re.MULTILINE) == list(Metric)
@@ -49,7 +44,7 @@ def test_reference_says_what_each_metric_counts_and_when_to_worry() -> None:
 @pytest.mark.parametrize(
     "path", sorted(set(re.findall(r"`((?:src|local|events)/[\w./]*)`", README)))
 )
-def test_readme_points_at_what_is_there(path: str) -> None:
+def test_paths_in_the_readme_exist(path: str) -> None:
     assert Path(path).exists()
 
 

@@ -1,4 +1,4 @@
-"""docs/events.md is true: what goes in and out is what its schemas and its patterns say."""
+"""Events match the schemas and patterns of docs/events.md."""
 
 import json
 import re
@@ -56,13 +56,13 @@ def refused(world: World) -> None:
     world.see(account(SLACK))
 
 
-def test_every_schema_is_in_the_doc_and_every_one_in_the_doc_is_there() -> None:
+def test_the_page_links_exactly_the_schemas() -> None:
     linked = re.findall(r"\(events/([\w-]+)\.schema\.json\)", DOC)
     assert set(linked) == set(SCHEMAS)
 
 
 @pytest.mark.parametrize("detail_type", sorted(set(DETAIL_TYPES.values())))
-def test_every_detail_type_has_its_schema_its_sample_and_its_place_in_the_pattern(
+def test_every_detail_type_has_a_schema_and_a_sample_and_is_in_the_pattern(
     detail_type: str,
 ) -> None:
     schema = outcome_schema(detail_type)
@@ -73,26 +73,26 @@ def test_every_detail_type_has_its_schema_its_sample_and_its_place_in_the_patter
     assert detail_type in OUT_PATTERN["detail-type"]
 
 
-def test_pattern_to_copy_takes_every_outcome_and_nothing_else() -> None:
+def test_the_pattern_to_copy_matches_exactly_the_outcomes() -> None:
     told = [*dict.fromkeys(DETAIL_TYPES.values())]
     assert {"source": [SERVICE], "detail-type": told} == OUT_PATTERN
 
 
-def test_provisioner_events_names_user_and_target_of_each_sample() -> None:
+def test_provisioner_events_shows_user_and_target_of_each_sample() -> None:
     samples = [one for one in SAMPLES if one["detail-type"] in OUT_PATTERN["detail-type"]]
     lines = [outcome(one).split("  ")[1:4] for one in samples]
     targets = [("ready", "srv_demo"), ("failed", "srv_demo"), ("ready", "work"), ("failed", "work")]
     assert lines == [[status, "user_1", target] for status, target in targets]
 
 
-def test_rule_in_the_doc_is_the_one_that_is_deployed() -> None:
+def test_the_rule_is_the_one_that_is_deployed() -> None:
     deployed = TEMPLATE["Resources"]["AccountRule"]["Properties"]["EventPattern"]
     assert deployed["detail"] == IN_PATTERN["detail"]
     assert deployed["source"] == IN_PATTERN["source"] == [{"anything-but": [SERVICE]}]
 
 
 @pytest.mark.parametrize("end", [ready, there_already, refused])
-def test_outcome_that_is_told_is_what_its_schema_says(end: Callable[[World], None]) -> None:
+def test_an_announced_outcome_matches_its_schema(end: Callable[[World], None]) -> None:
     world, bus = World(), FakeBus()
     world.see(account(GMAIL))
     end(world)
@@ -113,12 +113,12 @@ def test_outcome_that_is_told_is_what_its_schema_says(end: Callable[[World], Non
         "without-user",
     ],
 )  # fmt: skip
-def test_sample_of_a_webhook_body_is_what_the_schema_says(name: str) -> None:
+def test_a_webhook_body_matches_the_schema(name: str) -> None:
     body = json.loads(Path(f"events/{name}.json").read_text())["body"]
     schema_of("connected-account").validate(json.loads(body))
 
 
-def test_sample_of_the_bus_is_what_the_schema_says_and_the_rule_takes_it() -> None:
+def test_the_event_of_the_bus_matches_the_schema_and_the_rule() -> None:
     event = json.loads(Path("events/bus.json").read_text())
     schema_of("connected-account").validate(event["detail"])
     assert event["detail"]["type"].startswith(ACCOUNT_EVENTS)
@@ -140,7 +140,7 @@ def test_sample_of_the_bus_is_what_the_schema_says_and_the_rule_takes_it() -> No
     ],
     ids=json.dumps,
 )
-def test_what_the_schema_refuses_the_code_refuses_too(change: dict[str, Any]) -> None:
+def test_the_code_refuses_what_the_schema_refuses(change: dict[str, Any]) -> None:
     event = json.loads(Path("events/bus.json").read_text())["detail"] | change
     assert not schema_of("connected-account").is_valid(event)
     with pytest.raises(ValueError, match="data"):
@@ -149,7 +149,7 @@ def test_what_the_schema_refuses_the_code_refuses_too(change: dict[str, Any]) ->
 
 @pytest.mark.parametrize("name", ["user_id", "auth_config", "status", "is_disabled", "updated_at"])
 @pytest.mark.parametrize("gone", [True, False], ids=["missing", "null"])
-def test_what_the_schema_lets_be_missing_the_code_does_without(name: str, gone: bool) -> None:
+def test_the_code_does_without_what_the_schema_makes_optional(name: str, gone: bool) -> None:
     event = json.loads(Path("events/bus.json").read_text())["detail"]
     event["data"][name] = None
     if gone:

@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the template routes and what the handler answers."""
+"""The OpenAPI document matches the routes of the template and the answers of the handler."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ CONNECTED = json.loads(Path("events/connected.json").read_text())
 
 
 def ask(world: World, route: tuple[str, str], **more: Any) -> int:
-    """Ask, hold the answer to the document, and return its status."""
+    """Call a route, assert that the answer is documented, and return its status."""
     answer = world.ask(*route, **more)
     conforms(*route, answer)
     return int(answer["statusCode"])
@@ -52,7 +52,7 @@ def samples(node: Any) -> Iterator[tuple[dict[str, Any], Any]]:
             yield from samples(inner)
 
 
-def test_document_is_openapi_and_its_examples_are_what_it_says() -> None:
+def test_the_document_is_valid_openapi_with_valid_examples() -> None:
     validate(DOCUMENT)
     found = list(samples(DOCUMENT))
 
@@ -67,14 +67,14 @@ def test_document_template_and_handler_have_the_same_routes(world: World) -> Non
     assert routes() == set(world.webhook.routes)
 
 
-def test_document_says_who_gets_in_as_the_template_does() -> None:
+def test_the_document_has_the_authorization_of_the_template() -> None:
     for event in FUNCTIONS["WebhookFunction"]["Events"].values():
         route = event["Properties"]
         said = DOCUMENT["paths"][route["Path"]][route["Method"].lower()]["security"]
         assert (said == [{"sigv4": []}]) == ("Auth" in route)
 
 
-def test_deliveries_are_answered_as_the_document_says(world: World) -> None:
+def test_deliveries_are_answered_as_documented(world: World) -> None:
     for body, status in ((CONNECTED["body"], 200), ('{"type":"x","data":{}}', 200), ("{}", 400)):
         event = _signed(world, {**CONNECTED, "body": body, "isBase64Encoded": False})
         answer = world.webhook.answer(event, seconds=25)
@@ -84,7 +84,7 @@ def test_deliveries_are_answered_as_the_document_says(world: World) -> None:
     assert ask(world, DELIVER, body="x" * 300_000) == 413
 
 
-def test_deliveries_that_cannot_be_stored_are_answered_as_the_document_says(
+def test_deliveries_that_cannot_be_stored_are_answered_as_documented(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: object) -> None:
@@ -97,7 +97,7 @@ def test_deliveries_that_cannot_be_stored_are_answered_as_the_document_says(
     conforms(*DELIVER, answer)
 
 
-def test_browsers_are_answered_as_the_document_says(world: World) -> None:
+def test_browsers_are_answered_as_documented(world: World) -> None:
     for auth_config in (GMAIL, SLACK):
         query = {"connected_account_id": has(world, auth_config), "status": "success"}
         assert ask(world, COME_BACK, query=query) == 200
@@ -108,7 +108,7 @@ def test_browsers_are_answered_as_the_document_says(world: World) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), about_users())
-def test_each_route_about_a_user_tells_who_is_known_new_and_no_user(
+def test_each_route_about_a_user_answers_for_known_new_and_invalid_users(
     world: World, method: str, path: str
 ) -> None:
     has(world, GMAIL)
@@ -119,7 +119,7 @@ def test_each_route_about_a_user_tells_who_is_known_new_and_no_user(
         assert {str(asked)} == status
 
 
-def test_questions_about_users_are_answered_as_the_document_says(world: World) -> None:
+def test_questions_about_users_are_answered_as_documented(world: World) -> None:
     has(world, GMAIL)
     assert ask(world, REFRESH, **about("user_1")) == 200
     assert ask(world, SHOW, **about("user_1")) == 200
@@ -128,7 +128,7 @@ def test_questions_about_users_are_answered_as_the_document_says(world: World) -
 
 
 @pytest.mark.parametrize("status", [201, 422, 500])
-def test_every_status_of_an_instance_is_in_the_document(world: World, status: int) -> None:
+def test_every_status_of_an_instance_is_documented(world: World, status: int) -> None:
     if status != 201:
         world.upstream.script.extend([refusal(status, "said Composio")] * 2)
     for auth_config in (GMAIL, SLACK):
@@ -137,13 +137,13 @@ def test_every_status_of_an_instance_is_in_the_document(world: World, status: in
     assert ask(world, SHOW, **about("user_1")) == 200
 
 
-def test_refresh_without_composio_is_answered_as_the_document_says(world: World) -> None:
+def test_refresh_without_composio_is_answered_as_documented(world: World) -> None:
     world.upstream.gets.append(httpx.Response(500))
 
     assert ask(world, REFRESH, **about("user_1")) == 503
 
 
-def test_every_answer_of_the_gateway_is_in_the_document() -> None:
+def test_every_answer_of_api_gateway_is_documented() -> None:
     for method, path in routes():
         listed = DOCUMENT["paths"][path][method.lower()]["responses"]
         for status in ("403", "429"):

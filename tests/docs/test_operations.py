@@ -1,4 +1,4 @@
-"""The runbook cannot rot: what can go wrong or be set stands in docs/operations.md."""
+"""docs/operations.md covers everything that can fail or be set."""
 
 import ast
 import re
@@ -18,8 +18,8 @@ ALARMS = of_type("AWS::CloudWatch::Alarm")
 NODES = [node for path in HANDLER.glob("*.py") for node in ast.walk(parsed(path))]
 
 
-def told() -> Iterator[str]:
-    """Yield what the handler logs and gives as a problem, up to what is put in."""
+def messages() -> Iterator[str]:
+    """Yield the fixed part of what the handler logs and reports as a problem."""
     for node in NODES:
         if not isinstance(node, ast.Call) or not node.args:
             continue
@@ -38,7 +38,7 @@ def told() -> Iterator[str]:
 
 
 def refused() -> Iterator[int]:
-    """Yield every status with which the API refuses."""
+    """Yield every status with which the API refuses a request."""
     for node in NODES:
         match node:
             case ast.Call(func=ast.Name(id="Refused"), args=[ast.Constant(value=int(status)), *_]):
@@ -52,7 +52,7 @@ def section(title: str) -> str:
 
 
 @pytest.mark.parametrize("name", sorted(ALARMS))
-def test_alarm_says_what_to_do_and_where_it_stands(name: str) -> None:
+def test_an_alarm_names_its_commands_and_its_section(name: str) -> None:
     text = ALARMS[name]["AlarmDescription"]["Fn::Sub"]
     called = re.findall(r"provisioner --stack-name \$\{AWS::StackName\} ([a-z-]+)", text)
 
@@ -66,35 +66,35 @@ def test_alarm_says_what_to_do_and_where_it_stands(name: str) -> None:
     assert re.search(r"`(provisioner|aws) logs .+` |logs nothing", found)
 
 
-def test_runbook_has_no_alarm_that_is_not_there() -> None:
+def test_the_runbook_has_exactly_the_alarms() -> None:
     assert re.findall(r"^### (\w+)$", section("Alarms"), flags=re.MULTILINE) == list(ALARMS)
 
 
 @pytest.mark.parametrize("status", Status)
-def test_runbook_says_what_to_do_about_each_status(status: Status) -> None:
+def test_the_runbook_covers_each_status(status: Status) -> None:
     assert f"\n| `{status}` |" in section("Status of a target")
 
 
 @pytest.mark.parametrize(
     "name", [*TEMPLATE["Parameters"], *(field.upper() for field in Settings.model_fields)]
 )
-def test_runbook_says_when_to_change_each_parameter_and_setting(name: str) -> None:
+def test_the_runbook_covers_each_parameter_and_setting(name: str) -> None:
     assert f"`{name}`" in section("Change a parameter") + section("Alarms")
 
 
-def test_runbook_calls_no_command_that_is_not_there() -> None:
+def test_the_runbook_uses_only_commands_that_exist() -> None:
     called = re.findall(r"`provisioner(?: --stack-name \w+)? ([a-z-]+)", OPERATIONS)
 
     assert set(called) <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("text", sorted(set(told())))
-def test_runbook_explains_each_line_of_the_log_and_each_problem(text: str) -> None:
+@pytest.mark.parametrize("text", sorted(set(messages())))
+def test_the_runbook_explains_each_log_message_and_problem(text: str) -> None:
     assert text in " ".join(OPERATIONS.split())
 
 
 @pytest.mark.parametrize("status", sorted(set(refused())))
-def test_runbook_explains_each_answer(status: int) -> None:
+def test_the_runbook_explains_each_status_of_the_api(status: int) -> None:
     assert re.search(rf"^\| .*\b{status}\b", section("Answers of our API"), flags=re.MULTILINE)
 
 
@@ -114,14 +114,14 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert fragment in {anchor(one) for one in headings}, fragment
 
 
-def test_outputs_that_the_runbook_names_are_there() -> None:
+def test_the_runbook_names_only_outputs_that_exist() -> None:
     named = set(re.findall(r"`(\w+(?:FunctionName|Url))`", OPERATIONS))
 
     assert named <= TEMPLATE["Outputs"].keys() | TEMPLATE["Parameters"].keys()
 
 
 @pytest.mark.parametrize("page", ["README.md", *map(str, sorted(Path("docs").glob("*.md")))])
-def test_no_example_sets_a_parameter_that_the_next_deploy_sets_back(page: str) -> None:
+def test_no_example_sets_a_parameter_that_the_next_deploy_undoes(page: str) -> None:
     examples = re.findall(r"^```\w*\n(.*?)^```", Path(page).read_text(), re.DOTALL | re.MULTILINE)
     lines = "".join(examples).replace("\\\n", "").splitlines()
 

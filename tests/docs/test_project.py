@@ -1,4 +1,4 @@
-"""What others build on: the application repository, `sam init`, CI, and listeners elsewhere."""
+"""The application repository, `sam init`, CI, releases and examples for listeners."""
 
 import os
 import re
@@ -23,7 +23,7 @@ WORKFLOWS = {
 TOOLS = yaml.safe_load(Path(".github/tools/action.yml").read_text())
 
 
-def test_application_repository_is_told_what_the_project_says() -> None:
+def test_the_application_repository_has_the_metadata_of_the_project() -> None:
     said = TEMPLATE["Metadata"]["AWS::ServerlessRepo::Application"]
 
     assert said["Name"] == PROJECT["name"]
@@ -52,7 +52,7 @@ def test_workflows_pin_their_actions_and_ci_may_only_read() -> None:
     assert WORKFLOWS["ci"]["jobs"]["check-and-test"]["needs"] == "fast"
 
 
-def test_a_release_is_made_of_what_the_changelog_says(tmp_path: Path) -> None:
+def test_a_release_has_the_notes_of_the_changelog(tmp_path: Path) -> None:
     """Nothing is built here: what is tested and built has tests of its own."""
     changelog = Path("CHANGELOG.md").read_text()
     headings = re.findall(r"^## \[(.+?)\](.*)$", changelog, flags=re.MULTILINE)
@@ -78,7 +78,7 @@ def test_a_release_is_made_of_what_the_changelog_says(tmp_path: Path) -> None:
     assert not re.search(r"^(## )?\[", notes, re.MULTILINE)
 
 
-def test_updates_look_at_every_locked_list_and_at_the_actions() -> None:
+def test_dependabot_updates_every_locked_list_and_the_actions() -> None:
     updates = yaml.safe_load(Path(".github/dependabot.yml").read_text())["updates"]
     looked_at = {one["package-ecosystem"]: one for one in updates}
     lists = {f"/{path.parent}" for path in Path().glob("[!.]*/**/requirements*.txt")}
@@ -88,7 +88,7 @@ def test_updates_look_at_every_locked_list_and_at_the_actions() -> None:
 
 
 @pytest.mark.parametrize("language", ["ts", "hcl"])
-def test_listeners_elsewhere_hear_what_is_told(language: str) -> None:
+def test_examples_for_listeners_have_our_pattern(language: str) -> None:
     examples = re.findall(rf"```{language}\n(.+?)```", DOC, flags=re.DOTALL)
     text = "".join(examples)
     sources = re.findall(r"""source"? ?[:=] ?\[([^]]*)\]""", text)
@@ -100,7 +100,7 @@ def test_listeners_elsewhere_hear_what_is_told(language: str) -> None:
 
 
 @pytest.mark.slow
-def test_sam_init_makes_a_project_of_it_and_asks_nothing(tmp_path: Path) -> None:
+def test_sam_init_creates_a_project_without_questions(tmp_path: Path) -> None:
     # Of a location that was used before sam asks whether to clone it anew.
     config = tmp_path / "cookiecutter.yaml"
     config.write_text(f"cookiecutters_dir: {tmp_path / 'clones'}\nreplay_dir: {tmp_path}\n")

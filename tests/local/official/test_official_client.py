@@ -10,8 +10,6 @@ from local.demo.agent import list_tools
 from local.simulator.client import Simulator
 from tests.world import API_KEY
 
-pytestmark = pytest.mark.slow  # to import the client takes seconds
-
 BOTH = ["ac_gmail", "ac_slack"]
 
 

@@ -8,7 +8,6 @@ from local.simulator.client import Simulator
 from tests.local.api_calls import connect, create
 from tests.world import API_KEY
 
-pytestmark = pytest.mark.slow  # to import the MCP package takes a second, here and there
 INITIALIZE = {"jsonrpc": "2.0", "id": 1, "method": "initialize"}
 
 
