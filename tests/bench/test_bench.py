@@ -1,4 +1,4 @@
-"""`docs/bench.md` says what the committed results say, and they hold what is held."""
+"""docs/bench.md shows the committed results, and those are within the limits."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from bench.limits import RATIOS
 from tests.world import GMAIL, SLACK, World, account
 
 
-def test_page_says_what_was_measured() -> None:
+def test_the_page_shows_what_was_measured() -> None:
     page = figures.PAGE.read_text()
 
     assert figures.rendered(page, figures.newest()) == page
@@ -41,7 +41,7 @@ def test_without_valgrind_the_tables_have_what_is_left() -> None:
     assert left["load"] == whole["load"]
 
 
-def test_a_peer_that_cannot_be_had_is_said_and_left_out(
+def test_a_peer_that_cannot_be_installed_is_reported_and_left_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ours = tmp_path / "ours"
@@ -60,14 +60,14 @@ def test_a_page_without_a_place_for_a_table_is_refused() -> None:
         figures.rendered("", figures.newest())
 
 
-def test_what_was_measured_holds_what_is_held() -> None:
+def test_the_results_are_within_the_limits() -> None:
     """A gate that is lowered needs a bench that shows it."""
     measured = figures.newest()["ratios"]
 
     assert {name for name, limit in RATIOS.items() if measured[name] > limit.gate} == set()
 
 
-def test_an_event_cost_the_same_whatever_else_there_was() -> None:
+def test_the_cost_of_an_event_does_not_grow() -> None:
     """Within a tenth, where it is not the user's own accounts that grow."""
     for axis, rows in figures.newest()["growth"].items():
         if axis != "accounts of the user":
@@ -76,8 +76,8 @@ def test_an_event_cost_the_same_whatever_else_there_was() -> None:
             assert len({(*row["trips"], row["reads"], row["writes"]) for row in rows}) == 1
 
 
-def test_growth_in_users_and_servers_costs_an_event_no_call() -> None:
-    """The same of the handler as it is now."""
+def test_more_users_and_servers_cost_an_event_no_call() -> None:
+    """The same for the current handler."""
     lone, many = World(enrolled=None), World(enrolled=None)
     many.upstream.servers |= {f"srv_{one}": [f"ac_{one}"] for one in range(100)}
     for number in range(100):

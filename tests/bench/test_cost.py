@@ -1,4 +1,4 @@
-"""The page on cost and scale says what the model computes, and the model is about this project."""
+"""docs/cost-and-scale.md shows what the model computes, and the model matches the project."""
 
 from pathlib import Path
 
@@ -24,12 +24,12 @@ def test_page_and_plot_are_what_the_model_computes(outcomes: dict[Scenario, Outc
     assert page.PLOT.read_text() == page.plotted(outcomes), "make model"
 
 
-def test_bill_has_room_for_every_metric() -> None:
+def test_the_bill_includes_every_metric() -> None:
     """Cold starts are counted by function: a metric for each."""
     assert len(Metric) + len(FUNCTIONS) <= prices.MOST_METRICS
 
 
-def test_everybody_ends_ready_and_nobody_twice(outcomes: dict[Scenario, Outcome]) -> None:
+def test_every_user_becomes_ready_once(outcomes: dict[Scenario, Outcome]) -> None:
     for scenario, outcome in outcomes.items():
         assert len(outcome.waits) == sum(minute.ready for minute in outcome.minutes) / UNIT
         assert sum(minute.ready for minute in outcome.minutes) == pytest.approx(
@@ -38,7 +38,7 @@ def test_everybody_ends_ready_and_nobody_twice(outcomes: dict[Scenario, Outcome]
         assert outcome.minutes[-1].pending == 0
 
 
-def test_nothing_is_created_in_an_outage_and_no_limit_is_passed(
+def test_outages_and_limits_are_respected(
     outcomes: dict[Scenario, Outcome],
 ) -> None:
     for scenario, outcome in outcomes.items():
@@ -48,7 +48,7 @@ def test_nothing_is_created_in_an_outage_and_no_limit_is_passed(
             assert minute.queued <= MOST_DUE
 
 
-def test_scenario_as_delivered_is_that_of_the_template() -> None:
+def test_the_default_scenario_is_that_of_the_template() -> None:
     parameters = page.TEMPLATE.read_text().split("\nConditions:")[0]
     given = yaml.safe_load(parameters)["Parameters"]["WorkerConcurrency"]["Default"]
     (delivered,) = [one for one in SCENARIOS if one.name.endswith("as delivered")]
@@ -63,7 +63,7 @@ def test_looking_back_takes_longer_with_more_users_until_it_has_no_end() -> None
     assert (passes[0], passes[-1]) == (1.0, float("inf"))
 
 
-def test_every_item_has_a_price_and_is_used_somewhere() -> None:
+def test_every_item_has_a_price_and_is_used() -> None:
     uses = [*prices.EVENTS.values(), *prices.standing(1).values()]
 
     assert {name for use in uses for name in use} == set(prices.ITEMS)
@@ -72,7 +72,7 @@ def test_every_item_has_a_price_and_is_used_somewhere() -> None:
         assert any(use.get(name) for use in uses), name
 
 
-def test_page_names_the_pages_of_the_prices() -> None:
+def test_the_page_names_the_sources_of_its_prices() -> None:
     assert prices.AS_OF.split(",")[0] in page.PAGE.read_text()
     assert {item.page.split("/")[-1] for item in prices.ITEMS.values()} <= {"pricing", "on-demand"}
     assert Path("docs/outage.svg").stat().st_size < 50_000

@@ -34,7 +34,7 @@ def test_accounts_are_paged_filtered_and_ordered(simulator: Simulator, api: http
     "query",
     ["limit=2.5", "statuses=OPEN", "limit=0", "cursor=x", "order_by=id", "account_type=MINE"],
 )
-def test_a_senseless_query_is_invalid(api: httpx.Client, query: str) -> None:
+def test_an_invalid_query_is_refused(api: httpx.Client, query: str) -> None:
     assert api.get(f"/api/v3/connected_accounts?{query}").status_code == 400
 
 
@@ -77,7 +77,7 @@ def test_a_denied_connection_fails(simulator: Simulator, api: httpx.Client) -> N
     assert account["status"] == "FAILED"
 
 
-def test_a_link_dies_after_ten_minutes(
+def test_a_link_expires_after_ten_minutes(
     simulator: Simulator, api: httpx.Client, browser: httpx.Client
 ) -> None:
     link = request_link(api).json()
@@ -89,7 +89,7 @@ def test_a_link_dies_after_ten_minutes(
     assert browser.get(link["redirect_url"]).status_code == 410
 
 
-def test_a_link_takes_the_fields_of_the_account(api: httpx.Client) -> None:
+def test_a_link_sets_the_fields_of_its_account(api: httpx.Client) -> None:
     sharing = {"account_type": "SHARED"}
     made = request_link(
         api, alias="work", connection_data={"subdomain": "acme"}, experimental=sharing
@@ -129,7 +129,7 @@ def test_a_verified_consent_is_completed_once(api: httpx.Client, session_uri: st
     assert complete(api, session_uri, "ada").status_code == 404
 
 
-def test_a_consent_for_another_user_is_failed_for_good(api: httpx.Client, session_uri: str) -> None:
+def test_a_consent_for_another_user_fails_for_good(api: httpx.Client, session_uri: str) -> None:
     assert complete(api, session_uri, "eve").status_code == 400
     assert complete(api, session_uri, "ada").status_code == 404
     assert statuses(api) == ["FAILED"]
@@ -143,12 +143,9 @@ def test_a_consent_is_completed_within_ten_minutes(
     assert statuses(api) == ["EXPIRED"]
 
 
-def test_oauth_that_composio_manages_is_connected_through_a_link_only(api: httpx.Client) -> None:
+def test_unsupported_connections_are_refused(api: httpx.Client) -> None:
     account = {"auth_config": {"id": "ac_gmail"}, "connection": {"user_id": "ada"}}
     assert api.post("/api/v3/connected_accounts", json=account).status_code == 400
-
-
-def test_a_callback_must_be_a_web_page(api: httpx.Client) -> None:
     assert request_link(api, callback_url="javascript:alert(1)").status_code == 400
 
 

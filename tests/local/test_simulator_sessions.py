@@ -16,7 +16,7 @@ def begin(api: httpx.Client, **body: Any) -> httpx.Response:
     return api.post(SESSIONS, json={"user_id": "alice"} | body)
 
 
-def test_a_session_is_another_one_each_time_and_needs_no_account(
+def test_each_create_call_makes_a_new_session_without_an_account(
     simulator: Simulator, api: httpx.Client
 ) -> None:
     asked = {"toolkits": {"enable": ["gmail"]}, "auth_configs": {"gmail": "ac_gmail"}}
@@ -44,11 +44,11 @@ def test_a_session_is_another_one_each_time_and_needs_no_account(
         {"connected_accounts": {"gmail": ["ca_nosuch"]}},
     ],
 )
-def test_a_session_that_makes_no_sense_is_invalid(api: httpx.Client, body: dict[str, Any]) -> None:
+def test_an_invalid_session_is_refused(api: httpx.Client, body: dict[str, Any]) -> None:
     assert (begin(api, **body).status_code, error(begin(api, **body))["status"]) == (400, 400)
 
 
-def test_a_pinned_account_must_be_usable_and_the_users(
+def test_a_pinned_account_must_be_usable_and_belong_to_the_user(
     simulator: Simulator, api: httpx.Client
 ) -> None:
     mine, others = (simulator.add_account(user, "ac_gmail") for user in ("alice", "eve"))
@@ -58,12 +58,10 @@ def test_a_pinned_account_must_be_usable_and_the_users(
     assert begin(api, connected_accounts={"gmail": [mine]}).status_code == 400
 
 
-def test_a_session_is_read_changed_and_deleted_once(api: httpx.Client) -> None:
+def test_a_session_is_read_changed_and_deleted(api: httpx.Client) -> None:
     path = f"{SESSIONS}/{begin(api).json()['session_id']}"
-    assert [each["slug"] for each in api.get(f"{path}/toolkits").json()["items"]] == [
-        "gmail",
-        "slack",
-    ]
+    toolkits = api.get(f"{path}/toolkits").json()["items"]
+    assert [each["slug"] for each in toolkits] == ["gmail", "slack"]
     changed = api.patch(path, json={"toolkits": {"disable": ["gmail"]}})
     assert changed.json()["config_version"] == 2
     assert changed.json()["tool_router_tools"] == ["SLACK_WHO_AM_I"]
@@ -87,7 +85,7 @@ def test_a_link_of_a_session_connects_one_of_its_toolkits(
     assert after["connected_account"]["id"] == link.json()["connected_account_id"]
 
 
-def test_mcp_servers_go_and_sessions_stay(simulator: Simulator, api: httpx.Client) -> None:
+def test_a_sunset_of_mcp_servers_leaves_sessions(simulator: Simulator, api: httpx.Client) -> None:
     connect(simulator, "ada")
     simulator.set_options(mcp_sunset="announced")
     announced = create(api)
