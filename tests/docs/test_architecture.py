@@ -41,9 +41,11 @@ def test_the_diagram_of_the_imports_is_up_to_date() -> None:
     assert graph.splitlines() == drawn()
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`(tests/[\w./]+)`", ARCHITECTURE))))
-def test_each_promise_names_a_test_that_exists(path: str) -> None:
-    assert Path(path).is_file()
+def test_each_promise_names_a_test_that_exists() -> None:
+    named = re.findall(r"`(tests/[\w./]+)`", ARCHITECTURE)
+
+    assert named
+    assert [one for one in named if not Path(one).is_file()] == []
 
 
 def test_modules_that_are_named_exist() -> None:

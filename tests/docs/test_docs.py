@@ -15,20 +15,17 @@ MAKEFILE = Path("Makefile").read_text()
 TARGETS = re.findall(r"^([a-z-]+):.*## ", MAKEFILE, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [*map(str.upper, Settings.model_fields), "WebhookUrl", "SecretId", "CallbackUrl"],
-)
-def test_each_setting_is_documented(name: str) -> None:
-    assert f"`{name}`" in README + REFERENCE
+def test_each_setting_is_documented() -> None:
+    names = [*map(str.upper, Settings.model_fields), "WebhookUrl", "SecretId", "CallbackUrl"]
+
+    assert [one for one in names if f"`{one}`" not in README + REFERENCE] == []
 
 
-@pytest.mark.parametrize("parameter", sorted(TEMPLATE["Parameters"]))
-def test_the_reference_has_the_default_of_each_parameter(parameter: str) -> None:
-    default = TEMPLATE["Parameters"][parameter]["Default"]
-    shown = default if default != "" else '""'
-
-    assert f"| `{parameter}` | `{shown}` |" in REFERENCE
+def test_the_reference_has_the_default_of_each_parameter() -> None:
+    for name, parameter in TEMPLATE["Parameters"].items():
+        default = parameter["Default"]
+        shown = default if default != "" else '""'
+        assert f"| `{name}` | `{shown}` |" in REFERENCE
 
 
 def test_the_readme_names_exactly_the_make_targets() -> None:
@@ -41,11 +38,11 @@ def test_the_reference_explains_each_metric() -> None:
     assert re.findall(r"^\| `(\w+)` \| .+ \| .+ \|$", section, flags=re.MULTILINE) == list(Metric)
 
 
-@pytest.mark.parametrize(
-    "path", sorted(set(re.findall(r"`((?:src|local|events)/[\w./]*)`", README)))
-)
-def test_paths_in_the_readme_exist(path: str) -> None:
-    assert Path(path).exists()
+def test_paths_in_the_readme_exist() -> None:
+    named = re.findall(r"`((?:src|local|events)/[\w./]*)`", README)
+
+    assert named
+    assert [one for one in named if not Path(one).exists()] == []
 
 
 @pytest.mark.parametrize(

@@ -70,16 +70,17 @@ def test_the_runbook_has_exactly_the_alarms() -> None:
     assert re.findall(r"^### (\w+)$", section("Alarms"), flags=re.MULTILINE) == list(ALARMS)
 
 
-@pytest.mark.parametrize("status", Status)
-def test_the_runbook_covers_each_status(status: Status) -> None:
-    assert f"\n| `{status}` |" in section("Status of a target")
+def test_the_runbook_covers_each_status() -> None:
+    text = section("Status of a target")
+
+    assert [one for one in Status if f"\n| `{one}` |" not in text] == []
 
 
-@pytest.mark.parametrize(
-    "name", [*TEMPLATE["Parameters"], *(field.upper() for field in Settings.model_fields)]
-)
-def test_the_runbook_covers_each_parameter_and_setting(name: str) -> None:
-    assert f"`{name}`" in section("Change a parameter") + section("Alarms")
+def test_the_runbook_covers_each_parameter_and_setting() -> None:
+    text = section("Change a parameter") + section("Alarms")
+    names = [*TEMPLATE["Parameters"], *map(str.upper, Settings.model_fields)]
+
+    assert [one for one in names if f"`{one}`" not in text] == []
 
 
 def test_the_runbook_uses_only_commands_that_exist() -> None:
@@ -88,14 +89,17 @@ def test_the_runbook_uses_only_commands_that_exist() -> None:
     assert set(called) <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("text", sorted(set(messages())))
-def test_the_runbook_explains_each_log_message_and_problem(text: str) -> None:
-    assert text in " ".join(OPERATIONS.split())
+def test_the_runbook_explains_each_log_message_and_problem() -> None:
+    text, found = " ".join(OPERATIONS.split()), set(messages())
+
+    assert len(found) > 20
+    assert [one for one in found if one not in text] == []
 
 
-@pytest.mark.parametrize("status", sorted(set(refused())))
-def test_the_runbook_explains_each_status_of_the_api(status: int) -> None:
-    assert re.search(rf"^\| .*\b{status}\b", section("Answers of our API"), flags=re.MULTILINE)
+def test_the_runbook_explains_each_status_of_the_api() -> None:
+    rows = "".join(re.findall(r"^\| .*", section("Answers of our API"), flags=re.MULTILINE))
+
+    assert set(refused()) <= set(map(int, re.findall(r"\b\d{3}\b", rows)))
 
 
 def anchor(heading: str) -> str:
