@@ -53,6 +53,10 @@ class FakeSqs:
     backlog: int = 0
     _ids: Any = field(default_factory=lambda: numbers(1))
 
+    def tasks(self, name: str) -> list[dict[str, Any]]:
+        """Return what was sent of one kind of task."""
+        return [task for task in self.sent if task["task"] == name]
+
     def put(self, body: object, receives: int = 1) -> str:
         """Add a message as the worker gets it, and return its id."""
         message_id = f"message-{next(self._ids)}"
@@ -114,6 +118,8 @@ class FakeComposio:
     router_sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The bodies with which sessions were made, by id."""
     gets: deque[httpx.Response] = field(default_factory=deque)
+    on_list: Callable[[httpx.QueryParams, httpx.Response], httpx.Response] | None = None
+    """Replaces each answer to a list of connected accounts, given its query."""
     down: bool = False
     page: int = 100
     requests: list[httpx.Request] = field(default_factory=list)
@@ -147,7 +153,8 @@ class FakeComposio:
             case "GET", ["connected_accounts", account_id] if account_id in self.accounts:
                 return httpx.Response(200, json=self.accounts[account_id])
             case "GET", ["connected_accounts"]:
-                return self._accounts(request.url.params)
+                params, listed = request.url.params, self._accounts(request.url.params)
+                return self.on_list(params, listed) if self.on_list else listed
             case "GET", ["auth_configs"]:
                 items = [
                     {"id": GMAIL, "toolkit": {"slug": "gmail"}},
@@ -297,6 +304,12 @@ class World:
         while self.sqs.messages:
             self.work(seconds)
 
+    def minutes(self, number: int) -> None:
+        """Let so many minutes pass, with a sweep in each."""
+        for _ in range(number):
+            self.tick()
+            self.now += 60
+
     def work(self, seconds: float = 30) -> list[str]:
         """Work off the messages that are there in one batch, and return those that failed."""
         records, self.sqs.messages = self.sqs.messages, []
@@ -316,6 +329,25 @@ class World:
         """Take a fact to its end, and return the status by server."""
         seen = self.provisioning.handle_fact(account, deadline=self.now + 22)
         return {outcome.target.name: outcome.status.value for outcome in seen.outcomes}
+
+    def complete(self, user: str = "user_1") -> dict[str, str]:
+        """Take the facts of both accounts to their end, and return the status by server."""
+        self.see(account(GMAIL, user=user))
+        return self.see(account(SLACK, user=user))
+
+    def connect(
+        self, user: str = "user_1", *auth_configs: str, created: float | None = None
+    ) -> None:
+        """Let the user connect accounts, or both, at Composio; no event is sent."""
+        for auth_config in auth_configs or (GMAIL, SLACK):
+            fact = account(auth_config, id=f"ca_{user}_{auth_config}", user=user)
+            at = self.now if created is None else created
+            self.upstream.accounts[fact.id] = as_composio_has_it(fact) | {"created_at": at}
+
+    @property
+    def ready(self) -> set[str]:
+        """The users who have an instance at Composio."""
+        return {user for _, user in self.upstream.instances}
 
     def sleep(self, seconds: float) -> None:
         """Let the time pass at once."""

@@ -1,6 +1,7 @@
-"""What was missed is caught up: instances that are due, accounts of no event, new servers."""
+"""The sweep catches up: instances that are due, accounts without an event, new servers."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -26,12 +27,7 @@ from tests.world import (
     swept_world,
 )
 
-
-def connect(world: World, *auth_configs: str, user: str = "user_1", created: float = NOW) -> None:
-    """Let the user connect accounts that nobody sends an event about."""
-    for auth_config in auth_configs:
-        fact = account(auth_config, id=f"ca_{user}_{auth_config}", user=user)
-        world.upstream.accounts[fact.id] = as_composio_has_it(fact) | {"created_at": created}
+LONG_AGO = NOW - 10**6
 
 
 @pytest.fixture
@@ -39,52 +35,39 @@ def world() -> World:
     return swept_world()
 
 
-def test_account_that_no_event_told_of_is_found(world: World) -> None:
-    connect(world, GMAIL, SLACK)
+def test_account_without_an_event_is_found_although_it_turns_active_late(world: World) -> None:
+    world.connect("user_1", GMAIL)
+    world.minutes(9)
+    world.connect("user_1", SLACK, created=world.now - 600)
 
     world.tick()
 
     assert world.row()["status"] == "ready"
 
 
-def test_account_that_turns_active_late_is_found_in_the_overlap(world: World) -> None:
-    connect(world, GMAIL)
-    for _ in range(9):
-        world.now += 60
-        world.tick()
-    connect(world, SLACK, created=NOW)
-
-    world.tick()
-
-    assert world.row()["status"] == "ready"
-
-
-def test_account_that_is_known_costs_no_write(world: World) -> None:
-    connect(world, GMAIL, SLACK)
-    connect(world, GMAIL, user="user_2")
+def test_known_account_costs_no_write(world: World) -> None:
+    world.connect()
+    world.connect("user_2", GMAIL)
     world.tick()
     world.now += 60
     world.trips()
 
     world.tick()
 
-    written = [call for name, call in world.db.calls if name == "UpdateItem"]
-    assert [call["Key"]["pk"]["S"] for call in written if "USER" in str(call["Key"])] == []
+    written = [call["Key"]["pk"]["S"] for name, call in world.db.calls if name == "UpdateItem"]
+    assert [key for key in written if key.startswith("USER")] == []
 
 
-def test_old_accounts_are_left_alone(world: World) -> None:
-    for _ in range(20):
-        world.now += 60
-        world.tick()
-    connect(world, GMAIL, SLACK, created=NOW - 2 * OVERLAP_SECONDS)
+def test_account_from_before_the_overlap_is_not_read_again(world: World) -> None:
+    world.connect(created=world.now - MEMORY_SECONDS - OVERLAP_SECONDS - 1)
 
     world.tick()
 
     assert world.row() == {}
 
 
-def test_nothing_is_missed_by_a_pause_of_the_sweep(world: World) -> None:
-    connect(world, GMAIL, SLACK, created=NOW + 100)
+def test_nothing_is_missed_when_the_sweep_pauses(world: World) -> None:
+    world.connect(created=NOW + 100)
     world.now += 100_000
 
     world.tick()
@@ -93,16 +76,13 @@ def test_nothing_is_missed_by_a_pause_of_the_sweep(world: World) -> None:
 
 
 def tick_with_an_empty_list(world: World) -> None:
-    listed = world.upstream._accounts
-    empty = httpx.Response(200, json={"items": []})
-    world.upstream._accounts = lambda params: empty  # type: ignore[method-assign]  # noqa: ARG005
-    world.tick()
-    world.upstream._accounts = listed  # type: ignore[method-assign]
-    world.now += 60
+    world.upstream.on_list = lambda *_: httpx.Response(200, json={"items": []})
+    world.minutes(1)
+    world.upstream.on_list = None
 
 
-def test_one_empty_list_after_a_pause_is_not_believed(world: World) -> None:
-    connect(world, GMAIL, SLACK, created=NOW + 100)
+def test_one_empty_list_after_a_pause_loses_nothing(world: World) -> None:
+    world.connect(created=NOW + 100)
     world.now += 100_000
 
     tick_with_an_empty_list(world)
@@ -111,7 +91,7 @@ def test_one_empty_list_after_a_pause_is_not_believed(world: World) -> None:
     assert world.row()["status"] == "ready"
 
 
-def test_empty_list_is_believed_the_second_time_and_at_once_without_a_pause(world: World) -> None:
+def test_empty_list_is_accepted_the_second_time_or_at_once_without_a_pause(world: World) -> None:
     behind = []
     for pause in (60, 60, 100_000, 60, 60):
         world.now += pause
@@ -122,8 +102,8 @@ def test_empty_list_is_believed_the_second_time_and_at_once_without_a_pause(worl
     assert behind == [0, 0, 100_000, 0, 0]
 
 
-def test_one_empty_list_ends_no_back_fill(world: World) -> None:
-    connect(world, GMAIL, created=NOW - 10**6)
+def test_back_fill_does_not_end_with_one_empty_list(world: World) -> None:
+    world.connect("user_1", GMAIL, created=LONG_AGO)
     world.upstream.servers[SERVER] = [GMAIL]
     world.now += 600
     world.tick()
@@ -137,13 +117,12 @@ def test_one_empty_list_ends_no_back_fill(world: World) -> None:
     assert list(world.walk_table.walks()) == []
 
 
-def test_sweep_tells_how_many_are_pending_and_how_long_the_oldest_is_due(
+def test_sweep_measures_how_many_are_pending_and_how_late_the_oldest_is(
     world: World, figured: Figured
 ) -> None:
     world.upstream.script.extend([refusal(429, "slow", **{"retry-after": "100"})] * 2)
     for user in ("user_1", "user_2"):
-        world.see(account(GMAIL, user=user))
-        world.see(account(SLACK, user=user))
+        world.complete(user)
         world.now += 50
     metrics.clear_metrics()
 
@@ -153,21 +132,14 @@ def test_sweep_tells_how_many_are_pending_and_how_long_the_oldest_is_due(
 
     assert figured("TargetsPending") == [2]
     assert figured("OldestDueAge") == [20]
-    assert [task["user_id"] for task in world.sqs.sent if task["task"] == "due"] == ["user_1"]
+    assert [task["user_id"] for task in world.sqs.tasks("due")] == ["user_1"]
 
 
-def test_sweep_tells_of_none_pending(world: World, figured: Figured) -> None:
-    metrics.clear_metrics()
-
-    world.tick()
-
-    assert (figured("TargetsPending"), figured("OldestDueAge")) == ([0], [0])
-
-
-def test_what_has_failed_and_is_due_tomorrow_is_not_pending(world: World, figured: Figured) -> None:
+def test_failed_instance_is_pending_only_when_it_is_due_soon(
+    world: World, figured: Figured
+) -> None:
     world.upstream.script.append(refusal(404, "no such server"))
-    world.see(account(GMAIL))
-    world.see(account(SLACK))
+    world.complete()
     assert world.row()["status"] == "failed"
     metrics.clear_metrics()
 
@@ -180,7 +152,7 @@ def test_what_has_failed_and_is_due_tomorrow_is_not_pending(world: World, figure
 
 
 def test_watermark_stays_when_composio_fails_in_the_middle(world: World) -> None:
-    connect(world, GMAIL, SLACK, created=NOW + 100)
+    world.connect(created=NOW + 100)
     world.now += 3600
     world.upstream.down = True
     world.tick()
@@ -192,8 +164,8 @@ def test_watermark_stays_when_composio_fails_in_the_middle(world: World) -> None
     assert world.row()["status"] == "ready"
 
 
-def test_sweep_that_died_between_record_and_claim_is_made_good_by_the_next(world: World) -> None:
-    connect(world, GMAIL, SLACK)
+def test_sweep_claims_what_was_recorded_before_a_crash(world: World) -> None:
+    world.connect()
     world.see(account(GMAIL, id=f"ca_user_1_{GMAIL}"))
     world.account_table.record(account(SLACK, id=f"ca_user_1_{SLACK}"))
 
@@ -204,24 +176,24 @@ def test_sweep_that_died_between_record_and_claim_is_made_good_by_the_next(world
 
 def test_many_recent_accounts_are_read_in_turns(world: World) -> None:
     world.upstream.page = 7
-    users = [f"user_{number}" for number in range(40)]
+    users = [f"user_{number}" for number in range(12)]
     for user in users:
-        connect(world, GMAIL, SLACK, user=user)
-    slow = world.upstream._create
+        world.connect(user)
+    create = world.upstream._create
 
-    def take_a_second(request: httpx.Request, server_id: str) -> httpx.Response:
-        world.now += 1
-        return slow(request, server_id)
+    def create_slowly(request: httpx.Request, server_id: str) -> httpx.Response:
+        world.now += 3
+        return create(request, server_id)
 
-    world.upstream._create = take_a_second  # type: ignore[method-assign]
+    world.upstream._create = create_slowly  # type: ignore[method-assign]
     world.tick()
 
-    assert {user for _, user in world.upstream.instances} == set(users)
-    assert {task["task"] for task in world.sqs.sent} >= {"recent"}
+    assert world.ready == set(users)
+    assert world.sqs.tasks("recent")
     assert world.upstream.creates == len(users)
 
 
-def test_two_sweeps_at_once_do_not_both_read(world: World) -> None:
+def test_only_one_of_two_sweeps_reads_recent_accounts(world: World) -> None:
     now = int(world.now)
     begin = {"cursor": "", "begun_at": now}
     world.walk_table.take(
@@ -237,8 +209,7 @@ def test_two_sweeps_at_once_do_not_both_read(world: World) -> None:
 
 def test_due_instance_is_finished_without_an_event(world: World) -> None:
     world.upstream.script.append(refusal(503, "down"))
-    world.see(account(GMAIL))
-    world.see(account(SLACK))
+    world.complete()
     world.tick()
     assert world.row()["status"] == "retrying"
 
@@ -249,7 +220,7 @@ def test_due_instance_is_finished_without_an_event(world: World) -> None:
     assert {"task": "due", "user_id": "user_1", "target": TARGET.sort_key} in world.sqs.sent
 
 
-def test_claim_of_the_dead_is_finished_without_an_event(world: World) -> None:
+def test_claim_of_a_killed_process_is_finished_without_an_event(world: World) -> None:
     world.upstream.script.append(die)
     world.see(account(GMAIL))
     with pytest.raises(Killed):
@@ -260,10 +231,9 @@ def test_claim_of_the_dead_is_finished_without_an_event(world: World) -> None:
     assert world.row()["status"] == "ready"
 
 
-def test_what_expired_meanwhile_makes_a_due_instance_wait_and_then_rest(world: World) -> None:
+def test_due_instance_waits_for_an_expired_account_and_is_then_no_longer_due(world: World) -> None:
     world.upstream.down = True
-    world.see(account(GMAIL))
-    world.see(account(SLACK))
+    world.complete()
     world.see(account(SLACK, status="EXPIRED", at=9))
     world.upstream.down = False
     creates = world.upstream.creates
@@ -281,7 +251,7 @@ def test_what_expired_meanwhile_makes_a_due_instance_wait_and_then_rest(world: W
     assert world.see(account(SLACK, at=10)) == {SERVER: "ready"}
 
 
-def test_event_that_the_claim_kept_out_is_not_forgotten(world: World) -> None:
+def test_event_during_a_claim_is_acted_on_later(world: World) -> None:
     """The last account connects while the claim of the one before is being refused."""
 
     def forbidden_while_it_connects(_: httpx.Request) -> httpx.Response:
@@ -290,18 +260,16 @@ def test_event_that_the_claim_kept_out_is_not_forgotten(world: World) -> None:
 
     world.see(account(GMAIL))
     world.upstream.accounts["ca_gmail"] = as_composio_has_it(account(GMAIL, status="EXPIRED"))
-    listed = world.upstream._accounts
 
-    def list_then_connect(params: httpx.QueryParams) -> httpx.Response:
-        answer = listed(params)
+    def connect_after_the_list(_: httpx.QueryParams, listed: httpx.Response) -> httpx.Response:
         world.now += 1
         assert world.see(account(GMAIL, at=5)) == {SERVER: "creating"}
-        return answer
+        return listed
 
     world.upstream.script.append(forbidden_while_it_connects)
-    world.upstream._accounts = list_then_connect  # type: ignore[method-assign]
+    world.upstream.on_list = connect_after_the_list
     assert world.see(account(SLACK)) == {SERVER: "waiting"}
-    world.upstream._accounts = listed  # type: ignore[method-assign]
+    world.upstream.on_list = None
     world.upstream.accounts.clear()
 
     world.now += 1000
@@ -311,8 +279,7 @@ def test_event_that_the_claim_kept_out_is_not_forgotten(world: World) -> None:
 
 def test_instance_of_a_server_that_is_gone_fails_with_the_reason(world: World) -> None:
     world.upstream.down = True
-    world.see(account(GMAIL))
-    world.see(account(SLACK))
+    world.complete()
     world.upstream.down = False
     world.upstream.servers.clear()
     world.upstream.script.extend([refusal(503, "down")] * 100)
@@ -325,10 +292,9 @@ def test_instance_of_a_server_that_is_gone_fails_with_the_reason(world: World) -
     assert "does not exist" in world.row()["last_error"]["message"]
 
 
-def test_due_instance_is_not_failed_for_a_catalog_that_cannot_be_read(world: World) -> None:
+def test_due_instance_does_not_fail_because_the_catalog_cannot_be_read(world: World) -> None:
     world.upstream.down = True
-    world.see(account(GMAIL))
-    world.see(account(SLACK))
+    world.complete()
     world.now += 10_000
     for key in ("SYNCED", f"SERVER#{SERVER}"):
         world.db.delete_item(TableName="table", Key={"pk": {"S": "CATALOG"}, "sk": {"S": key}})
@@ -345,7 +311,7 @@ def test_new_server_has_its_users_back_filled_page_by_page() -> None:
     world.upstream.page = 3
     users = [f"user_{number}" for number in range(10)]
     for user in users:
-        connect(world, GMAIL, SLACK, user=user, created=NOW - 10**6)
+        world.connect(user, created=LONG_AGO)
     world.upstream.servers["srv_new"] = [SLACK]
     world.now += 600
 
@@ -357,9 +323,9 @@ def test_new_server_has_its_users_back_filled_page_by_page() -> None:
     assert list(world.walk_table.walks()) == []
 
 
-def test_server_that_needs_less_completes_those_who_waited(world: World) -> None:
+def test_server_that_requires_less_is_created_for_those_who_waited(world: World) -> None:
     world.see(account(GMAIL))
-    connect(world, GMAIL, created=NOW - 10**6)
+    world.connect("user_1", GMAIL, created=LONG_AGO)
     world.upstream.servers[SERVER] = [GMAIL]
     world.now += 600
 
@@ -370,7 +336,7 @@ def test_server_that_needs_less_completes_those_who_waited(world: World) -> None
     assert world.row()["status"] == "ready"
 
 
-def test_back_fill_of_a_server_that_requires_nothing_reads_nobody(world: World) -> None:
+def test_back_fill_of_a_server_that_requires_nothing_lists_no_accounts(world: World) -> None:
     world.upstream.servers[SERVER] = []
     world.upstream.accounts["ca_gmail"] = as_composio_has_it(account(GMAIL))
     world.now += 300
@@ -381,18 +347,15 @@ def test_back_fill_of_a_server_that_requires_nothing_reads_nobody(world: World) 
 
     assert {"task": "backfill", "target": TARGET.sort_key} in world.sqs.sent
     assert list(world.walk_table.walks()) == []
-    # Only the sweep's look at recent accounts, which asks for those of every auth config.
+    # Only the sweep itself lists recent accounts, of every auth config.
     listed = [one for one in world.upstream.requests if "connected_accounts" in one.url.path]
     assert len(listed) == 1
 
 
-def test_back_fill_that_died_goes_on_where_it_was(world: World) -> None:
+def test_back_fill_that_was_killed_is_finished(world: World) -> None:
     for number in range(10):
-        connect(world, GMAIL, SLACK, user=f"user_{number}", created=NOW - 10**6)
-    world.catalog_table.store_server(
-        world.catalog.target(TARGET, deadline=world.now + 20),
-        backfill_at=0,
-    )
+        world.connect(f"user_{number}", created=LONG_AGO)
+    world.walk_table.request_backfill(TARGET, at=0)
     world.upstream.page = 2
 
     world.upstream.script.append(die)
@@ -400,33 +363,27 @@ def test_back_fill_that_died_goes_on_where_it_was(world: World) -> None:
         world.sweep.backfill(TARGET, deadline=world.now + 20)
     world.start()
     world.now += 60
-    world.tick()
-    world.now += 60
-    world.tick()
+    world.minutes(2)
 
-    assert len(world.upstream.instances) == 10
+    assert len(world.ready) == 10
 
 
 @pytest.mark.parametrize("part", ["_due", "_catalog_part", "_recent"])
 def test_each_part_survives_the_failure_of_another(
     world: World, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ran: list[str] = []
-
-    def fails(_: float) -> None:
-        raise RuntimeError
-
-    for name in ("_due", "_catalog_part", "_recent"):
-        run = fails if name == part else ran.append
-        run_named = type(name, (), {"__call__": staticmethod(run), "__name__": name})()
-        monkeypatch.setattr(world.sweep, name, run_named)
+    parts = ("_due", "_catalog_part", "_recent")
+    mocks = {one: Mock(__name__=one) for one in parts}
+    mocks[part].side_effect = RuntimeError
+    for one in parts:
+        monkeypatch.setattr(world.sweep, one, mocks[one])
 
     world.sweep.run(deadline=world.now + 20)
 
-    assert len(ran) == 2
+    assert [mock.call_count for mock in mocks.values()] == [1, 1, 1]
 
 
-def test_very_many_slow_servers_leave_the_other_parts_their_time() -> None:
+def test_many_slow_servers_leave_time_for_the_other_parts() -> None:
     names = [f"srv_{number:03}" for number in range(110)]
     world = World(enrolled=names)
     world.upstream.servers = {one: [GMAIL, SLACK] for one in names}
@@ -446,12 +403,12 @@ def test_very_many_slow_servers_leave_the_other_parts_their_time() -> None:
     assert world.now <= began + 27
 
 
-def test_event_that_an_old_memory_ignored_is_found_by_the_back_fill(world: World) -> None:
-    connect(world, GMAIL)
+def test_event_ignored_for_an_outdated_catalog_is_found_by_the_back_fill(world: World) -> None:
+    world.connect("user_1", GMAIL)
     world.tick()
     world.now += 400
     remembering = world.provisioning
-    remembering.handle_fact(account(GMAIL, user="another"), deadline=world.now + 22)
+    world.see(account(GMAIL, user="another"))
     world.start()
     world.upstream.servers[SERVER] = [GMAIL, "ac_notion"]
     world.tick()
@@ -460,9 +417,7 @@ def test_event_that_an_old_memory_ignored_is_found_by_the_back_fill(world: World
     back = account("ac_notion", id="ca_old")
     seen = remembering.handle_fact(back, deadline=world.now + 22)
     world.upstream.accounts["ca_old"] = as_composio_has_it(back) | {"created_at": NOW - 9000}
-    for _ in range(3):
-        world.tick()
-        world.now += 60
+    world.minutes(3)
 
     assert seen.ignored
     assert world.row()["status"] == "ready"
@@ -470,7 +425,7 @@ def test_event_that_an_old_memory_ignored_is_found_by_the_back_fill(world: World
 
 def test_back_fill_waits_for_the_change_that_asked_for_it(world: World) -> None:
     world.see(account(GMAIL))
-    connect(world, GMAIL, created=NOW - 10**6)
+    world.connect("user_1", GMAIL, created=LONG_AGO)
     now = int(world.now)
     world.walk_table.request_backfill(TARGET, at=now, changed_at=now)
     world.sweep.backfill(TARGET, deadline=now + 20)
@@ -480,8 +435,8 @@ def test_back_fill_waits_for_the_change_that_asked_for_it(world: World) -> None:
     assert world.row()["status"] == "ready"
 
 
-def test_back_fill_that_an_operator_begins_goes_by_the_newest_catalog(world: World) -> None:
-    connect(world, "ac_notion", created=NOW - 9000)
+def test_back_fill_that_an_operator_requests_uses_the_newest_catalog(world: World) -> None:
+    world.connect("user_1", "ac_notion", created=NOW - 9000)
     world.catalog.known()
     new = Target(SERVER, frozenset({"ac_notion"}))
     world.upstream.servers[SERVER] = ["ac_notion"]
