@@ -1,4 +1,4 @@
-"""Which of two facts about a connected account stands, whatever comes first."""
+"""Of two facts about a connected account the right one is kept, whichever comes first."""
 
 from itertools import permutations
 from typing import Any, cast
@@ -29,12 +29,12 @@ def read(status: str, *, at: int, began: float) -> Account:
 
 
 def stands(facts: AccountTable) -> Account:
-    """Return the fact that stands; an older one is recorded in vain for it."""
+    """Return the fact that is kept, by recording an older one that is not."""
     (found,) = facts.record(event("FAILED", at=0, received=0)).accounts
     return found
 
 
-def test_newest_event_stands_in_whatever_order_they_come() -> None:
+def test_newest_event_is_kept_whatever_the_order() -> None:
     told = [event("ACTIVE", at=1, received=1), event("EXPIRED", at=2, received=2)]
     told.append(event("ACTIVE", at=3, received=3))
     for order in permutations(told):
@@ -45,25 +45,21 @@ def test_newest_event_stands_in_whatever_order_they_come() -> None:
         assert stands(table) == told[-1]
 
 
-def test_read_outranks_the_events_that_were_received_before_it_began(facts: AccountTable) -> None:
-    facts.record(event("ACTIVE", at=9, received=100))
-    facts.record(read("EXPIRED", at=5, began=101))
+@pytest.mark.parametrize(
+    ("told", "found", "status"),
+    [
+        (event("ACTIVE", at=9, received=100), read("EXPIRED", at=5, began=101), "EXPIRED"),
+        (event("ACTIVE", at=9, received=102), read("EXPIRED", at=5, began=101), "ACTIVE"),
+        (event("EXPIRED", at=5, received=102), read("ACTIVE", at=9, began=101), "ACTIVE"),
+    ],
+)
+def test_read_outranks_older_events_and_those_received_before_it_began(
+    facts: AccountTable, told: Account, found: Account, status: str
+) -> None:
+    facts.record(told)
+    facts.record(found)
 
-    assert stands(facts).status == "EXPIRED"
-
-
-def test_read_does_not_outrank_an_event_that_was_received_meanwhile(facts: AccountTable) -> None:
-    facts.record(event("ACTIVE", at=9, received=102))
-    facts.record(read("EXPIRED", at=5, began=101))
-
-    assert stands(facts).status == "ACTIVE"
-
-
-def test_newer_read_stands_however_long_it_took(facts: AccountTable) -> None:
-    facts.record(event("EXPIRED", at=5, received=102))
-    facts.record(read("ACTIVE", at=9, began=101))
-
-    assert stands(facts).status == "ACTIVE"
+    assert stands(facts).status == status
 
 
 def test_event_of_the_same_time_does_not_undo_a_read(facts: AccountTable) -> None:
@@ -85,7 +81,7 @@ def test_read_that_says_the_same_is_not_recorded(facts: AccountTable) -> None:
     assert stands(facts).seen_at == 100_000
 
 
-def test_deleted_account_leaves_a_tombstone_that_its_old_events_do_not_undo(
+def test_deleted_account_is_not_restored_by_its_old_events(
     facts: AccountTable,
 ) -> None:
     active = event("ACTIVE", at=5, received=100)
@@ -109,7 +105,7 @@ def test_read_whose_time_is_in_the_future_is_corrected_by_a_later_event(
     assert stands(facts).active
 
 
-def test_full_item_makes_room_by_forgetting_what_is_long_dead(facts: AccountTable) -> None:
+def test_full_item_makes_room_by_dropping_the_oldest_inactive_accounts(facts: AccountTable) -> None:
     for number in range(3):
         dead = account(GMAIL, id=f"ca_{number}", status="EXPIRED", at=number)
         assert facts.record(dead._replace(auth_config_id="x" * 130_000)).recorded
@@ -119,7 +115,7 @@ def test_full_item_makes_room_by_forgetting_what_is_long_dead(facts: AccountTabl
     assert facts.record(living) == ((living,), True)
 
 
-def test_item_that_is_full_of_active_accounts_is_told(
+def test_fact_is_refused_when_the_item_is_full_of_active_accounts(
     facts: AccountTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any, **__: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What is stored is told, and what is told is stored."""
+"""Every outcome that is stored is announced on the bus, and no other."""
 
 import json
 from typing import Any
@@ -16,10 +16,8 @@ def bus() -> FakeBus:
     return FakeBus()
 
 
-def test_ready_instance_is_told_with_its_record(bus: FakeBus) -> None:
-    world = World()
-    world.see(account(GMAIL))
-    world.see(account(SLACK))
+def test_ready_instance_is_announced_with_its_record(world: World, bus: FakeBus) -> None:
+    world.complete()
 
     assert announce(bus, records(world)) == []
     (entry,) = bus.entries
@@ -44,25 +42,22 @@ def test_ready_instance_is_told_with_its_record(bus: FakeBus) -> None:
     }
 
 
-def test_failed_instance_is_told_with_the_reason_each_time_that_it_fails(bus: FakeBus) -> None:
-    world = World()
+def test_each_new_failure_is_announced_with_the_reason(world: World, bus: FakeBus) -> None:
     world.upstream.script.extend([refusal(422, "no")] * 2)
-    world.see(account(GMAIL))
-    world.see(account(SLACK))
+    world.complete()
     world.see(account(SLACK, at=9))
 
     assert announce(bus, records(world)) == []
     assert [entry["DetailType"] for entry in bus.entries] == ["MCP Instance Failed"] * 2
-    detail = json.loads(bus.entries[0]["Detail"])
-    assert (detail["error"]["message"], detail["error"]["status"]) == ("no", 422)
-    assert detail["id"] != json.loads(bus.entries[1]["Detail"])["id"]
+    first, second = (json.loads(entry["Detail"]) for entry in bus.entries)
+    assert (first["error"]["message"], first["error"]["status"]) == ("no", 422)
+    assert first["endpoint"] is None
+    assert first["id"] != second["id"]
 
 
-def test_failure_that_goes_on_is_told_once(bus: FakeBus) -> None:
-    world = World()
+def test_failure_that_goes_on_is_announced_once(world: World, bus: FakeBus) -> None:
     world.upstream.script.extend([refusal(422, "no")] * 3)
-    world.see(account(GMAIL))
-    world.see(account(SLACK))
+    world.complete()
     for hours in (1, 2, 4):
         world.now += hours * 3600
         world.tick()
@@ -75,12 +70,10 @@ def test_failure_that_goes_on_is_told_once(bus: FakeBus) -> None:
 @pytest.mark.parametrize(
     "odd", [{"status": {"S": "paused"}}, {"status": {"S": "ready"}, "sk": {"BOOL": True}}]
 )
-def test_record_that_cannot_be_read_does_not_hold_up_the_others(
-    bus: FakeBus, counted: Counted, odd: dict[str, Any]
+def test_unreadable_record_does_not_hold_up_the_others(
+    world: World, bus: FakeBus, counted: Counted, odd: dict[str, Any]
 ) -> None:
-    world = World()
-    world.see(account(GMAIL))
-    world.see(account(SLACK))
+    world.complete()
     (good,) = records(world)
     image = good["dynamodb"]["NewImage"] | odd
     bad = {"dynamodb": {"NewImage": image, "SequenceNumber": "0"}}
@@ -90,21 +83,18 @@ def test_record_that_cannot_be_read_does_not_hold_up_the_others(
     assert counted()["OutcomeSkipped"] == 1
 
 
-def test_endpoint_is_where_composio_said_that_the_server_is(bus: FakeBus) -> None:
+def test_endpoint_has_the_url_that_composio_gave_for_the_server(bus: FakeBus) -> None:
     world = World()
     world.upstream.urls[SERVER] = "https://mcp.invalid/demo?transport=mcp"
-    world.see(account(GMAIL, user="a/b"))
-    world.see(account(SLACK, user="a/b"))
+    world.complete("a/b")
     announce(bus, records(world))
 
     told = json.loads(bus.entries[0]["Detail"])["endpoint"]
     assert told["url"] == "https://mcp.invalid/demo?transport=mcp&user_id=a%2Fb"
 
 
-def test_endpoint_of_an_instance_that_an_older_version_claimed_is_told_too(bus: FakeBus) -> None:
-    world = World()
-    world.see(account(GMAIL))
-    world.see(account(SLACK))
+def test_instance_that_an_older_version_claimed_has_an_endpoint(world: World, bus: FakeBus) -> None:
+    world.complete()
     (record,) = records(world)
     del record["dynamodb"]["NewImage"]["url"]
     announce(bus, [record])
@@ -113,20 +103,8 @@ def test_endpoint_of_an_instance_that_an_older_version_claimed_is_told_too(bus: 
     assert told["url"] == f"https://composio.invalid/v3/mcp/{SERVER}?user_id=user_1"
 
 
-def test_failed_instance_has_no_endpoint(bus: FakeBus) -> None:
-    world = World()
-    world.upstream.script.append(refusal(422, "no"))
-    world.see(account(GMAIL))
-    world.see(account(SLACK))
-    announce(bus, records(world))
-
-    assert json.loads(bus.entries[0]["Detail"])["endpoint"] is None
-
-
-def test_change_that_is_no_news_is_not_told(bus: FakeBus) -> None:
-    world = World()
-    world.see(account(GMAIL))
-    world.see(account(SLACK))
+def test_change_that_leaves_the_outcome_is_not_announced(world: World, bus: FakeBus) -> None:
+    world.complete()
     (record,) = records(world)
     record["dynamodb"]["OldImage"] = record["dynamodb"]["NewImage"]
 

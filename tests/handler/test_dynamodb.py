@@ -1,12 +1,10 @@
-"""Values become items and items values; requests do what they say, or are refused."""
+"""The table's requests, against the fake and two other implementations of DynamoDB."""
 
 import contextlib
 from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from handler.dynamodb import Table, TooLarge, assign, from_item, to_item
@@ -14,13 +12,6 @@ from handler.targets import Status
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.fakes.expressions import NotSupported
 
-TEXT = st.text(max_size=5)
-INTEGERS = st.integers(-(10**37), 10**37)
-VALUES = st.recursive(
-    st.none() | st.booleans() | TEXT | INTEGERS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=8,
-)
 KEY = {"pk": "p", "sk": "s"}
 
 
@@ -29,28 +20,24 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.node.callspec.params["empty_table"])
 
 
-@settings(max_examples=50)
-@given(st.dictionaries(TEXT, VALUES, max_size=3))
-def test_items_come_back_as_they_were(values: dict[str, Any]) -> None:
-    item = to_item(values)
+def test_items_come_back_as_they_were() -> None:
+    scalars = [None, True, False, "", "é", 0, -7, 10**37]
+    values: dict[str, Any] = {"list": [*scalars, [], {}, scalars], "map": {"": {"list": []}}}
 
-    assert from_item(item) == values
+    found = from_item(to_item(values))
+
+    assert found == values
+    assert [type(one) for one in found["list"]] == [type(one) for one in values["list"]]
 
 
-def test_status_is_its_word() -> None:
+def test_status_is_stored_as_its_word() -> None:
     assert to_item({"status": Status.READY}) == {"status": {"S": "ready"}}
 
 
 @pytest.mark.parametrize("value", [1.5, object()])
-def test_value_of_a_type_that_dynamodb_does_not_have_is_refused(value: object) -> None:
+def test_value_of_an_unknown_type_is_refused(value: object) -> None:
     with pytest.raises(TypeError):
         to_item({"value": value})
-
-
-def test_numbers_are_whole() -> None:
-    (number,) = from_item({"number": {"N": "7"}}).values()
-
-    assert type(number) is int
 
 
 def test_row_may_be_as_large_as_an_item_and_no_larger(
@@ -71,7 +58,7 @@ def test_row_may_be_as_large_as_an_item_and_no_larger(
         empty_table.update(KEY, "SET #half = :half", half=half)
 
 
-def test_partition_has_its_own_rows_in_the_order_of_their_keys_on_every_page(
+def test_partition_has_its_rows_of_all_pages_in_the_order_of_their_keys(
     empty_table: Table,
 ) -> None:
     for number in (10, 1, 3, 2):
@@ -81,7 +68,7 @@ def test_partition_has_its_own_rows_in_the_order_of_their_keys_on_every_page(
     assert [row["sk"] for row in empty_table.partition("p")] == ["1", "10", "2", "3"]
 
 
-def test_index_has_the_keys_of_the_rows_with_a_due_time_the_earliest_first(
+def test_index_has_the_keys_of_rows_with_a_due_time_earliest_first(
     empty_table: Table,
 ) -> None:
     for sk, due_at in {"a": 100, "b": 9, "c": 10}.items():

@@ -1,4 +1,4 @@
-"""The queue takes every message, or whoever sends them hears of it."""
+"""Every message is sent, or the sender gets an error."""
 
 import json
 from typing import Any, cast
@@ -11,7 +11,7 @@ from handler.queue import BATCH, MOST_BYTES, Queue
 
 
 class Sqs:
-    """Takes what it is sent, but for the entries that it is told to refuse, so many times."""
+    """SQS that refuses some messages, by number, as often as it is told."""
 
     def __init__(self) -> None:
         self.refuses: dict[int, int] = {}
@@ -53,19 +53,14 @@ def tasks(number: int, text: str = "") -> list[dict[str, Any]]:
 
 
 def test_messages_are_sent_in_batches(queue: Queue, sqs: Sqs) -> None:
+    queue.send([])
     queue.send(tasks(25))
 
     assert [len(call) for call in sqs.calls] == [10, 10, 5]
     assert sqs.taken == list(range(25))
 
 
-def test_nothing_to_send_is_no_call(queue: Queue, sqs: Sqs) -> None:
-    queue.send([])
-
-    assert sqs.calls == []
-
-
-def test_message_that_is_refused_is_sent_once_more(queue: Queue, sqs: Sqs) -> None:
+def test_refused_message_is_sent_once_more(queue: Queue, sqs: Sqs) -> None:
     sqs.refuses = {3: 1, 5: 1, 11: 1}
 
     queue.send(tasks(12))
@@ -74,7 +69,7 @@ def test_message_that_is_refused_is_sent_once_more(queue: Queue, sqs: Sqs) -> No
     assert sorted(sqs.taken) == list(range(12))
 
 
-def test_message_that_stays_refused_is_told_after_all_the_others_were_sent(
+def test_message_refused_twice_raises_after_all_the_others_were_sent(
     queue: Queue, sqs: Sqs
 ) -> None:
     sqs.refuses = {3: 2}
@@ -93,15 +88,13 @@ def test_batch_is_no_larger_than_the_queue_takes(queue: Queue, sqs: Sqs) -> None
     assert len(sqs.calls) == 10  # written as \\u00e9 each is six bytes
 
 
-def test_message_that_is_larger_than_a_batch_goes_alone_and_is_for_the_queue_to_refuse(
-    queue: Queue, sqs: Sqs
-) -> None:
+def test_message_larger_than_a_batch_is_sent_alone(queue: Queue, sqs: Sqs) -> None:
     queue.send([*tasks(2), {"number": 2, "text": "x" * MOST_BYTES}, {"number": 3}])
 
     assert sqs.calls == [[0, 1], [2], [3]]
 
 
-def test_task_is_sent_once_for_each_delay_and_again_what_is_refused(queue: Queue, sqs: Sqs) -> None:
+def test_task_is_sent_once_for_each_delay_and_once_more_if_refused(queue: Queue, sqs: Sqs) -> None:
     sqs.refuses = {0: 1}
 
     queue.send(tasks(1), delays=(20, 40, 80))

@@ -1,4 +1,4 @@
-"""Sessions: made once for a claim, judged like instances, told as what they are."""
+"""Sessions are created like instances, from a session profile in place of an MCP server."""
 
 import json
 
@@ -19,7 +19,6 @@ from tests.world import (
     SLACK,
     World,
     account,
-    as_composio_has_it,
     refusal,
 )
 
@@ -38,9 +37,8 @@ def world() -> World:
     return world
 
 
-def complete(world: World) -> Status:
-    world.see(account(GMAIL))
-    return Status(world.see(account(SLACK))["work"])
+def complete(world: World) -> str:
+    return world.complete()["work"]
 
 
 def test_complete_user_gets_a_session_of_the_profile(world: World) -> None:
@@ -61,7 +59,7 @@ def test_complete_user_gets_a_session_of_the_profile(world: World) -> None:
     assert len(world.upstream.router_sessions) == 1
 
 
-def test_user_and_bus_are_told_of_a_session_as_of_an_instance(world: World) -> None:
+def test_session_is_shown_and_announced_with_its_endpoint(world: World) -> None:
     complete(world)
     bus = FakeBus()
 
@@ -94,14 +92,13 @@ def test_user_and_bus_are_told_of_a_session_as_of_an_instance(world: World) -> N
     ],
     ids=lambda one: str(getattr(one, "status_code", one)),
 )
-def test_answer_is_judged_like_that_of_an_instance(
+def test_answer_decides_like_that_of_an_instance(
     world: World, counted: Counted, said: httpx.Response, status: Status, left_over: int
 ) -> None:
-    for fact in (account(GMAIL), account(SLACK)):
-        world.upstream.accounts[fact.id] = as_composio_has_it(fact)
+    world.connect()
     world.upstream.script.append(said)
 
-    assert complete(world) is status
+    assert complete(world) == status
 
     assert counted().get("SessionsLeftOver", 0) == left_over
     world.now += 4000
@@ -110,7 +107,7 @@ def test_answer_is_judged_like_that_of_an_instance(
     assert (row["status"], row["record"]) == ("ready", RECORD)
 
 
-def test_sessions_that_cannot_be_read_are_not_made_for_ever(world: World, counted: Counted) -> None:
+def test_creating_ends_when_every_answer_is_unreadable(world: World, counted: Counted) -> None:
     unreadable = httpx.Response(201, json={"session_id": "trs_x"})
     world.upstream.script.extend([unreadable] * MAX_FORBIDDEN)
     complete(world)
@@ -125,7 +122,7 @@ def test_sessions_that_cannot_be_read_are_not_made_for_ever(world: World, counte
 @pytest.mark.parametrize(
     ("version", "stored"), [(None, None), ("2", None), (10**40, None), ([], None), (3, 3)]
 )
-def test_version_of_another_form_costs_no_session(version: object, stored: int | None) -> None:
+def test_unreadable_version_does_not_cost_a_session(version: object, stored: int | None) -> None:
     mcp = {"url": URL}
     content = {"session_id": "trs_1", "config_version": version, "mcp": mcp, "warnings": []}
 
@@ -135,7 +132,7 @@ def test_version_of_another_form_costs_no_session(version: object, stored: int |
 
 
 @pytest.mark.parametrize("lost", [refusal(500, "oh"), httpx.ReadTimeout("lost")])
-def test_lost_answer_is_repeated_and_what_may_be_left_over_is_counted(
+def test_call_without_an_answer_is_repeated_and_counted_as_left_over(
     world: World, counted: Counted, log: Log, lost: httpx.Response | Exception
 ) -> None:
     def make_and_lose(request: httpx.Request) -> httpx.Response:
@@ -146,7 +143,7 @@ def test_lost_answer_is_repeated_and_what_may_be_left_over_is_counted(
 
     world.upstream.script.append(make_and_lose)
 
-    assert complete(world) is Status.READY
+    assert complete(world) == Status.READY
 
     assert world.row(target=SESSION)["record"]["session_id"] == "trs_2"
     assert counted()["SessionsLeftOver"] == 1
@@ -159,7 +156,7 @@ def kill(world: World) -> None:
         complete(world)
 
 
-def test_killed_call_is_made_again_after_its_lease_and_counted(
+def test_killed_call_is_repeated_after_its_lease_and_counted_as_left_over(
     world: World, counted: Counted
 ) -> None:
     kill(world)
@@ -172,9 +169,7 @@ def test_killed_call_is_made_again_after_its_lease_and_counted(
     assert (len(world.upstream.router_sessions), counted()["SessionsLeftOver"]) == (1, 1)
 
 
-def test_session_of_a_lost_claim_is_told_in_the_log(
-    world: World, counted: Counted, log: Log
-) -> None:
+def test_session_of_a_lost_claim_is_logged(world: World, counted: Counted, log: Log) -> None:
     def outlive_the_lease(request: httpx.Request) -> httpx.Response:
         world.now += 60
         world.tick()
@@ -190,31 +185,23 @@ def test_session_of_a_lost_claim_is_told_in_the_log(
     assert counted()["SessionsLeftOver"] == 2
 
 
-def test_new_profile_is_back_filled_and_both_targets_stand_side_by_side() -> None:
+def test_new_profile_is_back_filled_beside_an_mcp_server() -> None:
     world = World()
-    for number in range(3):
-        for fact in (account(GMAIL, user=f"user_{number}"), account(SLACK, user=f"user_{number}")):
-            shown = as_composio_has_it(fact) | {"id": f"{fact.id}_{number}"}
-            world.upstream.accounts[f"{fact.id}_{number}"] = shown | {
-                "created_at": "2025-01-01T00:00:00Z"
-            }
-    world.tick()
-    world.now += 61
-    world.tick()
-    assert {world.row(f"user_{number}")["status"] for number in range(3)} == {"ready"}
+    users = [f"user_{number}" for number in range(3)]
+    for user in users:
+        world.connect(user, created=NOW - 10**6)
+    world.minutes(2)
+    assert world.ready == set(users)
 
     world.catalog_table.store_profile(PROFILE, backfill_at=int(world.now) + 60)
-    for _ in range(3):
-        world.now += 61
-        world.tick()
+    world.minutes(4)
 
-    users = [f"user_{number}" for number in range(3)]
     assert {world.row(user, target=SESSION)["status"] for user in users} == {"ready"}
     assert sorted(one["user_id"] for one in world.upstream.router_sessions.values()) == users
     assert list(world.walk_table.walks()) == []
 
 
-def test_sunset_of_mcp_servers_keeps_nobody_from_a_session(world: World) -> None:
+def test_sessions_are_created_after_the_sunset_of_mcp_servers(world: World) -> None:
     world.upstream.page = 2
     served = world.upstream._v3
 
@@ -223,21 +210,17 @@ def test_sunset_of_mcp_servers_keeps_nobody_from_a_session(world: World) -> None
 
     world.upstream._v3 = sunset  # type: ignore[method-assign]
     world.now += FRESH_SECONDS
-    for number in range(5):
-        for auth in (GMAIL, SLACK):
-            fact = account(auth, id=f"ca_{auth}_{number}", user=f"user_{number}")
-            world.upstream.accounts[fact.id] = as_composio_has_it(fact) | {"created_at": NOW - 9999}
+    users = [f"user_{number}" for number in range(5)]
+    for user in users:
+        world.connect(user, created=NOW - 9999)
     world.walk_table.request_backfill(SESSION, at=int(world.now))
-    for _ in range(4):
-        world.tick()
-        world.now += 60
+    world.minutes(4)
 
-    users = sorted(one["user_id"] for one in world.upstream.router_sessions.values())
-    assert users == [f"user_{number}" for number in range(5)]
+    assert sorted(one["user_id"] for one in world.upstream.router_sessions.values()) == users
     assert list(world.walk_table.walks()) == []
 
 
-def test_new_profile_is_not_taken_for_gone_by_who_remembers_the_catalog_without_it(
+def test_new_profile_is_not_gone_for_an_outdated_catalog_in_memory(
     world: World,
 ) -> None:
     complete(world)
@@ -250,9 +233,9 @@ def test_new_profile_is_not_taken_for_gone_by_who_remembers_the_catalog_without_
     assert world.row(target=new.key)["status"] == "ready"
 
 
-def test_failed_session_is_tried_at_once_when_its_profile_has_changed(world: World) -> None:
+def test_failed_session_is_retried_at_once_when_its_profile_has_changed(world: World) -> None:
     world.upstream.script.append(refusal(400, "unknown field"))
-    assert complete(world) is Status.FAILED
+    assert complete(world) == Status.FAILED
     mended = session_profile("work", PROFILE.toolkits, {"preload": {"tools": []}})
     world.catalog_table.store_profile(mended, backfill_at=int(world.now))
     world.now += 61
@@ -261,9 +244,7 @@ def test_failed_session_is_tried_at_once_when_its_profile_has_changed(world: Wor
     assert world.upstream.router_sessions["trs_1"]["preload"] == {"tools": []}
 
 
-def test_session_of_a_profile_that_is_gone_is_failed_and_says_so(
-    world: World, counted: Counted
-) -> None:
+def test_session_of_a_deleted_profile_fails_with_the_reason(world: World, counted: Counted) -> None:
     kill(world)
     world.db.delete_item(
         TableName="table", Key={"pk": {"S": "CATALOG"}, "sk": {"S": "PROFILE#work"}}
@@ -276,15 +257,13 @@ def test_session_of_a_profile_that_is_gone_is_failed_and_says_so(
 
 
 @pytest.mark.parametrize("message", [{"target": "ROOM#work"}, {"target": 7}, {}])
-def test_message_that_names_no_target_is_set_aside(
-    world: World, message: dict[str, object]
-) -> None:
+def test_message_that_names_no_target_fails(world: World, message: dict[str, object]) -> None:
     sent = world.sqs.put({"task": "due", "user_id": "nobody"} | message)
     assert world.work() == [sent]
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_sort_key_is_read_as_it_is_written(kind: Kind) -> None:
+def test_sort_key_is_read_as_it_was_written(kind: Kind) -> None:
     key = TargetId(kind, "a#b")
     assert TargetId.of(key.sort_key) == key
 
@@ -296,9 +275,8 @@ def refreshed(world: World) -> tuple[int, dict[str, object]]:
     return 200, json.loads(answer["body"])["targets"][1]
 
 
-def test_refresh_makes_a_session_anew_that_composio_no_longer_knows(world: World) -> None:
-    for fact in (account(GMAIL), account(SLACK)):
-        world.upstream.accounts[fact.id] = as_composio_has_it(fact)
+def test_refresh_replaces_a_session_that_composio_no_longer_knows(world: World) -> None:
+    world.connect()
     complete(world)
     assert refreshed(world)[1]["record"] == RECORD
 
@@ -311,7 +289,7 @@ def test_refresh_makes_a_session_anew_that_composio_no_longer_knows(world: World
 
 
 @pytest.mark.parametrize("answer", [refusal(500, "oh"), httpx.Response(404, text="<html>")])
-def test_session_is_not_given_up_for_an_answer_that_proves_nothing(
+def test_session_is_kept_when_the_answer_proves_nothing(
     world: World, answer: httpx.Response
 ) -> None:
     complete(world)

@@ -1,4 +1,4 @@
-"""What the conditions of the table's writes promise, each by itself."""
+"""What each condition of a write to the row of a target promises."""
 
 import contextlib
 from typing import Any, cast
@@ -63,7 +63,7 @@ def test_claim_can_be_taken_over_from_the_end_of_its_lease(table: TargetTable) -
     assert settle(table, "b")
 
 
-def test_ready_is_for_good(table: TargetTable) -> None:
+def test_ready_target_is_never_claimed_again(table: TargetTable) -> None:
     claim(table, "a")
     settle(table, "a")
 
@@ -72,7 +72,7 @@ def test_ready_is_for_good(table: TargetTable) -> None:
 
 
 @pytest.mark.parametrize("status", [Status.WAITING, Status.FAILED])
-def test_waiting_and_failed_are_claimed_early_where_something_else_is_tried(
+def test_waiting_or_failed_target_is_claimed_early_only_to_try_something_else(
     table: TargetTable, status: Status
 ) -> None:
     claim(table, "a")
@@ -82,7 +82,7 @@ def test_waiting_and_failed_are_claimed_early_where_something_else_is_tried(
     assert claim(table, "c", now=102, tried="that")
 
 
-def test_counts_begin_anew_where_something_else_is_tried(table: TargetTable) -> None:
+def test_counts_start_again_when_something_else_is_tried(table: TargetTable) -> None:
     failed = Settlement(Status.FAILED, due_in=50, forbidden=3)
     settle(table, "a", failed, claimed=claim(table, "a"))
     again = claim(table, "b", now=200)
@@ -96,7 +96,7 @@ def test_counts_begin_anew_where_something_else_is_tried(table: TargetTable) -> 
     assert (other.attempts, other.forbidden, other.failures, other.failed_at) == (1, 0, 0, None)
 
 
-def test_failure_keeps_its_time_until_it_is_ready(table: TargetTable) -> None:
+def test_time_of_the_first_failure_is_kept_until_the_target_is_ready(table: TargetTable) -> None:
     ends = [Status.FAILED, Status.RETRYING, Status.FAILED]
     for number, status in enumerate(ends):
         claimed = claim(table, "a", now=100 + 100 * number)
@@ -111,7 +111,7 @@ def test_failure_keeps_its_time_until_it_is_ready(table: TargetTable) -> None:
     assert "failed_at" not in row
 
 
-def test_retrying_is_left_alone_until_it_is_due_even_for_news(table: TargetTable) -> None:
+def test_retrying_target_is_not_claimed_before_it_is_due(table: TargetTable) -> None:
     claim(table, "a")
     settle(table, "a", Settlement(Status.RETRYING, due_in=50), now=101)
 
@@ -119,22 +119,18 @@ def test_retrying_is_left_alone_until_it_is_due_even_for_news(table: TargetTable
     assert claim(table, "c", now=151)
 
 
-def test_write_repeated_by_the_sdk_counts_as_one() -> None:
+def test_write_that_the_sdk_repeats_counts_once() -> None:
     table = TargetTable(Table(cast("DynamoDBClient", Stuttering("table")), "table"))
 
-    assert claim(table, "a")
+    claimed = claim(table, "a")
+    assert claimed
+    assert claimed.attempts == 1
     assert settle(table, "a", Settlement(Status.FAILED, problem=Problem("no")))
     assert claim(table, "b", tried="that")
     assert settle(table, "b")
 
 
-def test_repeated_claim_by_the_sdk_counts_one_attempt() -> None:
-    table = TargetTable(Table(cast("DynamoDBClient", Stuttering("table")), "table"))
-
-    assert table.claim("u", SERVER, tried="this", token="a", now=1, lease=40).attempts == 1
-
-
-def test_due_are_those_until_a_time_the_earliest_first_and_read_on_after_one(
+def test_due_targets_are_listed_earliest_first_from_a_cursor_on(
     table: TargetTable,
 ) -> None:
     for number, user in enumerate(("c", "a", "d", "b")):
@@ -158,7 +154,7 @@ def test_due_are_those_until_a_time_the_earliest_first_and_read_on_after_one(
     assert due(cursor=second.cursor)[:2] == everything[2:]
 
 
-def test_only_instances_that_somebody_must_look_at_are_in_the_index(
+def test_only_targets_with_a_due_time_are_listed(
     table: TargetTable,
 ) -> None:
     def due() -> list[Any]:

@@ -1,4 +1,4 @@
-"""Walks are one taker's at a time, and go on where they were left."""
+"""A walk belongs to one invocation at a time, and goes on where it was left."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_walk_over_recent_accounts_begins_at_the_first_page(table: WalkTable) ->
     assert list(table.walks()) == [walk]
 
 
-def test_walk_is_one_takers_until_its_lease_ends(table: WalkTable) -> None:
+def test_walk_cannot_be_taken_again_until_its_lease_ends(table: WalkTable) -> None:
     recent(table, 100)
 
     assert recent(table, 139, "u") is None
@@ -51,7 +51,7 @@ def test_walk_goes_on_where_it_was_left(table: WalkTable) -> None:
     assert recent(table, 120, "u") == left._replace(token="u", lease_until=160)
 
 
-def test_walk_that_is_handed_on_is_for_whoever_has_its_token(table: WalkTable) -> None:
+def test_walk_that_is_handed_on_is_taken_with_its_token(table: WalkTable) -> None:
     walk = recent(table, 100)
     assert walk
     table.leave(walk, until=280)
@@ -61,7 +61,7 @@ def test_walk_that_is_handed_on_is_for_whoever_has_its_token(table: WalkTable) -
     assert recent(table, 102, "w", mine="t") is None
 
 
-def test_walk_that_was_lost_is_neither_left_nor_ended(table: WalkTable) -> None:
+def test_walk_that_another_has_taken_is_neither_left_nor_ended(table: WalkTable) -> None:
     lost = recent(table, 100)
     assert lost
     walk = recent(table, 140, "u")
@@ -72,7 +72,7 @@ def test_walk_that_was_lost_is_neither_left_nor_ended(table: WalkTable) -> None:
     assert list(table.walks()) == [walk]
 
 
-def test_end_of_a_walk_keeps_the_watermark_and_what_was_set_aside(table: WalkTable) -> None:
+def test_ended_walk_keeps_the_watermark_and_the_accounts_set_aside(table: WalkTable) -> None:
     walk = recent(table, 100)
     assert walk
     table.leave(walk._replace(place=PLACE, news=3), until=100)
@@ -86,7 +86,7 @@ def test_end_of_a_walk_keeps_the_watermark_and_what_was_set_aside(table: WalkTab
     assert recent(table, 200, "u") == again
 
 
-def test_back_fill_is_only_where_it_was_requested_and_when_it_is_due(table: WalkTable) -> None:
+def test_back_fill_can_be_taken_once_it_is_requested_and_due(table: WalkTable) -> None:
     assert backfill(table, 100) is None
 
     table.request_backfill(TARGET, at=160)
@@ -95,7 +95,7 @@ def test_back_fill_is_only_where_it_was_requested_and_when_it_is_due(table: Walk
     assert backfill(table, 160) == Walk("BACKFILL#INSTANCE#srv_demo", 160, "t", 200)
 
 
-def test_back_fill_that_was_ended_is_done(table: WalkTable) -> None:
+def test_ended_back_fill_is_deleted(table: WalkTable) -> None:
     table.request_backfill(TARGET, at=100)
     walk = backfill(table, 100)
     assert walk
@@ -106,7 +106,7 @@ def test_back_fill_that_was_ended_is_done(table: WalkTable) -> None:
     assert list(table.walks()) == []
 
 
-def test_request_takes_the_back_fill_away_from_who_is_at_it(table: WalkTable) -> None:
+def test_new_request_takes_the_back_fill_from_the_invocation_that_has_it(table: WalkTable) -> None:
     table.request_backfill(TARGET, at=100)
     before = backfill(table, 100, "before")
     assert before

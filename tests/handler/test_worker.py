@@ -1,4 +1,4 @@
-"""The asynchronous entry point: what it handles, and what becomes of what fails."""
+"""The asynchronous entry point: the messages that it handles, and those that fail."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.doubles import Counted
-from tests.world import GMAIL, SLACK, TARGET, World, account, as_composio_has_it
+from tests.world import GMAIL, SLACK, TARGET, World, account
 
 BUS_EVENT = json.loads(Path("events/bus.json").read_text())
 
@@ -23,9 +23,12 @@ def bus_event(**data: Any) -> dict[str, Any]:
     return {**BUS_EVENT, "detail": detail}
 
 
-def test_event_of_the_bus_is_taken_like_any_other(world: World) -> None:
+BUS_EVENT_OF_SLACK = bus_event(id="ca_slack1", auth_config={"id": SLACK})
+
+
+def test_event_of_the_bus_is_handled_like_any_other(world: World) -> None:
     world.sqs.put(BUS_EVENT)
-    world.sqs.put(bus_event(id="ca_slack1", auth_config={"id": SLACK}))
+    world.sqs.put(BUS_EVENT_OF_SLACK)
 
     assert world.work() == []
     assert world.row()["status"] == "ready"
@@ -48,20 +51,17 @@ def test_event_of_the_bus_is_taken_like_any_other(world: World) -> None:
         '{"detail": {"type": "composio.connected_account.activated", "data": {}}}',
     ],
 )
-def test_message_that_is_not_understood_fails_and_does_not_block_the_others(
-    world: World, body: str
-) -> None:
-    world.sqs.put(account_event := BUS_EVENT)
+def test_unreadable_message_fails_and_does_not_block_the_others(world: World, body: str) -> None:
+    world.sqs.put(BUS_EVENT)
     poison = world.sqs.put(body)
-    world.sqs.put(bus_event(id="ca_slack1", auth_config={"id": SLACK}))
+    world.sqs.put(BUS_EVENT_OF_SLACK)
 
-    assert account_event
     assert world.work() == [poison]
     assert world.row()["status"] == "ready"
     assert world.sqs.postponed == [(f"receipt of {poison}", 1)]
 
 
-def test_value_error_from_deep_inside_is_no_message_that_is_not_understood(
+def test_value_error_of_a_library_does_not_count_as_an_unreadable_message(
     world: World, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def invalid(*_: object, **__: object) -> None:
@@ -82,7 +82,7 @@ def test_event_of_another_type_is_ignored(world: World) -> None:
     assert world.trips() == ([], 0)
 
 
-def test_message_that_fails_comes_back_later_each_time(world: World) -> None:
+def test_failed_message_is_retried_later_each_time(world: World) -> None:
     world.upstream.down = True
     for receives in (1, 2, 3, 20):
         world.sqs.put(bus_event(user_id=None), receives)
@@ -92,15 +92,14 @@ def test_message_that_fails_comes_back_later_each_time(world: World) -> None:
 
 
 def test_message_waits_as_long_as_composio_asks(world: World) -> None:
-    limited = httpx.Response(429, headers={"retry-after": "77"})
-    world.upstream.gets.append(limited)
+    world.upstream.gets.append(httpx.Response(429, headers={"retry-after": "77"}))
     world.sqs.put(bus_event(user_id=None))
 
     assert len(world.work()) == 1
     assert world.sqs.postponed[0][1] == 77
 
 
-def test_message_that_cannot_even_be_postponed_is_failed_all_the_same(
+def test_message_that_cannot_be_postponed_fails(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(**_: object) -> None:
@@ -110,16 +109,6 @@ def test_message_that_cannot_even_be_postponed_is_failed_all_the_same(
     poison = world.sqs.put("poison")
 
     assert world.work() == [poison]
-
-
-def test_event_whose_create_fails_is_no_failed_message(world: World) -> None:
-    world.sqs.put(BUS_EVENT)
-    world.work()
-    world.upstream.down = True
-    world.sqs.put(bus_event(id="ca_slack1", auth_config={"id": SLACK}))
-
-    assert world.work() == []
-    assert world.row()["status"] == "retrying"
 
 
 def test_slow_message_leaves_time_for_the_others(world: World) -> None:
@@ -143,16 +132,7 @@ def test_slow_message_leaves_time_for_the_others(world: World) -> None:
     assert sum(spent) <= 12
 
 
-def test_due_instance_that_is_nowhere_is_no_failure(world: World) -> None:
+def test_message_for_an_unknown_user_does_not_fail(world: World) -> None:
     world.sqs.put({"task": "due", "user_id": "nobody", "target": TARGET.sort_key})
 
     assert world.work() == []
-
-
-def test_account_without_a_user_is_looked_up(world: World) -> None:
-    fact = account(GMAIL, id="ca_gmail1")
-    world.upstream.accounts[fact.id] = as_composio_has_it(fact)
-    world.sqs.put(bus_event(user_id=None))
-
-    assert world.work() == []
-    assert world.target_table.user("user_1")[0].active == {GMAIL}
