@@ -30,6 +30,17 @@ SERVER_BODY = {"id": SERVER, "name": "support", "auth_config_ids": ["ac_mail"]}
 ANYTHING = {"id": "ca_1", "auth_config_ids": [], "items": [], "instances": []}
 """Answers every question."""
 
+NETWORK_FAILURES = [
+    httpx.ConnectError(f"for {USER}"),
+    httpx.ReadTimeout(f"for {USER}"),
+    httpx.PoolTimeout(f"for {USER}"),
+    httpx.RemoteProtocolError(f"for {USER}"),
+    httpx.ProxyError(f"for {USER}"),
+    httpx.UnsupportedProtocol(f"for {USER}"),
+    httpx.DecodingError(f"for {USER}"),
+    httpx.TooManyRedirects(f"for {USER}"),
+]
+
 type Step = httpx.Response | Exception | Callable[[], httpx.Response]
 
 

@@ -3,12 +3,9 @@
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from handler.decisions import (
     FAILED_FOR_SECONDS,
-    FIRST_DELAY_SECONDS,
     LONGEST_DELAY_SECONDS,
     Meaning,
     delay,
@@ -55,14 +52,6 @@ def test_answer_means_what_its_status_and_form_say(
     for status in statuses:
         assert meaning(answer(status)) is of_composio
         assert meaning(answer(status, enveloped=False)) is of_a_proxy
-
-
-@given(st.none() | st.integers(100, 599), st.booleans())
-def test_only_an_answer_of_composio_itself_refuses(status: int | None, enveloped: bool) -> None:
-    found = meaning(answer(status, enveloped=enveloped))
-
-    assert found is not Meaning.CREATED
-    assert enveloped or found not in {Meaning.REFUSED, Meaning.FORBIDDEN, Meaning.EXISTS}
 
 
 def test_call_is_repeated_at_once_after_a_server_error_without_retry_after() -> None:
@@ -146,38 +135,6 @@ def test_delay_doubles_up_to_a_quarter_of_an_hour() -> None:
     assert whole == [15, 30, 60, 120, 240, 480, 900, 900]
     assert [delay(attempts, jitter=0) for attempts in (1, 2, 3, 7)] == [8, 15, 30, 450]
     assert delay(10**9, jitter=math.nextafter(1, 0)) == LONGEST_DELAY_SECONDS
-
-
-@given(
-    attempts=st.integers(1, 10**12),
-    jitter=st.floats(0, 1, exclude_max=True),
-    other=st.floats(0, 1, exclude_max=True),
-)
-def test_delay_grows_with_attempts_and_jitter_and_stays_in_bounds(
-    attempts: int, jitter: float, other: float
-) -> None:
-    now = delay(attempts, jitter=jitter)
-
-    assert now <= delay(attempts + 1, jitter=jitter)
-    assert delay(attempts, jitter=min(jitter, other)) <= delay(attempts, jitter=max(jitter, other))
-    whole = min(FIRST_DELAY_SECONDS * 2 ** min(attempts - 1, 10), LONGEST_DELAY_SECONDS)
-    assert whole / 2 <= now + 0.5
-    assert now <= whole
-
-
-@pytest.mark.parametrize(
-    ("status", "token", "mine"),
-    [
-        (Status.CREATING, "mine", True),
-        (Status.CREATING, "another", False),
-        (Status.READY, "mine", False),
-        (Status.RETRYING, "mine", False),
-    ],
-)
-def test_claim_is_held_by_the_token_in_the_row(*, status: Status, token: str, mine: bool) -> None:
-    instance = TargetRow("user_1", TARGET.key, status, attempts=1, claim_token=token)
-
-    assert instance.claimed_with("mine") is mine
 
 
 @pytest.mark.parametrize(

@@ -69,15 +69,6 @@ def test_round_trips_are_one_to_wait_three_to_create_and_two_to_repeat(world: Wo
     assert world.trips() == (["UpdateItem"] * 2, 0)
 
 
-def test_user_who_was_just_erased_starts_again(world: World) -> None:
-    empty = world.db.snapshot()
-    world.complete()
-    world.db.restore(empty)
-
-    assert world.complete() == {SERVER: "ready"}
-    assert world.row()["status"] == "ready"
-
-
 @pytest.mark.parametrize(("now", "seconds"), [(NOW - 30, 10), (NOW - 50, 0)])
 def test_time_to_ready_is_from_the_newest_required_account_and_never_negative(
     world: World, figured: Figured, now: float, seconds: int
@@ -268,13 +259,6 @@ def test_rate_limited_instance_waits_as_long_as_composio_asks(world: World) -> N
     row = world.row()
     assert row["due_at"] == world.now + 77
     assert row["last_error"]["message"] == "Rate limit exceeded."
-
-
-def test_rejected_api_key_loses_nothing(world: World) -> None:
-    world.upstream.script.append(refusal(401, "invalid key"))
-
-    assert world.complete() == {SERVER: "retrying"}
-    assert world.row()["last_error"]["slug"] == "Slug_401"
 
 
 def test_failed_instance_is_retried_for_a_new_fact_and_not_for_a_repeated_one(

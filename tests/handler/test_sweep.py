@@ -1,5 +1,6 @@
 """The sweep catches up: instances that are due, accounts without an event, new servers."""
 
+from contextlib import nullcontext
 from typing import Any
 from unittest.mock import Mock
 
@@ -207,28 +208,24 @@ def test_only_one_of_two_sweeps_reads_recent_accounts(world: World) -> None:
     assert len(world.upstream.requests) == 1
 
 
-def test_due_instance_is_finished_without_an_event(world: World) -> None:
-    world.upstream.script.append(refusal(503, "down"))
-    world.complete()
+@pytest.mark.parametrize(("killed", "due_in"), [(False, 15), (True, LEASE_SECONDS)])
+def test_due_instance_is_finished_without_an_event(
+    world: World, *, killed: bool, due_in: int
+) -> None:
+    world.upstream.script.extend([die] if killed else [refusal(429, "slow down")])
+    with pytest.raises(Killed) if killed else nullcontext():
+        world.complete()
+    world.now += due_in - 1
     world.tick()
-    assert world.row()["status"] == "retrying"
+    assert world.row()["status"] == ("creating" if killed else "retrying")
 
-    world.now += 15
-    world.tick()
-
-    assert world.row()["status"] == "ready"
-    assert {"task": "due", "user_id": "user_1", "target": TARGET.sort_key} in world.sqs.sent
-
-
-def test_claim_of_a_killed_process_is_finished_without_an_event(world: World) -> None:
-    world.upstream.script.append(die)
-    world.see(account(GMAIL))
-    with pytest.raises(Killed):
-        world.see(account(SLACK))
-    world.now += LEASE_SECONDS
+    world.now += 1
     world.tick()
 
     assert world.row()["status"] == "ready"
+    assert world.sqs.tasks("due") == [
+        {"task": "due", "user_id": "user_1", "target": TARGET.sort_key}
+    ]
 
 
 def test_due_instance_waits_for_an_expired_account_and_is_then_no_longer_due(world: World) -> None:

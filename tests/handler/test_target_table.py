@@ -67,6 +67,7 @@ def test_ready_target_is_never_claimed_again(table: TargetTable) -> None:
     claim(table, "a")
     settle(table, "a")
 
+    assert not claim(table, "a", now=10**9, tried="that")
     assert not claim(table, "b", now=10**9, tried="that")
     assert not settle(table, "a", Settlement(Status.FAILED))
 
