@@ -365,6 +365,20 @@ def test_turn_uses_the_time_that_it_has(world: World) -> None:
     assert world.ready == set(users(10))
 
 
+def test_turn_over_known_accounts_is_handed_on_between_pages(
+    world: World, counted: Counted
+) -> None:
+    connect_long_ago(world, 3)
+    backfill(world)
+    world.walk_table.request_backfill(TARGET, at=int(world.now))
+    slow(world, 15)
+
+    backfill(world)
+
+    assert "SweepFailed" not in counted()
+    assert list(world.walk_table.walks()) == []
+
+
 def test_walk_that_is_handed_on_is_not_sent_again(world: World) -> None:
     connect_long_ago(world, 3)
     slow(world, 15)
