@@ -1,4 +1,4 @@
-"""What each call to Composio returns for each answer; `test_composio_calls` has the rest."""
+"""What each call to Composio returns for each answer."""
 
 import httpx
 import pytest
@@ -22,8 +22,6 @@ from tests.handler.scripted_composio import (
     ok,
     refusal,
 )
-
-NOT_FOUND = refusal(404)
 
 
 @pytest.fixture
@@ -127,7 +125,7 @@ def test_server_has_what_it_requires(composio: ScriptedComposio) -> None:
     )
 
 
-@pytest.mark.parametrize("answer", [NOT_FOUND, ok({"id": SERVER, "deleted": True})])
+@pytest.mark.parametrize("answer", [refusal(404), ok({"id": SERVER, "deleted": True})])
 def test_unknown_or_deleted_server_is_gone(
     composio: ScriptedComposio, answer: httpx.Response
 ) -> None:

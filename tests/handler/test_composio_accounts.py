@@ -18,8 +18,6 @@ from tests.handler.scripted_composio import (
     refusal,
 )
 
-NOT_FOUND = refusal(404)
-
 
 @pytest.fixture
 def composio(clock: Clock) -> ScriptedComposio:
@@ -44,12 +42,12 @@ def test_account_is_read(composio: ScriptedComposio) -> None:
     assert found
     fact = found.fact()
     assert fact
-    assert (fact.id, fact.user_id, fact.auth_config_id) == ("ca_1", USER, "ac_mail")
     assert fact.active
+    assert (fact.id, fact.user_id, fact.auth_config_id) == ("ca_1", USER, "ac_mail")
 
 
 def test_account_that_composio_does_not_know_is_none(composio: ScriptedComposio) -> None:
-    composio.will(NOT_FOUND)
+    composio.will(refusal(404))
 
     assert get_account(composio.client, composio.deadline) is None
 
@@ -207,7 +205,7 @@ def test_link_connects_one_account_and_comes_back(composio: ScriptedComposio) ->
 @pytest.mark.parametrize(
     ("answer", "status"),
     [
-        (NOT_FOUND, 404),
+        (refusal(404), 404),
         (ok({}, 201), None),
         (httpx.Response(201, content=b"<html>"), None),
         (ok(LINK | {"redirect_url": "javascript:alert(1)"}, 201), None),
@@ -237,7 +235,7 @@ def test_link_that_cannot_be_used_is_unavailable(
         (httpx.Response(200, content=b"<html>"), (200, None)),
         (ok({"connected_account_id": "a b"}), (200, None)),
         (refusal(400), (400, None)),
-        (NOT_FOUND, (404, None)),
+        (refusal(404), (404, None)),
         (ok({"connected_account_id": "ca_1"}, 400), (None, None)),
         (httpx.Response(404, content=b"<html>"), (None, None)),
         (httpx.ReadTimeout("slow"), (None, None)),
