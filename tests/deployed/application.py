@@ -1,4 +1,4 @@
-"""The application as it runs on the emulator, with a simulated Composio, and verbs to try it."""
+"""The application as it runs on the emulator with a simulated Composio, and ways to use it."""
 
 import itertools
 import json
@@ -6,9 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import httpx
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from handler.dynamodb import from_item
 from local.emulated_stack import Stack, fill_secret
@@ -19,8 +23,10 @@ from tests.deployed.delivery import signed
 SERVER, GMAIL, SLACK = "srv_demo", "ac_gmail", "ac_slack"
 BOTH = (GMAIL, SLACK)
 INSTANCE = f"INSTANCE#{SERVER}"
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
+"""Only a test that fails waits for so long, however slow the machine is."""
 ALIAS = "live"
+ROOT = Credentials("test", "test")
 _numbers = itertools.count(1)
 
 
@@ -29,24 +35,24 @@ def someone(name: str) -> str:
     return f"{name}-{next(_numbers)}"
 
 
-def until[T](true: Callable[[], T], what: str, *, patience: float = 0) -> T:
-    """Poll until it is true and return it; `patience` are seconds more than usual."""
-    deadline = time.monotonic() + PATIENCE_SECONDS + patience
+def until[T](true: Callable[[], T], what: str) -> T:
+    """Poll until it is true, and return it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := true()):
-        assert time.monotonic() < deadline, f"in vain: {what}"
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
         time.sleep(0.05)
     return found
 
 
 def event(account: Mapping[str, Any], **changes: Any) -> bytes:
-    """Return the body of the event that tells of an account, as Composio's API shows it."""
+    """Return the body of the event about an account that Composio's API shows so."""
     kind = f"composio.connected_account.{account['status'].lower()}"
     content = {"id": "msg_1", "type": kind, "metadata": {}, "data": {**account, **changes}}
     return json.dumps({**content, "timestamp": "2026-01-01T00:00:00.000000Z"}).encode()
 
 
 def missing(server: Mapping[str, Any]) -> list[str]:
-    """Return the auth configs that are missing, by what is told of one server."""
+    """Return the auth configs that are missing, according to the answer about one server."""
     return [one["auth_config_id"] for one in server["missing"]]
 
 
@@ -59,14 +65,14 @@ class Answer:
 
     @property
     def instance(self) -> tuple[str, list[str]]:
-        """The status and what is missing, of the one server that the event concerned."""
+        """The status of the one server that the event concerned, and what is missing there."""
         (one,) = self.body["targets"]
         assert one["server_id"] == SERVER
         return one["status"], missing(one)
 
 
 class Deployed:
-    """A stack that runs. `secrets` are the webhook secrets that are in force."""
+    """A deployed stack; `secrets` are the webhook secrets that it accepts."""
 
     def __init__(self, stack: Stack, composio: Simulator) -> None:
         self.stack = stack
@@ -95,8 +101,24 @@ class Deployed:
         response = self.post(body, signed(body, secret or self.secrets[0]))
         return Answer(response.status_code, response.json())
 
+    def ask(
+        self,
+        user_id: str,
+        method: str = "GET",
+        below: str = "",
+        *,
+        who: Credentials | None = ROOT,
+        known: str = "",
+    ) -> httpx.Response:
+        """Call `/users/{user_id}` or a route below it, signed as AWS's own clients sign."""
+        url = f"{self.stack.api_url}/users/{quote(user_id, safe='')}{below}"
+        request = AWSRequest(method, url, {"if-none-match": known} if known else {})
+        if who:
+            SigV4Auth(who, "execute-api", self.stack.region).add_auth(request)
+        return self._http.request(method, url, headers=dict(request.headers))
+
     def account(self, user_id: str, auth_config_id: str, **more: Any) -> dict[str, Any]:
-        """Let the user have an account at Composio, and return it as the API shows it."""
+        """Add an account of the user at Composio, and return it as the API shows it."""
         return self.show(self.composio.add_account(user_id, auth_config_id, **more))
 
     def show(self, account_id: str) -> dict[str, Any]:
@@ -106,12 +128,12 @@ class Deployed:
         return dict(answer.json())
 
     def connect(self, user_id: str, *auth_config_ids: str, **more: Any) -> Answer:
-        """Let the user connect these accounts, one after the other, and say so each time."""
+        """Add these accounts of the user one by one, and send the event of each."""
         answers = [self.send(event(self.account(user_id, one, **more))) for one in auth_config_ids]
         return answers[-1]
 
     def item(self, user_id: str, sk: str = INSTANCE) -> str:
-        """Return a row of a user byte for byte, in DynamoDB's JSON; `{}` where there is none."""
+        """Return a row of a user in DynamoDB's JSON; `{}` if there is none."""
         key = {"pk": {"S": f"USER#{user_id}"}, "sk": {"S": sk}}
         found = self.dynamodb.get_item(
             TableName=self.stack.table_name, Key=key, ConsistentRead=True
@@ -119,11 +141,11 @@ class Deployed:
         return json.dumps(found, sort_keys=True)
 
     def row(self, user_id: str, sk: str = INSTANCE) -> dict[str, Any]:
-        """Return a row of a user; empty where there is none."""
+        """Return a row of a user; empty if there is none."""
         return from_item(json.loads(self.item(user_id, sk)))
 
     def scan(self) -> dict[tuple[str, str], str]:
-        """Return the whole table: rows byte for byte, by key."""
+        """Return the whole table: each row in DynamoDB's JSON, by its key."""
         pages = self.dynamodb.get_paginator("scan").paginate(
             TableName=self.stack.table_name, ConsistentRead=True
         )
@@ -134,7 +156,7 @@ class Deployed:
         }
 
     def posts(self, user_id: str) -> dict[str, Any]:
-        """Return what the simulator's ledger says of the user's create calls."""
+        """Return what the simulator's ledger says about the user's create calls."""
         found = self.composio.instance_posts(user_id)
         return found[0] if found else {"posts": 0, "created": 0, "max_in_flight": 0}
 
@@ -156,7 +178,7 @@ class Deployed:
         return "\n".join(line["message"] for page in pages for line in page["events"])
 
     def put_secret(self, *webhook_secrets: str, api_key: str = "") -> None:
-        """Rotate what is given; the deployed function is not told."""
+        """Rotate what is given, without notice to the deployed function."""
         self.api_key = api_key or self.api_key
         self.secrets = list(webhook_secrets) or self.secrets
         fill_secret(
@@ -173,7 +195,7 @@ class Deployed:
         return found["Environment"]["Variables"]
 
     def renew(self, **changes: str) -> None:
-        """Begin a new execution environment, so that nothing is in memory."""
+        """Start a new execution environment, which has nothing in memory."""
         publish(self, self.stack.webhook_function_name, **changes)
 
     def put_back(self) -> None:
@@ -184,7 +206,7 @@ class Deployed:
 
 
 def publish(deployed: Deployed, function: str, **changes: str) -> str:
-    """Change a function's environment, publish it, and let the alias run it; the version."""
+    """Publish a function with this environment behind the alias, and return the version."""
     client = deployed.functions
 
     def updated() -> bool:

@@ -1,6 +1,6 @@
 """A copy of the project with the tools of this one, and commands that run in it.
 
-What a command leaves behind is then told from what others do in the project meanwhile.
+There, what a command leaves behind is not confused with what other processes do in the project.
 """
 
 import contextlib
@@ -35,12 +35,15 @@ def checkout(to: Path) -> Path:
     for folder in _FOLDERS:
         shutil.copytree(ROOT / folder, to / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (to / ".tools").symlink_to(ROOT / ".tools")
+    # Older than the tools, however new this project is: `make` must not install them again.
+    for listed in [to / ".python-version", *to.rglob("requirements*.txt")]:
+        os.utime(listed, (0, 0))
     return to
 
 
 @contextlib.contextmanager
 def started(folder: Path, *command: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a command in the folder, in a group of its own; what it says comes out of `stdout`."""
+    """Run a command in the folder, as a process group of its own; read what it says in `stdout`."""
     with subprocess.Popen(  # noqa: S603 - the commands are those of the tests
         command,
         cwd=folder,
@@ -54,13 +57,13 @@ def started(folder: Path, *command: str) -> Iterator[subprocess.Popen[str]]:
         try:
             yield process
         finally:
-            # Only what a test that failed has left.
+            # After a test that has failed.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
 
 def left_in(folder: Path) -> list[str]:
-    """List what still runs there and what a run has left there."""
+    """List the processes that still run there, and what a run has left there."""
     listed = subprocess.run(
         ["/bin/ps", "-axww", "-o", "args="], check=True, capture_output=True, text=True
     )

@@ -1,4 +1,4 @@
-"""The fixtures of the tests of the deployed application, which are all slow."""
+"""The fixtures of the tests of the deployed application."""
 
 import contextlib
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark the tests of this folder, and give them time to build and deploy."""
+    """Mark the tests of this folder as slow, and give them time to build and deploy."""
     item.add_marker(pytest.mark.slow)
     if item.get_closest_marker("timeout") is None:
         item.add_marker(pytest.mark.timeout(300))
@@ -33,7 +33,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @dataclass(frozen=True)
 class Infrastructure:
-    """What all tests of the deployed application stand on."""
+    """What all stacks of the tests share."""
 
     endpoint_url: str
     build_dir: Path
@@ -42,16 +42,12 @@ class Infrastructure:
 
 @contextlib.contextmanager
 def deployed_to(
-    infrastructure: Infrastructure,
-    name: str,
-    mcp_server_ids: str = "*",
-    *,
-    still: bool = True,
-    **more: str,
+    infrastructure: Infrastructure, name: str, mcp_server_ids: str = "*", **more: str
 ) -> Iterator[Finishing]:
-    """Create a stack, for as long as the context lasts; time stands still there.
+    """Create a stack for as long as the context lasts.
 
-    Else its sweep, each minute, would find whoever a test has just let connect at Composio.
+    Its schedule is stopped: each minute, a sweep would find the accounts that a test has just
+    added at Composio.
     """
     parameters = Parameters(
         composio_url=infrastructure.composio.url,
@@ -61,91 +57,63 @@ def deployed_to(
         more=more,
     )
     stack = create(infrastructure.endpoint_url, infrastructure.build_dir, parameters)
-    application = Finishing(stack, infrastructure.composio)
-    with contextlib.closing(application):
-        if still:
-            application.stand_still()
+    with contextlib.closing(Finishing(stack, infrastructure.composio)) as application:
+        application.stop_the_clock()
         application.connect(someone("first"), GMAIL)  # from here on the catalog is known
         yield application
 
 
+@contextlib.contextmanager
+def deployed_alone(
+    infrastructure: Infrastructure, name: str, mcp_server_ids: str = "*"
+) -> Iterator[Finishing]:
+    """Create a stack with a Composio of its own: a sweep reads all accounts that are there."""
+    with (
+        running("--seed", "demo") as composio,
+        deployed_to(replace(infrastructure, composio=composio), name, mcp_server_ids) as alone,
+    ):
+        yield alone
+
+
 @pytest.fixture(scope="session")
 def infrastructure() -> Iterator[Infrastructure]:
-    """One simulator, one emulator and one build."""
+    """Start one simulator and one emulator, and build the package once."""
     with (
         run_folder("tests") as folder,
         running("--seed", "demo") as composio,
         emulator() as endpoint_url,
     ):
         yield Infrastructure(endpoint_url, build(folder), composio)
-        # Composio's DELETE of an instance deletes the user's connected accounts, too.
+        # Composio's DELETE of an instance also deletes the user's connected accounts.
         assert composio.ledger(method="DELETE") == []
 
 
 @pytest.fixture(scope="session")
 def main_stack(infrastructure: Infrastructure) -> Iterator[Deployed]:
-    """Deploy once for the session."""
-    with deployed_to(infrastructure, "one") as one:
-        yield one
-
-
-@pytest.fixture(scope="session")
-def second_stack(infrastructure: Infrastructure) -> Iterator[Deployed]:
-    """Deploy once more, for the tests that take away what the application needs."""
-    with deployed_to(infrastructure, "two") as two:
-        yield two
+    with deployed_to(infrastructure, "main") as stack:
+        yield stack
 
 
 @pytest.fixture
-def reset_simulator(infrastructure: Infrastructure) -> Iterator[None]:
-    """Leave the simulator as it was; what it knows of users stays, each test has its own."""
-    yield
-    infrastructure.composio.clear_faults()
-    infrastructure.composio.set_api_keys(DEFAULT_API_KEY)
-    infrastructure.composio.set_webhook(None)
-    infrastructure.composio.set_options(**Options().model_dump())
-
-
-@pytest.fixture
-def deployed(main_stack: Deployed, reset_simulator: None) -> Iterator[Deployed]:  # noqa: ARG001
-    """Give the application that runs."""
+def deployed(main_stack: Deployed) -> Iterator[Deployed]:
+    """Return a stack that many tests share; each of them has its own users."""
     yield main_stack
+    main_stack.composio.clear_faults()
+    main_stack.composio.set_api_keys(DEFAULT_API_KEY)
+    main_stack.composio.set_webhook(None)
+    main_stack.composio.set_options(**Options().model_dump())
     main_stack.put_back()
-
-
-@pytest.fixture
-def second(second_stack: Deployed, reset_simulator: None) -> Iterator[Deployed]:  # noqa: ARG001
-    """Give a second one, which may be broken and mended."""
-    yield second_stack
-    second_stack.put_back()
 
 
 @pytest.fixture(scope="session")
 def queue_stack(infrastructure: Infrastructure) -> Iterator[Finishing]:
-    """Deploy once more, with a Composio of its own: a sweep reads all of its accounts."""
-    with (
-        running("--seed", "demo") as composio,
-        deployed_to(replace(infrastructure, composio=composio), "three") as three,
-    ):
-        yield three
-
-
-@pytest.fixture(scope="session")
-def busy(infrastructure: Infrastructure) -> Iterator[Finishing]:
-    """Deploy once more, with a Composio of its own, where time goes on.
-
-    For whoever wants many execution environments at once: they stay, and nobody else needs them.
-    """
-    with (
-        running("--seed", "demo") as composio,
-        deployed_to(replace(infrastructure, composio=composio), "busy", still=False) as busy,
-    ):
-        yield busy
+    with deployed_alone(infrastructure, "queue") as stack:
+        yield stack
 
 
 @pytest.fixture
 def finishing(queue_stack: Finishing) -> Iterator[Finishing]:
-    """Give the application with its queue, and a Composio in which nobody is."""
+    """Return a stack whose queue is empty, and whose Composio knows no user."""
     yield queue_stack
     queue_stack.settle()
     queue_stack.composio.reset()
@@ -153,24 +121,16 @@ def finishing(queue_stack: Finishing) -> Iterator[Finishing]:
 
 @pytest.fixture(scope="session")
 def operated_stack(infrastructure: Infrastructure) -> Iterator[Finishing]:
-    """Deploy once more, for the operator: its table is read whole, so nobody else may be in it."""
-    with (
-        running("--seed", "demo") as composio,
-        deployed_to(
-            replace(infrastructure, composio=composio), "mcp-instance-provisioner", SERVER
-        ) as operated,
-    ):
-        operated.stand_still()
-        yield operated
+    with deployed_alone(infrastructure, "mcp-instance-provisioner", SERVER) as stack:
+        yield stack
 
 
 @pytest.fixture
-def operator(operated_stack: Finishing) -> Iterator[Operator]:
-    """Give the operator a stack that is as it should be, with nobody in it."""
+def operator(operated_stack: Finishing) -> Operator:
+    """Return the operator of a stack in which all is well, and which knows no user."""
     operator = Operator(operated_stack)
     operator.put_right()
-    yield operator
-    operator.put_right()
+    return operator
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,7 @@
-"""The side of the deployed application that nobody waits for, and verbs to try it."""
+"""The deployed application with its bus, queues and sweep, and ways to use them."""
 
 import contextlib
 import itertools
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import batched
@@ -15,7 +14,7 @@ from local.emulated_stack import Stack
 from local.simulator.client import Simulator
 from provisioner import bus
 from provisioner.stack import Stack as Operated
-from tests.deployed.application import ALIAS, BOTH, INSTANCE, PATIENCE_SECONDS, Deployed, event
+from tests.deployed.application import ALIAS, BOTH, INSTANCE, Deployed, event, until
 
 
 class Finishing(Deployed):
@@ -50,7 +49,7 @@ class Finishing(Deployed):
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-        """Listen to the outcomes on the bus; yields what returns those that are new."""
+        """Listen to the outcomes on the bus; yield a function that returns the new ones."""
         clients = {"dynamodb": self.dynamodb, "events": self.events, "sqs": self.sqs}
         outputs = {"BusName": self.stack.bus_name}
         operated = Operated(self.stack.stack_name, outputs, {}, clients.__getitem__)
@@ -58,29 +57,24 @@ class Finishing(Deployed):
             yield lambda: list(itertools.chain.from_iterable(iter(lambda: receive(0), [])))
 
     def complete(self, *users: str, **more: str) -> list[bytes]:
-        """Let the users have all accounts at Composio, and return the events that tell of them."""
+        """Add all accounts of the users at Composio, and return their events."""
         seeds = [{"user_id": user, "auth_config_id": one} | more for user in users for one in BOTH]
         self.composio.add_accounts(seeds)
         return self.events_of(users)
 
     def events_of(self, users: Iterable[str]) -> list[bytes]:
-        """Return the events that tell of all accounts that the users have at Composio."""
+        """Return the events of all accounts that the users have at Composio."""
         whose, accounts = set(users), self.composio.state()["accounts"]
         return [event(account) for account in accounts if account["user_id"] in whose]
 
     def queue(self, *bodies: str) -> None:
-        """Send messages to the queue, as they are."""
+        """Send these messages to the queue, unchanged."""
         for body in bodies:
             self.sqs.send_message(QueueUrl=self.stack.queue_url, MessageBody=body)
 
     def sweep(self) -> None:
         """Send the schedule's message."""
         self.queue('{"task": "sweep"}')
-
-    def sweeps_run(self, since: float) -> int:
-        """Count the sweeps that the worker's metrics have told of since this Unix time."""
-        told = re.findall(r'"SweepRun":\[([^]]+)\]', self.worker_log(since))
-        return sum(len(each.split(",")) for each in told)
 
     def worker_log(self, since: float) -> str:
         """Return every line that the worker has logged since this Unix time."""
@@ -90,42 +84,48 @@ class Finishing(Deployed):
         """Return every line that the announcer has logged since this Unix time."""
         return self.lines(self.stack.announcer_log_group_name, since)
 
-    def sweep_until[T](self, true: Callable[[], T], what: str, patience: float = 0) -> T:
+    def sweep_until[T](self, true: Callable[[], T], what: str) -> T:
         """Run a sweep every other second until it is true."""
         sweep_at = time.monotonic()
-        deadline = sweep_at + PATIENCE_SECONDS + patience
-        while not (found := true()):
-            assert time.monotonic() < deadline, f"in vain: {what}"
-            if time.monotonic() >= sweep_at:
+
+        def swept() -> T:
+            nonlocal sweep_at
+            found = true()
+            if not found and time.monotonic() >= sweep_at:
                 self.sweep()
-                sweep_at += 2
-            time.sleep(0.3)
-        return found
+                sweep_at = time.monotonic() + 2
+            return found
 
-    def stand_still(self) -> None:
-        """Let time stand still: from here on a sweep is run where a test says so."""
-        self.events.disable_rule(Name=self.schedule()["Name"])
-        self.settle()  # a tick that was on its way reads all of Composio's accounts
+        return until(swept, what)
 
-    def schedule(self) -> Any:
-        """Return the rule that has the sweep run."""
+    def stop_the_clock(self) -> None:
+        """From here on, a sweep runs only when a test sends one."""
+        self.schedule_every("1 day")
+        self.settle()  # a sweep that is queued already reads all of Composio's accounts
+
+    def schedule_every(self, period: str) -> None:
+        """Change how often the schedule has the sweep run."""
+        self.events.put_rule(Name=self.sweep_rule(), ScheduleExpression=f"rate({period})")
+
+    def sweep_rule(self) -> str:
+        """Return the name of the rule that has the sweep run."""
         (rule,) = self.events.list_rules(NamePrefix=f"{self.stack.stack_name}-SweepRule")["Rules"]
-        return rule
+        return rule["Name"]
 
     def settle(self) -> None:
-        """Wait until the worker has nothing in hand; forget what would only come back later."""
-        deadline = time.monotonic() + PATIENCE_SECONDS / 2
-        while not self.idle() and time.monotonic() < deadline:
+        """Wait until the queue is empty; purge it if a message comes back again and again."""
+        deadline = time.monotonic() + 30
+        while not self.idle():
+            if time.monotonic() > deadline:
+                self.purge()
             time.sleep(0.05)
-        if not self.idle():
-            self.forget()
 
-    def forget(self) -> None:
-        """Take out of the queue what waits there, also what would only come back later."""
+    def purge(self) -> None:
+        """Remove all messages from the queue, also those that are hidden."""
         self.sqs.purge_queue(QueueUrl=self.stack.queue_url)
 
     def idle(self) -> bool:
-        """Whether no message waits or is worked on."""
+        """Whether the queue is empty and no message of it is being handled."""
         return self.count(self.stack.queue_url) == 0
 
     def count(self, url: str) -> int:
@@ -141,7 +141,7 @@ class Finishing(Deployed):
         return self.count(self.stack.dead_letter_queue_url)
 
     def rows(self, users: Iterable[str], sk: str = INSTANCE) -> dict[str, dict[str, Any]]:
-        """Return a row of each user, empty where there is none."""
+        """Return a row of each user; empty if there is none."""
         table, rows = self.stack.table_name, {user: dict[str, Any]() for user in users}
         for batch in batched(rows, 100, strict=False):
             keys = [{"pk": {"S": f"USER#{user}"}, "sk": {"S": sk}} for user in batch]
@@ -154,16 +154,16 @@ class Finishing(Deployed):
         return rows
 
     def statuses(self, users: Iterable[str], sk: str = INSTANCE) -> dict[str, str]:
-        """Return the status of each user's instance, "" where there is none."""
+        """Return the status of each user's instance; "" if there is none."""
         return {user: str(row.get("status", "")) for user, row in self.rows(users, sk).items()}
 
     def all_ready(self, users: list[str], sk: str = INSTANCE) -> bool:
-        """Whether the instance of each of them is ready."""
+        """Whether the instance of each user is ready."""
         return set(self.statuses(users, sk).values()) == {"ready"}
 
     @contextlib.contextmanager
     def worker_paused(self) -> Iterator[None]:
-        """Let the messages wait for as long as the context lasts."""
+        """Leave the messages in the queue for as long as the context lasts."""
         self._take_messages(yes=False)
         try:
             yield
@@ -179,7 +179,7 @@ class Finishing(Deployed):
 
 
 def make_due(finishing: Finishing, user: str) -> None:
-    """Let it be time to look at the user's instance again, unless that has happened already."""
+    """Make the user's instance due now, unless it is due no more."""
     with contextlib.suppress(finishing.dynamodb.exceptions.ConditionalCheckFailedException):
         finishing.dynamodb.update_item(
             TableName=finishing.stack.table_name,

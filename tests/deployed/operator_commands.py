@@ -1,4 +1,4 @@
-"""The operator before a deployed stack: runs `provisioner`, and breaks what it has to find."""
+"""The operator of a deployed stack: runs `provisioner`, and breaks what it has to find."""
 
 import json
 import time
@@ -24,7 +24,7 @@ ACCOUNT_EVENT = "composio.connected_account.expired"
 
 
 class Operator:
-    """Works on a stack; `at` is what the tests know of it."""
+    """Operates the stack `at`."""
 
     def __init__(self, at: Finishing) -> None:
         self.at = at
@@ -43,11 +43,11 @@ class Operator:
         return ended
 
     def json(self, *arguments: str, code: int = 0) -> Any:
-        """Run it for a script."""
+        """Run it as a script does, and return its result."""
         return json.loads(self.run("--json", *arguments, code=code).stdout)
 
     def fail(self, *users: str) -> None:
-        """Let the instances of these users fail, though they have all accounts."""
+        """Have the instances of these users fail, although they have all accounts."""
         self.at.composio.add_fault(
             method="POST", path="*/instances", status=422, times=None, message="No more instances"
         )
@@ -56,7 +56,7 @@ class Operator:
         self.at.composio.clear_faults()
 
     def subscription(self, method: str = "GET", **body: Any) -> Any:
-        """Ask Composio about the one subscription, or change it."""
+        """Return the one subscription at Composio, having changed it with POST or PATCH."""
         url = f"{self.at.composio.url}/api/v3/webhook_subscriptions"
         key = {"x-api-key": DEFAULT_API_KEY}
         (found, *_) = httpx.get(url, headers=key).json()["items"] or [None]
@@ -74,11 +74,9 @@ class Operator:
         return dict(json.loads(text))
 
     def schedule(self, *, runs: bool) -> None:
-        """Let the schedule run, or stop it."""
-        for rule in self.at.events.list_rules()["Rules"]:
-            if rule["Name"].startswith(self.at.stack.stack_name):
-                change = self.at.events.enable_rule if runs else self.at.events.disable_rule
-                change(Name=rule["Name"])
+        """Enable the rule that has the sweep run, or disable it."""
+        change = self.at.events.enable_rule if runs else self.at.events.disable_rule
+        change(Name=self.at.sweep_rule())
 
     def account_rule(self, *, enabled: bool) -> None:
         """Enable the rule that takes account events from the bus, or disable it."""
@@ -88,14 +86,14 @@ class Operator:
             change(Name=rule["Name"], EventBusName=bus)
 
     def announcer(self, *, enabled: bool) -> None:
-        """Let the announcer read the table's stream, or stop it."""
+        """Enable the source that feeds the announcer, or disable it."""
         name = f"{self.at.stack.announcer_function_name}:{ALIAS}"
         found = self.at.functions.list_event_source_mappings(FunctionName=name)
         (source,) = found["EventSourceMappings"]
         self.at.functions.update_event_source_mapping(UUID=source["UUID"], Enabled=enabled)
 
     def release(self, name: str) -> None:
-        """Let a version of the worker run that has this Release."""
+        """Have a version of the worker run that has this Release."""
         function = self.at.stack.worker_function_name
         running = self.at.functions.get_function_configuration(
             FunctionName=function, Qualifier=ALIAS
@@ -104,7 +102,7 @@ class Operator:
             publish(self.at, function, RELEASE=name)
 
     def swept(self, ago: int, *, held: int = 0) -> None:
-        """Let the last pass have begun so many seconds ago, and one be at work for as many more."""
+        """Record a pass that began so many seconds ago and holds its lease for `held` more."""
         now = int(time.time())
         self.put({**walk_key(RECENT), "read_until": now - ago, "lease_until": now + held})
 
@@ -121,7 +119,8 @@ class Operator:
             self.at.logs.delete_log_stream(logGroupName=group, logStreamName=name)
 
     def put_right(self) -> None:
-        """Make everything as it should be: nobody in the table, no back-fill, nothing rejected."""
+        """Make all well: no user in the table, no back-fill, no message, no rejected delivery."""
+        self.schedule(runs=True)
         self.account_rule(enabled=True)
         self.announcer(enabled=True)
         self.release("1")

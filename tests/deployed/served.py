@@ -1,4 +1,4 @@
-"""`make serve` as somebody uses it: started, read, its commands pasted, and ended."""
+"""Starts `make serve`, pastes the commands that it prints, and ends it."""
 
 import contextlib
 import os
@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from local.emulated_stack import Stack
 from local.serve import READY
 from local.simulator.client import Simulator
+from tests.deployed.application import PATIENCE_SECONDS, until
 from tests.deployed.checkout import left_in, started
 
 
@@ -43,7 +43,7 @@ def serving(
                 os.killpg(serve.pid, ended_by)
             else:
                 serve.send_signal(ended_by)
-            rest, _ = serve.communicate(timeout=30)
+            rest, _ = serve.communicate(timeout=PATIENCE_SECONDS)
     assert "nothing is left running" in rest
     assert "Traceback" not in rest
     assert left_in(folder) == []
@@ -72,7 +72,7 @@ def titled(said: str, start: str) -> list[str]:
 
 
 def operating(said: str) -> list[str]:
-    """Return the printed commands of the operator, to be run by the tests' own environment."""
+    """Return the printed commands of the operator, to run in the environment of the tests."""
     ours = f"PYTHONPATH=src:. {sys.executable} -m provisioner"
     install, *commands = titled(said, "operate")
     assert install == "make provisioner"
@@ -80,9 +80,10 @@ def operating(said: str) -> list[str]:
 
 
 def shows(folder: Path, command: str, pattern: re.Pattern[str]) -> str:
-    """Paste the command until its output matches."""
-    deadline = time.monotonic() + 120  # time for a sweep of the schedule
-    while not pattern.search(shown := pasted(folder, command, check=False)):
-        assert time.monotonic() < deadline, shown
-        time.sleep(0.5)
-    return shown
+    """Paste the command until its output matches, and return that."""
+
+    def shown() -> str:
+        said = pasted(folder, command, check=False)
+        return said if pattern.search(said) else ""
+
+    return until(shown, f"{command} shows {pattern.pattern}")

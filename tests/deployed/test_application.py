@@ -1,4 +1,4 @@
-"""The way of a fact through the application as it is deployed: API, function, table, Composio."""
+"""From an event to an instance in the deployed application: API, function, table, Composio."""
 
 import json
 from collections.abc import Callable
@@ -8,11 +8,10 @@ from threading import Barrier
 from handler.settings import Settings
 from tests.deployed.application import BOTH, GMAIL, SERVER, SLACK, Deployed, event, someone, until
 from tests.deployed.delivery import signed
-from tests.deployed.finishing import Finishing
 
 
 def at_once[T](*calls: Callable[[], T]) -> list[T]:
-    """Make all the calls at the same instant, each from a thread of its own."""
+    """Make all the calls at once, each in a thread of its own."""
     barrier = Barrier(len(calls))
 
     def call(one: Callable[[], T]) -> T:
@@ -37,10 +36,10 @@ def test_the_first_account_waits_for_exactly_the_other_one_and_the_second_makes_
     assert deployed.posts(user)["posts"] == 1
 
 
-def test_two_events_at_the_same_instant_create_one_instance_with_one_call_fifty_times(
+def test_two_events_at_the_same_instant_create_one_instance_with_one_call(
     deployed: Deployed,
 ) -> None:
-    for _ in range(50):
+    for _ in range(20):
         user = someone("twin")
         bodies = [event(deployed.account(user, one)) for one in BOTH]
         answers = at_once(*(lambda body=body: deployed.send(body) for body in bodies))
@@ -52,17 +51,17 @@ def test_two_events_at_the_same_instant_create_one_instance_with_one_call_fifty_
         assert (posts["posts"], posts["created"], posts["max_in_flight"]) == (1, 1, 1)
 
 
-def test_the_same_delivery_twenty_times_in_parallel_makes_one_call(busy: Finishing) -> None:
+def test_the_same_delivery_eight_times_in_parallel_makes_one_call(deployed: Deployed) -> None:
     user = someone("echo")
-    busy.connect(user, GMAIL)
-    body = event(busy.account(user, SLACK))
-    headers = signed(body, *busy.secrets)
-    answers = at_once(*[lambda: busy.post(body, headers)] * 20)
+    deployed.connect(user, GMAIL)
+    body = event(deployed.account(user, SLACK))
+    headers = signed(body, *deployed.secrets)
+    answers = at_once(*[lambda: deployed.post(body, headers)] * 8)
     assert {answer.status_code for answer in answers} == {200}
     statuses = {answer.json()["targets"][0]["status"] for answer in answers}
     assert statuses <= {"creating", "ready"}
-    until(lambda: busy.all_ready([user]), "ready")  # a sweep may have been before all of them
-    assert busy.posts(user)["posts"] == 1
+    assert deployed.row(user)["status"] == "ready"
+    assert deployed.posts(user)["posts"] == 1
 
 
 def test_an_older_fact_after_a_newer_one_changes_nothing(deployed: Deployed) -> None:
@@ -105,14 +104,6 @@ def test_without_a_user_id_the_account_is_looked_up_at_composio(deployed: Deploy
     assert deployed.row(user)["record"]["id"] == deployed.record(user)["id"]
 
 
-def test_an_account_that_composio_does_not_know_either_is_ignored(deployed: Deployed) -> None:
-    before = deployed.scan()
-    answer = deployed.send(event({"id": "ca_unknown", "status": "ACTIVE"}))
-    assert answer.status == 200
-    assert "ignored" in answer.body
-    assert deployed.scan() == before
-
-
 def test_events_that_composio_sends_itself_twice_and_all_at_once_end_ready(
     deployed: Deployed,
 ) -> None:
@@ -124,10 +115,10 @@ def test_events_that_composio_sends_itself_twice_and_all_at_once_end_ready(
     accounts = [{"user_id": user, "auth_config_id": each} for each in BOTH]
     for webhook_id in composio.add_accounts(accounts, webhook=True)["webhook_ids"]:
         composio.redeliver(webhook_id)
-    attempts = composio.wait_for_deliveries()
-    mine = [one for one in attempts if one["account_id"] in _account_ids(deployed, user)]
-    assert [one["status"] for one in mine] == [200] * 4
-    assert until(lambda: deployed.row(user).get("status") == "ready", "ready")
+    attempts = composio.wait_for_deliveries(timeout=60)
+    mine = {one["id"] for one in composio.state()["accounts"] if one["user_id"] == user}
+    assert [one["status"] for one in attempts if one["account_id"] in mine] == [200] * 4
+    until(lambda: deployed.row(user).get("status") == "ready", "the instance is ready")
     assert deployed.posts(user)["posts"] == 1
 
 
@@ -140,8 +131,3 @@ def test_what_is_stored_of_a_user_is_facts_and_no_more(deployed: Deployed) -> No
     user = someone("plain")
     deployed.send(event(deployed.account(user, GMAIL), state={"val": {"access_token": "tok-1"}}))
     assert "tok-1" not in json.dumps(list(deployed.scan().values()))
-
-
-def _account_ids(deployed: Deployed, user: str) -> set[str]:
-    accounts = deployed.composio.state()["accounts"]
-    return {one["id"] for one in accounts if one["user_id"] == user}

@@ -126,7 +126,7 @@ def test_logs_shows_what_was_logged_of_a_user_or_what_failed_and_goes_on(
         operator.at.queue("no json")
         poison = said(process.stdout)
         assert (poison["function"], poison["message"]) == ("worker", "message not understood")
-        operator.at.forget()  # the poison would come back
+        operator.at.purge()  # the poison would come back
         process.send_signal(signal.SIGINT)
         assert process.wait(2) == 130
 

@@ -1,4 +1,4 @@
-"""The hostile requests, over real HTTP to every route that is deployed."""
+"""Generated hostile requests, over real HTTP to every deployed route."""
 
 import re
 import time
@@ -14,7 +14,7 @@ REQUESTS = 600
 
 
 def over_http(deployed: Deployed, generator: Generator) -> httpx.Request | None:
-    """Return the next request as a client would send it; None where it cannot be HTTP."""
+    """Return the next request as a client would send it; None if HTTP does not allow it."""
     event = generator.request().event
     known = event["pathParameters"] or {}
     path = re.sub(r"{(\w+)}", lambda name: _segment(known.get(name[1], "")), event["resource"])
@@ -41,7 +41,7 @@ def test_hostile_requests_over_http_break_nothing_and_write_nothing(
 ) -> None:
     generator = Generator(seed=7, now=time.time(), signs=False)
     before, since, counted = deployed.scan(), time.time(), Counter[int]()
-    with httpx.Client(timeout=30, trust_env=False) as client:
+    with httpx.Client(timeout=60, trust_env=False) as client:
         while counted.total() < REQUESTS:
             request = over_http(deployed, generator)
             if request is None:
@@ -52,7 +52,7 @@ def test_hostile_requests_over_http_break_nothing_and_write_nothing(
                 continue
             counted[answer.status_code] += 1
             assert answer.status_code < 500, (ascii(request.url), answer.text)
-            # Past so many made-up accounts, the callback only says that it takes a moment.
+            # After so many made-up accounts, the callback only says that it takes a moment.
             harmless = "Almost there" in answer.text or "You can go back now" in answer.text
             assert answer.status_code != 200 or harmless, ascii(request.url)
     assert deployed.scan() == before

@@ -1,6 +1,6 @@
 """The deployed application answers as `docs/openapi.yaml` says, whatever is sent to it.
 
-What is sent is schemathesis' making: from the document, and against it.
+Schemathesis generates the requests: those that the document allows, and others.
 """
 
 import warnings
@@ -38,7 +38,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 BOUNDED = settings(
-    max_examples=40,
+    max_examples=25,
     derandomize=True,
     database=None,
     phases=[Phase.explicit, Phase.generate],
@@ -63,7 +63,7 @@ class SigV4(requests.auth.AuthBase):
 
 @pytest.fixture
 def session(deployed: Deployed) -> Iterator[requests.Session]:
-    """Send unsigned; in the end nothing was written, but for sessions of whom IAM lets in."""
+    """Return a session that does not sign; at the end, only connect sessions were written."""
     before = _users(deployed)
     with requests.Session() as session:
         session.trust_env = False
@@ -97,22 +97,21 @@ def test_generated_requests_without_a_signature_are_answered_as_the_document_say
     deployed: Deployed, session: requests.Session, method: str, path: str
 ) -> None:
     counted = attempt(deployed, session, method, path)
-    assert sum(counted.values()) >= 30
+    assert sum(counted.values()) >= 20
     if path.startswith("/users"):
         assert set(counted) == {403}
 
 
 @pytest.mark.parametrize(("method", "path"), about_users())
-def test_generated_requests_that_iam_lets_in_are_answered_as_the_document_says(
+def test_generated_requests_that_iam_allows_are_answered_as_the_document_says(
     deployed: Deployed, session: requests.Session, method: str, path: str
 ) -> None:
     session.auth = SigV4(deployed.stack.region)
     counted = attempt(deployed, session, method, path)
-    # A user id is usable or not; nobody has the made-up ones.
     assert set(counted) <= {201 if path.endswith("/connect-sessions") else 200, 400}
 
 
-def test_user_who_is_known_is_shown_to_whom_iam_lets_in_as_the_document_says(
+def test_known_user_is_shown_as_the_document_says(
     deployed: Deployed,
 ) -> None:
     user = someone("documented")
@@ -121,9 +120,9 @@ def test_user_who_is_known_is_shown_to_whom_iam_lets_in_as_the_document_says(
     for method, path in about_users():
         known = {name: quote(value) for name, value in (PATH | {"user_id": user}).items()}
         url = deployed.stack.api_url + path.format(**known)
-        answer = requests.request(method, url, auth=auth, timeout=20)
+        answer = requests.request(method, url, auth=auth, timeout=60)
         assert answer.status_code in {200, 201}
         schema[path][method].validate_response(answer)
         if tag := answer.headers.get("etag"):
-            again = requests.get(url, headers={"if-none-match": tag}, auth=auth, timeout=20)
+            again = requests.get(url, headers={"if-none-match": tag}, auth=auth, timeout=60)
             assert again.status_code == 304

@@ -28,19 +28,19 @@ def test_both_webhook_secrets_are_accepted_while_both_are_listed_and_then_only_t
 
 
 def test_the_create_after_a_rotation_of_the_api_key_succeeds_without_a_deploy(
-    second: Deployed,
+    deployed: Deployed,
 ) -> None:
-    assert second.connect(someone("before"), *BOTH).instance == ("ready", [])
-    second.composio.set_api_keys("ak_rotated")
-    second.put_secret(api_key="ak_rotated")
+    assert deployed.connect(someone("before"), *BOTH).instance == ("ready", [])
+    deployed.composio.set_api_keys("ak_rotated")
+    deployed.put_secret(api_key="ak_rotated")
 
     def ready() -> str:
         user = someone("after")
-        status, _ = second.connect(user, *BOTH).instance
+        status, _ = deployed.connect(user, *BOTH).instance
         assert status in {"ready", "retrying"}
-        assert second.row(user)["status"] == status
+        assert deployed.row(user)["status"] == status
         return user if status == "ready" else ""
 
     user = until(ready, "a create with the new key")
     # Turned away with the old one, and let in within the same invocation.
-    assert second.posts(user)["statuses"] == {"401": 1, "201": 1}
+    assert deployed.posts(user)["statuses"] == {"401": 1, "201": 1}

@@ -1,4 +1,4 @@
-"""`make serve`: what it prints works as pasted, and it ends without a trace."""
+"""`make serve`: what it prints works when pasted, and nothing is left when it ends."""
 
 import contextlib
 import json
@@ -18,10 +18,11 @@ from local.environment import send_events
 from local.serve import READY
 from local.simulator.client import Simulator
 from local.simulator.process import running
+from tests.deployed.application import BOTH, PATIENCE_SECONDS
 from tests.deployed.checkout import checkout, left_in, started
 from tests.deployed.served import Served, operating, pasted, serving, shows, titled, until_said
 
-SECONDS = 300
+SECONDS = 600
 KEY = "ak_elsewhere"
 READY_STATUS = re.compile(r"status +ready")
 
@@ -42,7 +43,7 @@ def running_there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def served(running_there: Served) -> Served:
-    """Serve, with nobody known."""
+    """Return a stack that is served and knows no user."""
     stack = running_there.stack
     with contextlib.closing(boto3.client("dynamodb", **stack.connection)) as table:
         for item in table.scan(TableName=stack.table_name)["Items"]:
@@ -69,7 +70,7 @@ def test_what_is_printed_works_as_pasted(served: Served) -> None:
         assert httpx.post(consent, data=yes, follow_redirects=True, timeout=60).is_success
     user, watch = operating(said)
     assert "srv_demo" in shows(folder, user, READY_STATUS)
-    assert "queue 0" in pasted(folder, watch)
+    shows(folder, watch, re.compile("queue 0"))  # a sweep may be queued at this moment
     assert json.loads(pasted(folder, sign[0])) == {
         "targets": [{"kind": "instance", "server_id": "srv_demo", "status": "ready", "missing": []}]
     }
@@ -100,7 +101,7 @@ def test_another_server_is_used_instead_of_the_simulator(folder: Path) -> None:
             back = httpx.get(f"{stack.callback_url}?status=failed&connected_account_id=ca_0")
             assert back.headers["location"].startswith(variables["RETURN_URL"])
             send_events(simulator, stack)
-            for auth_config_id in ("ac_gmail", "ac_slack"):
+            for auth_config_id in BOTH:
                 simulator.add_account("user_1", auth_config_id, webhook=True)
             user, _ = operating(said)
             assert "srv_demo" in shows(folder, user, READY_STATUS)
@@ -116,9 +117,9 @@ def test_ending_it_amid_the_start_leaves_nothing(folder: Path, begun: str) -> No
     with started(folder, "make", "serve") as serve:
         assert serve.stdout
         said = "".join(until_said(serve.stdout, begun))
-        time.sleep(1)  # well under way
+        time.sleep(0.5)  # any moment will do
         serve.terminate()
-        rest, _ = serve.communicate(timeout=30)
+        rest, _ = serve.communicate(timeout=PATIENCE_SECONDS)
     assert begun in said
     assert READY not in rest
     assert "Traceback" not in rest
