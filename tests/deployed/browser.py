@@ -1,6 +1,6 @@
 """A real browser for the tests: one that is installed, else Debian's, else Playwright's own.
 
-Only where none can be had are its tests skipped, and in CI never.
+Without any, the tests in a browser are skipped; in CI they fail.
 """
 
 import os
@@ -10,78 +10,75 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, Literal
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext
+
+type Scheme = Literal["light", "dark"]
+SCHEMES: list[Scheme] = ["light", "dark"]
 
 INSTALL_SECONDS = 300
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# It may reach this machine, and looks up nobody else.
-HOMEBOUND = [
+PATIENCE_MS = 60_000
+PICTURES = os.environ.get("PICTURES")
+"""A folder for the pictures of the documentation."""
+# It may use this machine, and looks up no other.
+ARGUMENTS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--disable-quic",
     "--disable-gpu",
 ]
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_APT = (
+    "apt-get -qq update; exec apt-get -qq -y -o DPkg::Lock::Timeout=60 "
+    "install --no-install-recommends chromium"
+)
 
 
 class NoBrowser(UserWarning):
     """The tests in a browser did not run."""
 
 
+def context_of(browser: Browser, width: int, height: int, **more: Any) -> BrowserContext:
+    """Open a window of this size."""
+    size: Any = {"width": width, "height": height}
+    context = browser.new_context(viewport=size, reduced_motion="reduce", **more)
+    context.set_default_timeout(PATIENCE_MS)
+    return context
+
+
 def program(own: Path) -> str:
     """Return the browser to start; `own` is where Playwright's would be."""
-    if found := _installed(own):
-        return found
-    for install in (_debians(), [sys.executable, "-m", "playwright", "install", "chromium"]):
-        if install and _ran(install) and (found := _installed(own)):
-            return found
-    return _do_without()
-
-
-def _installed(own: Path) -> str | None:
-    named = os.environ.get("PLAYWRIGHT_CHROMIUM_EXECUTABLE_PATH")
-    if named and Path(named).exists():
-        return named
-    there = (found for name in _NAMES if (found := shutil.which(name)))
-    return next(there, str(own) if own.exists() else None)
-
-
-def _debians() -> list[str] | None:
-    """Return the command that installs Debian's package, where we may run it."""
-    try:
-        debian = platform.freedesktop_os_release().get("ID") == "debian"
-    except OSError:
-        debian = False
-    # Elsewhere the package of this name may only be a pointer to another packager.
-    if not debian:
-        return None
-    install = (
-        "apt-get -qq update; exec apt-get -qq -y -o DPkg::Lock::Timeout=60 "
-        "install --no-install-recommends chromium"
-    )
-    command = ["env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", install]
-    if os.geteuid() == 0:
-        return command
-    return ["sudo", "-n", *command] if shutil.which("sudo") else None
-
-
-def _ran(command: list[str]) -> bool:
-    print("no browser yet:", *command, flush=True)  # noqa: T201 - it takes its time
-    try:
-        done = subprocess.run(  # noqa: S603 - the commands are ours
-            command, stdin=subprocess.DEVNULL, timeout=INSTALL_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
-
-
-def _do_without() -> NoReturn:
-    why = (
-        "no Chromium is installed, Debian's package cannot be installed, "
-        "and Playwright could not fetch its own: nothing was tried in a browser"
-    )
+    installs = [None, *_debians(), [sys.executable, "-m", "playwright", "install", "chromium"]]
+    for install in installs:
+        if install:
+            _run(install)
+        named = os.environ.get("PLAYWRIGHT_CHROMIUM_EXECUTABLE_PATH", "")
+        for found in (named, *map(shutil.which, _NAMES), str(own)):
+            if found and Path(found).exists():
+                return found
+    why = "no Chromium is installed, nor can it be: nothing was tried in a browser"
     if os.environ.get("CI"):
         pytest.fail(why)
     warnings.warn_explicit(why, NoBrowser, __file__, 1)
     pytest.skip(why)
+
+
+def _debians() -> list[list[str]]:
+    """Return the command that installs Debian's package; elsewhere the name may be a stub's."""
+    try:
+        debian = platform.freedesktop_os_release().get("ID") == "debian"
+    except OSError:
+        debian = False
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    return [[*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", _APT]] if debian else []
+
+
+def _run(command: list[str]) -> None:
+    print("no browser yet:", *command, flush=True)  # noqa: T201 - it takes its time
+    try:
+        subprocess.run(  # noqa: S603 - the commands are ours
+            command, stdin=subprocess.DEVNULL, timeout=INSTALL_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        print(error, flush=True)  # noqa: T201 - the next way is tried

@@ -16,7 +16,6 @@ from local.simulator.options import Options
 from local.simulator.process import running
 from local.simulator.project import DEFAULT_API_KEY
 from tests.deployed.application import GMAIL, SERVER, Deployed, someone
-from tests.deployed.browser import HOMEBOUND, program
 from tests.deployed.finishing import Finishing
 from tests.deployed.operator_commands import Operator
 
@@ -136,9 +135,12 @@ def operator(operated_stack: Finishing) -> Operator:
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     """Start a browser without a screen; it is gone when the module is done."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only two modules need it
+    # Only two modules need them.
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    from tests.deployed.browser import ARGUMENTS, program  # noqa: PLC0415
 
     with sync_playwright() as playwright:
         found = program(Path(playwright.chromium.executable_path))
-        with playwright.chromium.launch(executable_path=found, args=HOMEBOUND) as browser:
+        with playwright.chromium.launch(executable_path=found, args=ARGUMENTS) as browser:
             yield browser

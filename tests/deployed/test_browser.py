@@ -1,36 +1,29 @@
 """What a user sees, in a real browser: the consent, the way back, and what the page says."""
 
 import contextlib
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    Locator,
-    Page,
-    Route,
-    expect,
-)
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from handler import page as pages
 from tests.deployed.application import GMAIL, SLACK, Deployed, someone
-from tests.deployed.browser import INSTALL_SECONDS
+from tests.deployed.browser import (
+    INSTALL_SECONDS,
+    PATIENCE_MS,
+    PICTURES,
+    SCHEMES,
+    Scheme,
+    context_of,
+)
 
 pytestmark = pytest.mark.timeout(2 * INSTALL_SECONDS)
 
-PATIENCE_MS = 20_000
-PICTURES = os.environ.get("PICTURES")
-"""A folder to take pictures into."""
-
-type Scheme = Literal["light", "dark"]
-SCHEMES: list[Scheme] = ["light", "dark"]
 KINDS = {
     "ready": pages.ready(),
     "waiting": pages.waiting(["gmail"], ["slack", "a-toolkit-with-a-very-long-name" * 3]),
@@ -43,30 +36,25 @@ KINDS = {
 
 @contextlib.contextmanager
 def opened(browser: Browser, **more: Any) -> Iterator[BrowserContext]:
-    """Open a window of a size that fits into a README; nothing may go wrong in its console."""
+    """Open a window of a size that fits into a README, and expect no message in its console."""
     said: list[str] = []
-    size: Any = {"width": 640, "height": 440}
-    with browser.new_context(viewport=size, reduced_motion="reduce", **more) as context:
-        context.set_default_timeout(PATIENCE_MS)
+    with context_of(browser, 640, 440, **more) as context:
         context.on("console", lambda message: said.append(message.text))
         yield context
         assert said == []
 
 
 def begin(deployed: Deployed, user_id: str, auth_config_id: str) -> str:
-    """Let the application ask Composio for a link that comes back to the callback."""
-    body = {
-        "user_id": user_id,
-        "auth_config_id": auth_config_id,
-        "callback_url": deployed.stack.callback_url,
-    }
+    """Return a link of Composio's that leads back to the callback."""
+    callback_url = deployed.stack.callback_url
+    body = {"user_id": user_id, "auth_config_id": auth_config_id, "callback_url": callback_url}
     url = f"{deployed.composio.url}/api/v3/connected_accounts/link"
     answer = httpx.post(url, json=body, headers={"x-api-key": deployed.api_key}, trust_env=False)
     return str(answer.raise_for_status().json()["redirect_url"])
 
 
 def consent(context: BrowserContext, deployed: Deployed, user_id: str, auth_config: str) -> Page:
-    """Let the user allow it, in a tab of its own that comes back from there."""
+    """Consent in a tab of its own, which then shows the callback's page."""
     tab = context.new_page()
     tab.goto(begin(deployed, user_id, auth_config))
     tab.get_by_role("button", name="Allow").click()
@@ -90,7 +78,7 @@ def test_user_who_consents_twice_in_a_browser_is_ready_without_any_event(
 
         second = consent(context, deployed, user, SLACK)
         expect(heading(second)).to_have_text("You are all set")
-        # Nobody touches the first tab.
+        # The first tab reloads by itself.
         expect(heading(first)).to_have_text("You are all set", timeout=PATIENCE_MS)
     assert deployed.posts(user)["created"] == 1
     assert deployed.record(user)["instance_id"] == user
@@ -106,7 +94,7 @@ def test_user_who_denies_is_told_so(deployed: Deployed, browser: Browser) -> Non
 
 
 def show(context: BrowserContext, content: str) -> Page:
-    """Serve a page with the headers that it has on AWS, so that its policy is in force."""
+    """Show a page with the headers that it has on AWS, so that its policy is in force."""
 
     def answer(route: Route) -> None:
         html = {"content-type": "text/html; charset=utf-8"}
@@ -129,7 +117,7 @@ def test_page_of_each_kind_is_accessible(browser: Browser, kind: str, scheme: Sc
         assert paper == {"light": "rgb(244, 245, 247)", "dark": "rgb(16, 18, 20)"}[scheme]
 
 
-def test_link_in_the_page_is_reached_by_keyboard_and_seen_to_be(browser: Browser) -> None:
+def test_page_shows_the_focus_of_the_keyboard_and_fits_a_narrow_phone(browser: Browser) -> None:
     with opened(browser) as context:
         tab = show(context, KINDS["pending"])
         tab.keyboard.press("Tab")
@@ -137,10 +125,7 @@ def test_link_in_the_page_is_reached_by_keyboard_and_seen_to_be(browser: Browser
         expect(link).to_be_focused()
         assert link.evaluate("one => getComputedStyle(one).outlineStyle") == "solid"
 
-
-def test_page_fits_a_narrow_phone(browser: Browser) -> None:
-    with opened(browser) as context:
-        tab = show(context, KINDS["waiting"])
+        tab.set_content(KINDS["waiting"])
         tab.set_viewport_size({"width": 320, "height": 640})
         assert tab.evaluate("document.documentElement.scrollWidth") == 320
 
