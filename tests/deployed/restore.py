@@ -1,8 +1,7 @@
-"""Takes a snapshot of the webhook's start, restores it twice, and lets each take an event.
+"""Takes a snapshot of the started webhook, and restores it once for each event on standard input.
 
-`fork` is what stands for SnapStart: all that is in memory is then in every child. The events
-come in by standard input, and what happened goes as a line of JSON for each into the file that
-is named.
+`fork` stands for SnapStart: a child has all that is in memory. For each event, a line of JSON is
+added to the file that the argument names.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""docs/provisioner.md cannot rot: each example is run again, and must print what stands there.
+"""Each example in docs/provisioner.md is run, and must print what the page shows.
 
-With RECORD=1 in the environment what is printed is put into the page instead.
+With RECORD=1 in the environment, the page is updated instead.
 """
 
 import json
@@ -44,8 +44,8 @@ def masked(text: str) -> str:
     return text.strip()
 
 
-def people(operator: Operator) -> None:
-    """Let there be somebody in each status."""
+def users(operator: Operator) -> None:
+    """Have a user in each status."""
     assert operator.at.connect("user_1", *BOTH).instance[0] == "ready"
     assert operator.at.connect("user_2", GMAIL).instance[0] == "waiting"
     operator.fail("user_3", "user_4")
@@ -69,7 +69,7 @@ def events(operator: Operator) -> None:
 
 
 def outcome(operator: Operator) -> None:
-    """Let there be an outcome as soon as somebody listens."""
+    """Have an outcome as soon as the command listens."""
 
     def connect() -> None:
         queues = operator.at.sqs.list_queues
@@ -89,28 +89,26 @@ def not_set_up(operator: Operator) -> None:
 
 
 def no_backfill(operator: Operator) -> None:
-    """End the one that follows from the server's being new, which waits for a sweep."""
+    """Remove the back-fill of the new server, which waits for a sweep."""
     key = to_item(walk_key(BACKFILL + TARGET.sort_key))
     operator.at.dynamodb.delete_item(TableName=operator.at.stack.table_name, Key=key)
 
 
 BEFORE: dict[str, Callable[[Operator], None]] = {
-    "init": lambda operator: operator.schedule(runs=True),
     "doctor": not_set_up,
-    "user user_3": lambda operator: operator.schedule(runs=False),
     "events --times 1": outcome,
     "dead-letters show": dead_letters,
     "backfill srv_demo": no_backfill,
     "import events.jsonl": events,
 }
-"""What has to happen before an example; people are there before the first."""
+"""What has to be done before an example."""
 
 
 def test_every_example_prints_what_the_page_says(
     operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    people(operator)
+    users(operator)
     page = PAGE.read_text()
 
     def again(block: re.Match[str]) -> str:

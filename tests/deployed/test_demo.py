@@ -1,4 +1,4 @@
-"""The demo as a user runs it: `make demo` on a fresh checkout."""
+"""`make demo` in a fresh checkout."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -10,7 +10,7 @@ import pytest
 from tests.deployed.checkout import checkout, left_in, started
 
 PICTURE = Path("docs/demo.svg")
-SECONDS = 300
+SECONDS = 900
 COLUMN = 12.2
 """The width of a character in the picture."""
 
@@ -61,7 +61,7 @@ def folder(tmp_path: Path) -> Path:
     return checkout(tmp_path / "a project")
 
 
-@pytest.mark.timeout(SECONDS)
+@pytest.mark.timeout(2 * SECONDS)
 def test_two_demos_at_once_end_well_and_leave_nothing(folder: Path) -> None:
     with started(folder, "make", "demo") as one, started(folder, "make", "demo") as other:
         said = [each.communicate(timeout=SECONDS)[0] for each in (one, other)]
@@ -76,7 +76,7 @@ def test_two_demos_at_once_end_well_and_leave_nothing(folder: Path) -> None:
 
 
 def shown(svg: str) -> list[str]:
-    """Return the lines of the picture, as one reads them."""
+    """Return the lines of text in the picture."""
     texts = ET.fromstring(svg).iterfind(".//{*}g[@class='demo-matrix']/{*}text")  # noqa: S314 - it is ours
     lines = []
     for _, parts in groupby(texts, key=lambda text: text.get("y")):
@@ -87,10 +87,6 @@ def shown(svg: str) -> list[str]:
     return lines
 
 
-def test_picture_shows_the_same_steps() -> None:
-    in_order("\n".join(shown(PICTURE.read_text())))
-
-
 def in_order(whole: str) -> None:
     rest = whole
     for line in LINES:
@@ -99,7 +95,7 @@ def in_order(whole: str) -> None:
 
 
 def masked(lines: list[str]) -> list[str]:
-    """Blank what differs between two runs; sort what starts at the same time."""
+    """Blank what differs between two runs, and sort the steps that run at the same time."""
     varying = r"^ *\d+\.\d\d|\b\d+(\.\d)? s\b|(?<=127\.0\.0\.1:)\d+|(?<=ca_|rs_)\w+|(?<=its id )\S+"
     blanked = [re.sub(varying, "-", line) for line in lines if line]
     steps_begin = next(i for i, line in enumerate(blanked) if "deployed in" in line)

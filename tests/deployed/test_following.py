@@ -1,4 +1,4 @@
-"""`provisioner events` and `provisioner logs`: they show what happens as it happens, and end."""
+"""`provisioner events` and `provisioner logs` show what happens, and end when told to."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ import pytest
 
 from handler.telemetry import hashed
 from provisioner import bus
-from tests.deployed.application import BOTH, someone, until
+from tests.deployed.application import BOTH, PATIENCE_SECONDS, someone, until
 from tests.deployed.operator_commands import Operator
 
 
@@ -54,7 +54,7 @@ def left(operator: Operator) -> tuple[list[str], list[str]]:
 
 @contextlib.contextmanager
 def users_connecting(operator: Operator) -> Iterator[None]:
-    """Have one user after another connect: nobody knows when a command begins to listen."""
+    """Have one user after another connect: we cannot see when a command begins to listen."""
     ended = Event()
 
     def connect() -> None:
@@ -84,15 +84,13 @@ def test_events_shows_each_outcome_and_leaves_nothing(
         for status in ("failed", "ready"):
             detail = said(process.stdout)["detail"]
             assert (detail["user_id"], detail["status"]) == (user, status)
-        began = time.monotonic()
         process.send_signal(number)
-        rest = process.communicate(timeout=20)
+        rest = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, *rest) == (128 + number, "", "")
-    assert time.monotonic() - began < 1.5
     assert left(operator) == ([], [])
 
 
-def test_what_a_killed_one_has_left_is_removed_by_a_later_one_when_it_is_not_in_use(
+def test_what_a_killed_process_has_left_is_removed_by_a_later_one_after_five_minutes(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with started(operator, "events") as process:
@@ -128,14 +126,15 @@ def test_logs_shows_what_was_logged_of_a_user_or_what_failed_and_goes_on(
         assert (poison["function"], poison["message"]) == ("worker", "message not understood")
         operator.at.purge()  # the poison would come back
         process.send_signal(signal.SIGINT)
-        assert process.wait(2) == 130
+        assert process.wait(PATIENCE_SECONDS) == 130
 
     def logged(*arguments: str) -> list[Any]:
         shown = operator.run("logs", *arguments, *since, "--json").stdout
         return [json.loads(line) for line in shown.splitlines()]
 
-    settled = [one["message"] for one in logged(fine)]
-    assert settled == ["event handled", "target settled", "event handled"]
+    until(lambda: len(logged(fine)) == 3, "all lines are there")
+    messages = sorted(one["message"] for one in logged(fine))
+    assert messages == ["event handled", "event handled", "target settled"]
     assert logged(hashed(fine)) == logged(fine)
     assert {one["user_id"] for one in logged("--level", "info", fine)} == {hashed(fine)}
     assert [one["message"] for one in logged("--level", "error", failing)] == ["target settled"]

@@ -1,8 +1,11 @@
-"""What the package costs stays where it is: ratios and counts, never a time.
+"""Gates for what the package costs: ratios and counts, never times.
 
 The limits are data, in `bench/limits.py`; `make bench` measures what takes longer.
 """
 
+import json
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +19,18 @@ from bench.setup import Setup, started
 from tests.deployed.conftest import Infrastructure
 
 PEERS = Path("bench/peers").resolve()
+ALONE = """
+import json, sys
+sys.path[:] = [path for path in sys.path if not path.endswith("-packages")]
+sys.path.insert(0, sys.argv[1])
+import handler.announcer, handler.webhook, handler.worker
+from handler.clients import client
+for service in sys.argv[2:]:
+    client(service)
+files = [getattr(module, "__file__", None) for module in sys.modules.values()]
+print(json.dumps([file for file in files if file]))
+"""
+"""What a function imports, with nothing but its package."""
 
 
 @pytest.fixture(scope="session")
@@ -39,36 +54,47 @@ def setup() -> Iterator[Setup]:
         yield one
 
 
+def test_package_has_all_that_its_clients_need_and_no_other_service(package: Path) -> None:
+    command = [sys.executable, "-I", "-c", ALONE, str(package), *sorted(bundle.SERVICES)]
+
+    said = subprocess.run(  # noqa: S603 -- of our own making
+        command,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_METRICS_NAMESPACE": "test"},
+    )
+
+    loaded = [Path(file) for file in json.loads(said.stdout)]
+    assert package / "boto3" / "__init__.py" in loaded
+    library = Path(json.__file__).parents[1]
+    assert all(path.is_relative_to(package) or path.is_relative_to(library) for path in loaded)
+    services = {path.name for path in (package / "botocore" / "data").iterdir() if path.is_dir()}
+    assert services == bundle.SERVICES
+
+
 def test_package_is_small(package: Path, figures: list[str]) -> None:
     size = packages.megabytes(package)
     figures.append(f"package: {size:.1f} MB, target {limits.PACKAGE_MEGABYTES.target}")
-
     assert size <= limits.PACKAGE_MEGABYTES.gate
 
 
-def test_every_module_has_bytecode_that_counts(package: Path) -> None:
+def test_every_module_has_bytecode_that_is_up_to_date(package: Path, tmp_path: Path) -> None:
     assert packages.stale(package) == []
 
-
-def test_stale_bytecode_is_seen(package: Path, tmp_path: Path) -> None:
     handler = packages.without_bytecode(package / "handler", tmp_path / "handler")
     assert "webhook.py" in packages.stale(handler)
     bundle.compile_all(handler, workers=1)
-    assert packages.stale(handler) == []
     (handler / "webhook.py").write_text("changed")
     assert packages.stale(handler) == ["webhook.py"]
 
 
-def test_every_native_library_is_of_the_machine_that_it_claims(package: Path) -> None:
+def test_every_native_library_is_for_the_machine_in_its_name(package: Path, tmp_path: Path) -> None:
     assert packages.foreign(package) == []
 
-
-def test_a_native_library_under_a_false_name_is_seen(tmp_path: Path) -> None:
-    (tmp_path / "core.cpython-313-aarch64-linux-gnu.so").write_bytes(
-        b"\x7fELF" + bytes(14) + (62).to_bytes(2, "little")
-    )
-
-    assert packages.foreign(tmp_path) == ["core.cpython-313-aarch64-linux-gnu.so"]
+    false = tmp_path / "core.cpython-313-aarch64-linux-gnu.so"
+    false.write_bytes(b"\x7fELF" + bytes(14) + (62).to_bytes(2, "little"))
+    assert packages.foreign(tmp_path) == [false.name]
 
 
 def test_a_start_imports_no_more_than_it_needs(

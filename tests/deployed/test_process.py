@@ -1,6 +1,5 @@
-"""`provisioner` as a process: whatever its environment is, it ends in a sentence and a remedy."""
+"""`provisioner` as a process: in any environment it works, or says what to do."""
 
-import contextlib
 import http.server
 import json
 import os
@@ -8,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,30 +15,56 @@ from urllib.parse import parse_qs
 import pytest
 
 from provisioner.locate import NEEDED
+from tests.deployed.application import PATIENCE_SECONDS
 from tests.deployed.checkout import ROOT
 from tests.deployed.operator_commands import Operator
 
 NOWHERE = "/nowhere/at/all"
-ENVIRONMENTS: dict[str, dict[str, str]] = {
-    "C locale": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    "no such locale": {"LC_ALL": "zz_ZZ.KOI8"},
-    "ASCII": {"PYTHONIOENCODING": "ascii:strict"},
+UNTOUCHED: dict[str, dict[str, str]] = {
+    "C locale, dumb terminal without a width": {
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "TERM": "dumb",
+        "COLUMNS": "0",
+        "LINES": "x",
+        "TERMINAL_WIDTH": "x",
+    },
+    "ASCII, unknown locale and time zone": {
+        "PYTHONIOENCODING": "ascii:strict",
+        "LC_ALL": "zz_ZZ.KOI8",
+        "TZ": "Nowhere/Atall",
+    },
     "UTF-16": {"PYTHONIOENCODING": "utf-16"},
-    "dumb terminal": {"TERM": "dumb"},
-    "no terminal": {"TERM": ""},
-    "no width": {"COLUMNS": "0", "LINES": "x", "TERMINAL_WIDTH": "x"},
-    "colours in a pipe": {"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1", "NO_COLOR": ""},
-    "no rich": {"TYPER_USE_RICH": "0"},
-    "a proxy for all, and a range": {
+    "colours in a pipe, no terminal, no rich": {
+        "FORCE_COLOR": "1",
+        "TTY_COMPATIBLE": "1",
+        "NO_COLOR": "",
+        "TERM": "",
+        "TYPER_USE_RICH": "0",
+    },
+    "proxies, but not for this machine": {
         "HTTP_PROXY": "http://127.0.0.1:1",
         "HTTPS_PROXY": "http://127.0.0.1:1",
-        "NO_PROXY": "10.0.0.0/8,fd00::/8,[fd00::]/8",
+        "NO_PROXY": "127.0.0.1,10.0.0.0/8,fd00::/8,[fd00::]/8",
     },
-    "a proxy that is none": {
-        "https_proxy": "http://[::1",
-        "http_proxy": "what://",
-        "no_proxy": "[",
+    "no home, Lambda's variables, warnings": {
+        "HOME": NOWHERE,
+        "TMPDIR": NOWHERE,
+        "PATH": "",
+        "AWS_LAMBDA_RUNTIME_API": "x",
+        "POWERTOOLS_LOGGER_SAMPLE_RATE": "x",
+        "POWERTOOLS_LOG_LEVEL": "none",
+        "POWERTOOLS_DEV": "what",
+        "PYTHONWARNINGS": "error",
+        "PYTHONDEVMODE": "1",
     },
+}
+"""In each of these, the command works."""
+ENVIRONMENTS: dict[str, dict[str, str]] = {
+    **UNTOUCHED,
+    "a proxy for all": {"HTTP_PROXY": "http://127.0.0.1:1", "NO_PROXY": "fd00::/8,[fd00::]/8"},
+    "no proxy": {"https_proxy": "http://[::1", "http_proxy": "what://", "no_proxy": "["},
     "SOCKS": {"ALL_PROXY": "socks5://127.0.0.1:1"},
     "no authorities": {"SSL_CERT_FILE": NOWHERE},
     "no authorities of AWS": {"AWS_CA_BUNDLE": NOWHERE, "REQUESTS_CA_BUNDLE": NOWHERE},
@@ -64,11 +88,6 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         "AWS_ACCESS_KEY_ID": "",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://elsewhere.invalid",
     },
-    "no home": {"HOME": NOWHERE, "TMPDIR": NOWHERE, "PATH": ""},
-    "Lambda's": {"AWS_LAMBDA_RUNTIME_API": "x", "POWERTOOLS_LOGGER_SAMPLE_RATE": "x"},
-    "no log level": {"POWERTOOLS_LOG_LEVEL": "none", "POWERTOOLS_DEV": "what"},
-    "no time zone": {"TZ": "Nowhere/Atall"},
-    "warnings": {"PYTHONWARNINGS": "error", "PYTHONDEVMODE": "1"},
 }
 
 
@@ -91,7 +110,6 @@ def test_in_any_environment_it_works_or_says_what_to_do(
         env=environment(operator.environment, ENVIRONMENTS[name]),
         capture_output=True,
         check=False,
-        timeout=60,
     )
 
     encoding = "utf-16" if name == "UTF-16" else "utf-8"
@@ -99,18 +117,18 @@ def test_in_any_environment_it_works_or_says_what_to_do(
     assert "Traceback" not in err
     assert "fault of this program" not in err
     assert ran.returncode == 1, (out, err)  # the webhook is not connected
-    told = json.loads(out or err)
-    if isinstance(told, dict):
-        assert told["error"]
-        assert told["remedy"]
+    result = json.loads(out or err)
+    if isinstance(result, dict):
+        assert name not in UNTOUCHED
+        assert result["error"]
+        assert result["remedy"]
     else:
-        assert {one["check"] for one in told} >= {"stack", "secret", "queue"}
-        assert all(one["remedy"] for one in told if one["level"] == "error")
+        assert {one["check"] for one in result} >= {"stack", "secret", "queue"}
+        assert all(one["remedy"] for one in result if one["level"] == "error")
 
 
 @pytest.mark.parametrize(
-    "redirection",
-    ["<&-", ">&-", "2>&-", "<&- 2>&-", "> /dev/full", "2> /dev/full", "| true", "2>&1 | true"],
+    "redirection", [">&-", "<&- 2>&-", "> /dev/full", "2> /dev/full", "2>&1 | true"]
 )
 def test_with_any_streams_it_ends_in_order(
     redirection: str, operator: Operator, tmp_path: Path
@@ -123,7 +141,6 @@ def test_with_any_streams_it_ends_in_order(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
     )
 
     *_, last = ran.stdout.splitlines()
@@ -152,7 +169,7 @@ def test_in_a_folder_that_is_gone_it_works(operator: Operator, tmp_path: Path) -
 
 
 class Hanging(http.server.BaseHTTPRequestHandler):
-    """AWS that finds a stack and then says no more, until the test is over."""
+    """AWS that describes a stack, and then answers nothing until the test is over."""
 
     over = threading.Event()
     asked = threading.Event()
@@ -205,53 +222,55 @@ def hanging() -> Iterator[str]:
         thread.join()
 
 
-def ended_by(running: subprocess.Popen[bytes], number: signal.Signals) -> tuple[float, int, bytes]:
-    """Send a signal, and return the seconds until the end, the exit code and what was said."""
-    began = time.monotonic()
+def ended_by(running: subprocess.Popen[bytes], number: signal.Signals) -> tuple[int, bytes]:
+    """Send a signal, and return the exit code and what was printed to stderr."""
     running.send_signal(number)
+    # A machine with much else to do needs seconds for this; without the signal it would hang.
     _, said = running.communicate(timeout=30)
-    return time.monotonic() - began, running.returncode, said
+    return running.returncode, said
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "number"),
     [
-        ["list"],
-        ["user", "user_1"],
-        ["doctor"],
-        ["watch"],
-        ["events"],
-        ["logs", "--follow"],
-        ["retry", "--all-failed"],
-        ["dead-letters", "show"],
-        ["send"],
+        ("list", signal.SIGINT),
+        ("list", signal.SIGTERM),
+        ("doctor", signal.SIGINT),
+        ("doctor", signal.SIGTERM),
+        ("watch", signal.SIGTERM),
+        ("events", signal.SIGINT),
+        ("logs --follow", signal.SIGINT),
+        ("retry --all-failed", signal.SIGTERM),
+        ("dead-letters show", signal.SIGINT),
     ],
-    ids=" ".join,
 )
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
-def test_ctrl_c_ends_it_within_a_second(
-    arguments: list[str], number: signal.Signals, hanging: str, tmp_path: Path
+def test_signal_ends_it_at_once(
+    arguments: str, number: signal.Signals, hanging: str, tmp_path: Path
 ) -> None:
     credentials = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "r"}
     with subprocess.Popen(  # noqa: S603 - our own
-        command("--stack-name", "here", *arguments),
+        command("--stack-name", "here", *arguments.split()),
         cwd=tmp_path,
         env=environment(credentials, {"AWS_ENDPOINT_URL": hanging}),
         stderr=subprocess.PIPE,
     ) as running:
-        assert Hanging.asked.wait(20)
-        time.sleep(0.2)
-        took, code, said = ended_by(running, number)
-    assert (code, said) == (128 + number, b"")
-    if number is signal.SIGINT:
-        assert took < 1.2
+        assert Hanging.asked.wait(PATIENCE_SECONDS)
+        assert ended_by(running, number) == (128 + number, b"")
 
 
-def test_ctrl_c_ends_also_what_cannot_be_interrupted() -> None:
-    endless = "import hashlib; hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"
-    program = (
-        f"from provisioner import interrupt; interrupt.install(); print(flush=True); {endless}"
-    )
+BUSY = "import hashlib; hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"
+ASLEEP = "(print(flush=True), __import__('time').sleep(60))"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        f"from provisioner import interrupt; interrupt.install(); print(flush=True); {BUSY}",
+        f"from provisioner import __main__, main; main.app = lambda: {ASLEEP}; __main__.main()",
+    ],
+    ids=["in a call that cannot be interrupted", "outside of a command"],
+)
+def test_ctrl_c_ends_it_without_a_traceback(program: str) -> None:
     with subprocess.Popen(  # noqa: S603 - our own
         [sys.executable, "-c", program],
         env=environment({}, {}),
@@ -260,28 +279,7 @@ def test_ctrl_c_ends_also_what_cannot_be_interrupted() -> None:
     ) as running:
         assert running.stdout
         running.stdout.readline()
-        time.sleep(0.5)
-        took, code, said = ended_by(running, signal.SIGINT)
-    assert (code, said) == (130, b"")
-    assert took < 1.2
-
-
-def test_ctrl_c_during_the_start_is_no_traceback(tmp_path: Path) -> None:
-    for delay in (0.05, 0.15, 0.3):
-        with (
-            contextlib.suppress(subprocess.TimeoutExpired),
-            subprocess.Popen(  # noqa: S603 - our own
-                command("--help"),
-                cwd=tmp_path,
-                env=environment({}, {}),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-            ) as running,
-        ):
-            time.sleep(delay)
-            _, code, said = ended_by(running, signal.SIGINT)
-            # Python itself was not started yet, or the program: then there is nothing to end.
-            assert b"provisioner" not in said or code in {0, 130}, said
+        assert ended_by(running, signal.SIGINT) == (130, b"")
 
 
 def test_sigterm_lets_a_background_job_clean_up_and_ctrl_c_is_not_for_it() -> None:

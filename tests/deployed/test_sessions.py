@@ -1,4 +1,4 @@
-"""Users are moved from instances to sessions, as docs/sessions.md says, while events go on.
+"""Users are moved from instances to sessions, as in docs/sessions.md, while events go on.
 
 With PROVE=1 there are a thousand, and the back-fill waits for its minute.
 """
@@ -7,7 +7,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from itertools import cycle
 from typing import Any
 
@@ -17,13 +16,11 @@ from composio_client import Composio, ProjectAuth
 from handler.dynamodb import to_item
 from handler.walk_table import BACKFILL, walk_key
 from local.demo.agent import list_tools
-from local.simulator.process import running
 from local.simulator.project import DEFAULT_API_KEY
-from tests.deployed.application import BOTH, SERVER, publish, someone, until
-from tests.deployed.conftest import Infrastructure, deployed_to
+from tests.deployed.application import BOTH, PATIENCE_SECONDS, SERVER, publish, someone, until
+from tests.deployed.conftest import Infrastructure, deployed_alone
 from tests.deployed.finishing import Finishing
 from tests.deployed.operator_commands import Operator
-from tests.deployed.test_access import ask
 
 PROVE = "PROVE" in os.environ
 USERS = 1000 if PROVE else 100
@@ -36,10 +33,7 @@ CALLS_A_MINUTE = 2000
 
 @pytest.fixture
 def operator(infrastructure: Infrastructure) -> Iterator[Operator]:
-    with (
-        running("--seed", "demo") as composio,
-        deployed_to(replace(infrastructure, composio=composio), "moved", SERVER) as moved,
-    ):
+    with deployed_alone(infrastructure, "moved", SERVER) as moved:
         yield Operator(moved)
 
 
@@ -55,10 +49,10 @@ def test_users_are_moved_to_sessions_while_events_go_on_and_outlive_the_mcp_serv
 ) -> None:
     at = operator.at
     users, newcomers = [someone("moved") for _ in range(USERS)], list[str]()
-    # So old that the part of the sweep that reads recent accounts does not find them.
+    # So old that the sweep does not find them among the recent accounts.
     events = at.complete(*users, created_at="2026-01-01T00:00:00Z")
     at.put(events)
-    until(lambda: at.all_ready(users), "all have an instance", patience=USERS / 5)
+    until(lambda: at.all_ready(users), "all have an instance")
     at.composio.clear_ledger()
     at.composio.set_options(latency=0.03)  # Composio itself does not answer sooner
 
@@ -72,16 +66,16 @@ def test_users_are_moved_to_sessions_while_events_go_on_and_outlive_the_mcp_serv
         assert at.all_ready(users)  # of their instances, until the last has a session
         if moved["ready"] == USERS:
             break
-        assert time.monotonic() - began < 90 + USERS / 4, moved
+        assert time.monotonic() - began < PATIENCE_SECONDS + USERS / 4, moved
         assert at.send(known).status == 200
         newcomers.append(someone("newcomer"))
-        # At once, or from the queue where this machine is too slow for that.
+        # At once, or from the queue if this machine is too slow for that.
         assert statuses(at.connect(*newcomers[-1:], *BOTH).body)["instance"] in AT_WORK
         until(lambda: at.all_ready(newcomers[-1:]), "the newcomer has an instance")
     rate = 60 * len(at.composio.ledger()) / (time.monotonic() - began)
 
     everybody = users + newcomers
-    until(lambda: at.all_ready(everybody, SESSION), "also who came meanwhile has a session")
+    until(lambda: at.all_ready(everybody, SESSION), "the newcomers have a session, too")
     posts = at.composio.session_posts()
     assert {one["user_id"] for one in posts} == {*everybody}
     assert {(one["posts"], one["max_in_flight"]) for one in posts} == {(1, 1)}
@@ -94,7 +88,7 @@ def test_users_are_moved_to_sessions_while_events_go_on_and_outlive_the_mcp_serv
         told.update((one["id"], one["user_id"]) for one in details)
         return {*told.values()} == {*everybody}
 
-    until(all_told, "of all is told")
+    until(all_told, "each session is announced")
     assert Counter(told.values()) == Counter(everybody)
 
     at.composio.set_options(mcp_sunset="over")
@@ -103,7 +97,7 @@ def test_users_are_moved_to_sessions_while_events_go_on_and_outlive_the_mcp_serv
     assert at.all_ready(everybody, SESSION)
     late = someone("late")
     assert statuses(at.connect(late, *BOTH).body)["session"] in AT_WORK
-    until(lambda: at.all_ready([late], SESSION), "who comes later has a session")
+    until(lambda: at.all_ready([late], SESSION), "a later user has a session")
     (session,) = (one for one in targets(at, users[0]) if one["kind"] == "session")
     with Composio(auth=ProjectAuth(DEFAULT_API_KEY), base_url=at.composio.url) as client:
         opened = client.tool_router.session.retrieve(session["record"]["session_id"])
@@ -128,10 +122,10 @@ def import_profile(operator: Operator) -> None:
 
 
 def targets(at: Finishing, user: str) -> list[dict[str, Any]]:
-    """Return what the application is told of the user."""
-    return list(ask(at, user).raise_for_status().json()["targets"])
+    """Return what the API shows of the user."""
+    return list(at.ask(user).raise_for_status().json()["targets"])
 
 
 def statuses(told: Mapping[str, Any]) -> dict[str, str]:
-    """Return the status of each kind of target, by an answer."""
+    """Return the status of each kind of target in an answer."""
     return {one["kind"]: one["status"] for one in told["targets"]}

@@ -1,4 +1,4 @@
-"""SnapStart: what is in the snapshot, and that whoever is restored from it is somebody else."""
+"""SnapStart: what a snapshot contains, and that its copies do not behave alike."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from local.emulator import aws_environment
 from local.sign import signed
 from tests.deployed.application import GMAIL, SERVER, SLACK, Deployed, event, someone
 
@@ -15,20 +16,17 @@ SAMPLE = json.loads(Path("events/connected.json").read_text())
 
 
 def proxied(deployed: Deployed, user: str) -> dict[str, Any]:
-    """Return the request that tells of the user's last account, as API Gateway hands it over."""
+    """Return API Gateway's event for the request about the user's last account."""
     deployed.connect(user, GMAIL)
     body = event(deployed.account(user, SLACK)).decode()
     return signed({**SAMPLE, "body": body}, secret=deployed.secrets[0], now=int(time.time()))
 
 
 def restored(deployed: Deployed, told: Path, *users: str) -> list[dict[str, Any]]:
-    """Take a snapshot of the deployed function's start, and let each user's event be its first."""
+    """Take a snapshot of the started function, and restore it once for each user's event."""
     environment = {
         **deployed.environment(),
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": deployed.stack.aws_endpoint_url,
+        **aws_environment(deployed.stack.aws_endpoint_url),
         "AWS_LAMBDA_FUNCTION_NAME": "webhook",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
         "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9",
@@ -45,7 +43,7 @@ def restored(deployed: Deployed, told: Path, *users: str) -> list[dict[str, Any]
     return [json.loads(line) for line in told.read_text().splitlines()]
 
 
-def test_snapshot_holds_what_takes_time_and_nothing_that_ages(
+def test_snapshot_contains_what_takes_time_and_nothing_that_ages(
     deployed: Deployed, tmp_path: Path
 ) -> None:
     ada, bob = someone("restored"), someone("restored")
@@ -59,7 +57,7 @@ def test_snapshot_holds_what_takes_time_and_nothing_that_ages(
         (server,) = one["answer"]["targets"]
         assert (server["server_id"], server["status"]) == (SERVER, "ready")
     assert deployed.posts(ada)["posts"] == deployed.posts(bob)["posts"] == 1
-    # Two environments from one snapshot: neither the delays nor the claims are the same.
+    # Neither the delays nor the claim tokens of two environments are the same.
     assert found[0]["luck"] != found[1]["luck"]
     tokens = {deployed.row(user)["claim_token"] for user in (ada, bob)}
     assert len(tokens) == 2
