@@ -17,7 +17,7 @@ from botocore.validate import ParamValidator
 
 from tests.fakes import expressions
 from tests.fakes.expressions import Compiled, Condition, Item, NotSupported
-from tests.fakes.sizes import LARGEST_ITEM, item_size, read_units, write_units
+from tests.fakes.sizes import LARGEST_ITEM, item_size, largest_size, read_units, write_units
 
 type Request = Mapping[str, Any]
 type Key = tuple[str, str]
@@ -112,6 +112,7 @@ class FakeDynamoDB:
         self.rows: dict[str, dict[str, Item]] = {}
         self.calls: list[tuple[str, Request]] = []
         self.stream: list[tuple[Item | None, Item | None]] = []
+        self._largest = 0
 
     def get_item(self, **request: Any) -> Any:
         """GetItem."""
@@ -213,7 +214,8 @@ class FakeDynamoDB:
             code = ConditionalCheckFailedException.__name__
             raise service_error(operation, code, "The conditional request failed", **fields)
         new = change(old)
-        if item_size(new or {}) > LARGEST_ITEM:
+        self._largest = max(self._largest, most := largest_size(new or {}))
+        if most > LARGEST_ITEM and item_size(new or {}) > LARGEST_ITEM:
             raise _invalid(operation, "Item size to update has exceeded the maximum allowed size")
         if new and any(kind not in new.get(name, {kind}) for name, kind in _TYPES.items()):
             raise _invalid(operation, "a key of the table or of its index is of another type")
@@ -235,12 +237,13 @@ class FakeDynamoDB:
         if start := request.get("ExclusiveStartKey"):
             # A position, whether there is an item or not.
             found = [one for one in found if _position(request, one) > _position(request, start)]
-        items, size = list[Item](), 0
-        for item in found[: request.get("Limit")]:
-            if size > PAGE_BYTES:
-                break
-            items.append(item)
-            size += item_size(item)
+        items, size = found[: request.get("Limit")], 0
+        if len(items) * self._largest > PAGE_BYTES:
+            for number, item in enumerate(items):
+                if size > PAGE_BYTES:
+                    items = items[:number]
+                    break
+                size += item_size(item)
         more = {}
         if len(items) < len(found) and items:
             kept = ("pk", "sk", *(INDEX if "IndexName" in request else ()))

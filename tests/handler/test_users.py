@@ -187,7 +187,7 @@ def test_refresh_reads_composio_now_and_creates(world: World) -> None:
 
 
 def test_refresh_does_not_wait_for_very_many_instances() -> None:
-    servers = {f"srv_{number:02}": f"ac_{number:02}" for number in range(60)}
+    servers = {f"srv_{number:02}": f"ac_{number:02}" for number in range(20)}
     world = World(servers)
     world.upstream.servers = {server: [required] for server, required in servers.items()}
     for one in servers.values():
@@ -196,11 +196,11 @@ def test_refresh_does_not_wait_for_very_many_instances() -> None:
     world.catalog.sync(deadline=world.now + 20)
 
     def slow(request: httpx.Request) -> httpx.Response:
-        world.now += 0.35
+        world.now += 1
         record = world.upstream.record(request.url.path.split("/")[5], "user_1")
         return httpx.Response(201, json=record)
 
-    world.upstream.script.extend([slow] * 60)
+    world.upstream.script.extend([slow] * 20)
     began = world.now
     answer = refresh(world)
 
