@@ -34,14 +34,16 @@ def event_source(stack: Stack, function: str) -> EventSource:
     return next((one for one in found if one.enabled), found[0] if found else EventSource())
 
 
-def account_rule(stack: Stack) -> Rule:
-    """Return the rule that sends events about connected accounts to the queue."""
-    return _rule(stack, stack.outputs["BusName"], "EventPattern")
-
-
-def sweep_rule(stack: Stack) -> Rule:
-    """Return the rule that has the sweep run."""
-    return _rule(stack, "default", "ScheduleExpression")
+def rule(stack: Stack, bus: str, kind: str) -> Rule:
+    """Return the rule of this bus that sends to the queue, and has a field of this name."""
+    arn = queue(stack)["Attributes"]["QueueArn"]
+    listed = stack.events.list_rule_names_by_target(TargetArn=arn, EventBusName=bus)
+    found = Rule(bus=bus)
+    for name in listed["RuleNames"]:
+        one = stack.events.describe_rule(Name=name, EventBusName=bus)
+        if kind in one and not found.enabled:
+            found = Rule(name, bus, one["State"] != "DISABLED")
+    return found
 
 
 def environments(stack: Stack) -> dict[str, Mapping[str, str]]:
@@ -66,17 +68,6 @@ def recursion(stack: Stack) -> str | None:
 def rejected(stack: Stack) -> dict[str, int]:
     """Return how many deliveries were rejected in the last hour, by the reason in the log."""
     return dict(Counter(_reasons(stack)))
-
-
-def _rule(stack: Stack, bus: str, kind: str) -> Rule:
-    arn = queue(stack)["Attributes"]["QueueArn"]
-    listed = stack.events.list_rule_names_by_target(TargetArn=arn, EventBusName=bus)
-    found = Rule(bus=bus)
-    for name in listed["RuleNames"]:
-        rule = stack.events.describe_rule(Name=name, EventBusName=bus)
-        if kind in rule and not found.enabled:
-            found = Rule(name, bus, rule["State"] != "DISABLED")
-    return found
 
 
 def _reasons(stack: Stack) -> Iterator[str]:

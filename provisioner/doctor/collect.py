@@ -93,12 +93,12 @@ def _questions(
         "offered": lambda: tuple(subscription.offered(stack.transport)),
         "deprecated": lambda: ask_composio.deprecated(stack, reached.response),
         "rejected": lambda: ask_aws.rejected(stack),
-        "account_rule": lambda: ask_aws.account_rule(stack),
+        "account_rule": lambda: ask_aws.rule(stack, stack.outputs["BusName"], "EventPattern"),
         "worker": lambda: ask_aws.event_source(stack, "WorkerFunctionName"),
         "announcer": lambda: ask_aws.event_source(stack, "AnnouncerFunctionName"),
         "queued": stack.queue.depth,
         "dead": lambda: activity.waiting_messages(stack, "DeadLetterQueueUrl"),
-        "sweep_rule": lambda: ask_aws.sweep_rule(stack),
+        "sweep_rule": lambda: ask_aws.rule(stack, "default", "ScheduleExpression"),
         "swept": lambda: activity.swept(stack, clock()),
     }
 

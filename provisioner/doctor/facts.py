@@ -11,7 +11,9 @@ from provisioner.errors import Trouble
 from provisioner.subscription import Subscription
 
 type Level = Literal["ok", "note", "error"]
-"""`note` is what works, and should be known nevertheless."""
+
+type Verdict = tuple[Level, str, str]
+"""A level, a message, and what to do about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,23 @@ class Facts:
         return f"{self.commands.aws} logs tail {group} --since 1h"
 
 
-def unread(check: str, *facts: object, level: Level = "error") -> Finding:
-    """Return that a fact could not be read, with its own remedy."""
-    trouble = next(fact for fact in facts if isinstance(fact, Trouble))
-    return Finding(check, level, str(trouble), trouble.remedy)
+def known[Fact](fact: Fact | Trouble) -> Fact:
+    """Return a fact; raises the Trouble where it could not be read."""
+    if isinstance(fact, Trouble):
+        raise fact
+    return fact
+
+
+def ok(message: str) -> Verdict:
+    """Return that nothing is wrong."""
+    return "ok", message, ""
+
+
+def note(message: str, remedy: str) -> Verdict:
+    """Return what works, and should be known nevertheless."""
+    return "note", message, remedy
+
+
+def error(message: str, remedy: str) -> Verdict:
+    """Return what is wrong."""
+    return "error", message, remedy
