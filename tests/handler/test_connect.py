@@ -14,6 +14,7 @@ from tests.handler.connect_world import (
     RETURN_URL,
     Browser,
     ConnectWorld,
+    Page,
     connected,
     started,
 )
@@ -93,27 +94,23 @@ def test_instance_that_nobody_has_begun_is_created_by_the_browser(world: Connect
     assert browser.get("/connect").location == f"{RETURN_URL}?status=ready"
 
 
-@pytest.mark.parametrize(("status", "word"), [(503, "waiting"), (422, "failed")])
-def test_application_is_told_what_came_of_it(world: ConnectWorld, status: int, word: str) -> None:
-    world.upstream.script.extend([refusal(status, "no")] * 2)
-    browser, sid = started(world)
-    connected(browser, sid, GMAIL)
+@pytest.mark.parametrize(
+    ("status", "word", "title"),
+    [(503, "waiting", "Almost there"), (422, "failed", "Connected, but not ready")],
+)
+def test_user_and_application_are_told_that_the_user_is_not_ready(
+    status: int, word: str, title: str
+) -> None:
+    def everything_connected(world: ConnectWorld) -> tuple[Browser, Page]:
+        world.upstream.script.extend([refusal(status, "no")] * 2)
+        browser, sid = started(world)
+        connected(browser, sid, GMAIL)
+        return browser, connected(browser, sid, SLACK)
 
-    end = connected(browser, sid, SLACK)
+    _, end = everything_connected(ConnectWorld())
+    browser, _ = everything_connected(ConnectWorld(return_url=""))
 
     assert end.location == f"{RETURN_URL}?status={word}&connected_account_id=ca_made_2"
-
-
-@pytest.mark.parametrize(
-    ("status", "title"), [(503, "Almost there"), (422, "Connected, but not ready")]
-)
-def test_page_says_what_came_of_it(status: int, title: str) -> None:
-    world = ConnectWorld(return_url="")
-    world.upstream.script.extend([refusal(status, "no")] * 2)
-    browser, sid = started(world)
-    connected(browser, sid, GMAIL)
-    connected(browser, sid, SLACK)
-
     assert browser.get("/connect").title == title
 
 
@@ -315,16 +312,8 @@ def test_metrics_and_logs_say_how_far_sessions_come_and_nothing_secret(
     lines = [one for one in log.lines if one["message"].startswith("connect session")]
     assert [one["message"] for one in lines] == ["connect session made", "connect session finished"]
     assert {one["session"] for one in lines} == {digest(token)[:8]}
-    secret = world.stored(token)["browser"]
-    for text in (
-        token,
-        secret,
-        "ada-label",
-        "app-state",
-        "connect.invalid",
-        "user_1",
-        digest(token),
-    ):
+    secrets = [token, digest(token), world.stored(token)["browser"]]
+    for text in (*secrets, "ada-label", "app-state", "connect.invalid", "user_1"):
         assert text not in log.text
 
 

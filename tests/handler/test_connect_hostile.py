@@ -106,24 +106,18 @@ def test_looking_at_a_token_writes_nothing_and_its_user_still_starts(
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=json.dumps)
-def test_session_is_not_started_from_elsewhere(
+def test_form_of_another_site_starts_nothing_and_makes_no_call(
     world: ConnectWorld, headers: dict[str, list[str]]
 ) -> None:
     token, browser = world.token(), Browser(world)
     world.trips()
 
-    page = browser.post("/connect", headers, token=token)
-
-    assert (page.status, browser.cookies, world.writes()) == (403, {}, [])
+    assert browser.post("/connect", headers, token=token).status == 403
+    assert (browser.cookies, world.writes()) == ({}, [])
     assert browser.start(token).status == 303
-
-
-def test_older_browser_starts_by_its_origin(world: ConnectWorld) -> None:
-    browser = Browser(world)
-
-    page = browser.post("/connect", {"origin": ["https://api.invalid"]}, token=world.token())
-
-    assert page.status == 303
+    world.trips()
+    assert browser.post("/connect/link", headers, s=digest(token), ac=GMAIL).status == 403
+    assert (world.upstream.requests, world.writes()) == ([], [])
 
 
 def test_form_starts_from_the_application_only() -> None:
@@ -185,34 +179,22 @@ def test_cookie_with_a_wrong_secret_or_twice_is_none(world: ConnectWorld) -> Non
     assert browser.get("/connect", {"cookie": [f"a=b; {name}={value}; c=d"]}).status == 200
 
 
-def test_cookie_is_bound_to_this_host_and_out_of_reach_of_scripts(world: ConnectWorld) -> None:
-    page = Browser(world).start(world.token())
-
-    name, *marks = page.headers["set-cookie"].split("; ")
-    assert name.startswith("__Host-connect=")
-    assert marks == ["Path=/", "Secure", "HttpOnly", "SameSite=Lax", "Max-Age=2700"]
-
-
-def test_cookie_on_loopback_needs_no_tls() -> None:
-    world = ConnectWorld(public_url="http://127.0.0.1:9/live", return_url="")
-    page = Browser(world).start(world.token())
-
-    name, *marks = page.headers["set-cookie"].split("; ")
-    assert name.startswith("connect=")
-    assert marks == ["Path=/", "HttpOnly", "SameSite=Lax", "Max-Age=2700"]
-
-
-@pytest.mark.parametrize("headers", FOREIGN, ids=json.dumps)
-def test_click_from_elsewhere_makes_no_call(
-    world: ConnectWorld, headers: dict[str, list[str]]
+@pytest.mark.parametrize(
+    ("base", "name", "marks"),
+    [
+        (BASE, "__Host-connect", ["Path=/", "Secure", "HttpOnly", "SameSite=Lax", "Max-Age=2700"]),
+        ("http://127.0.0.1:9", "connect", ["Path=/", "HttpOnly", "SameSite=Lax", "Max-Age=2700"]),
+    ],
+)
+def test_cookie_is_bound_to_its_host_and_only_loopback_does_without_tls(
+    base: str, name: str, marks: list[str]
 ) -> None:
-    browser, sid = started(world)
-    world.trips()
+    world = ConnectWorld(public_url=base)
 
-    page = browser.post("/connect/link", headers, s=sid, ac=GMAIL)
+    cookie, *given = Browser(world).start(world.token()).headers["set-cookie"].split("; ")
 
-    assert page.status == 403
-    assert (world.upstream.requests, world.writes()) == ([], [])
+    assert cookie.startswith(f"{name}=")
+    assert given == marks
 
 
 def test_click_without_a_cookie_makes_no_call(world: ConnectWorld) -> None:

@@ -98,39 +98,6 @@ def _lines_of_code(function: ast.FunctionDef) -> int:
     return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
-@pytest.mark.parametrize("path", sorted(HANDLER.glob("*.py")), ids=str)
-def test_public_comes_before_private(path: Path) -> None:
-    tree = parsed(path)
-    classes = [one for one in tree.body if isinstance(one, ast.ClassDef)]
-    for body in (*(one.body for one in classes), tree.body):
-        made = [one for one in body if isinstance(one, ast.FunctionDef | ast.ClassDef)]
-        needed = _needed_at_import(body, {one.name: one for one in made})
-        names = [one.name for one in made if one.name not in needed | {"__init__"}]
-
-        assert names == sorted(names, key=lambda name: name.startswith("_"))
-
-
-def _needed_at_import(
-    body: list[ast.stmt], made: dict[str, ast.FunctionDef | ast.ClassDef]
-) -> set[str]:
-    """Return what is used while the module is made; its start on Lambda comes after that."""
-    found: set[str] = set()
-    waiting: list[ast.AST] = [one for one in body if not isinstance(one, ast.If)]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.ClassDef):
-            waiting += [*node.body, *node.bases]
-        elif isinstance(node, ast.FunctionDef) and node.name not in found:
-            # Not called yet: only what stands in its head is looked up.
-            waiting += [node.args, *node.decorator_list, *([node.returns] if node.returns else [])]
-        else:
-            used = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
-            new = (used & set(made)) - found
-            found |= new
-            waiting += [made[name] for name in new]
-    return found
-
-
 def test_exceptions_are_drawn_where_one_looks_first() -> None:
     drawn = re.findall(r"─ (\w+) +(\w+) +\w", handler.__doc__ or "")
     raised = {

@@ -1,7 +1,5 @@
 """A wrong environment is told of at the start, all of it at once."""
 
-from typing import Any
-
 import pytest
 
 from handler.settings import Settings, SettingsError, enrolled_servers
@@ -64,13 +62,6 @@ def test_every_wrong_variable_is_named_at_once_without_its_value() -> None:
     ]
     assert "invalid" not in said
     assert "b,,c" not in said
-
-
-def test_names_are_upper_case_only() -> None:
-    environment: dict[str, Any] = {name.lower(): value for name, value in ENVIRONMENT.items()}
-
-    with pytest.raises(SettingsError, match="TABLE_NAME: Field required"):
-        Settings.from_environment(environment)
 
 
 @pytest.mark.parametrize(

@@ -46,64 +46,19 @@ def told(status: str, *missing: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("sample", "status", "answer"),
+    ("sample", "answer"),
     [
-        (
-            "connected",
-            200,
-            {
-                "targets": [
-                    {
-                        "kind": "instance",
-                        "server_id": SERVER,
-                        "status": "waiting",
-                        "missing": [NO_SLACK],
-                    }
-                ]
-            },
-        ),
-        (
-            "base64",
-            200,
-            {
-                "targets": [
-                    {
-                        "kind": "instance",
-                        "server_id": SERVER,
-                        "status": "waiting",
-                        "missing": [NO_SLACK],
-                    }
-                ]
-            },
-        ),
-        (
-            "unknown-account-event",
-            200,
-            {
-                "targets": [
-                    {
-                        "kind": "instance",
-                        "server_id": SERVER,
-                        "status": "waiting",
-                        "missing": [NO_SLACK],
-                    }
-                ]
-            },
-        ),
-        (
-            "expired",
-            200,
-            told("waiting", NO_GMAIL, NO_SLACK),
-        ),
-        ("trigger-message", 200, {"ignored": "the event is not about a connected account"}),
-        ("version-2", 200, {"ignored": "the event is not about a connected account"}),
-        ("version-1", 200, {"ignored": "the payload is version V1"}),
+        ("connected", told("waiting", NO_SLACK)),
+        ("base64", told("waiting", NO_SLACK)),
+        ("unknown-account-event", told("waiting", NO_SLACK)),
+        ("expired", told("waiting", NO_GMAIL, NO_SLACK)),
+        ("trigger-message", {"ignored": "the event is not about a connected account"}),
+        ("version-2", {"ignored": "the event is not about a connected account"}),
+        ("version-1", {"ignored": "the payload is version V1"}),
     ],
 )
-def test_samples_are_answered(
-    world: World, sample: str, status: int, answer: dict[str, Any]
-) -> None:
-    assert world.deliver(SAMPLES[sample]) == (status, answer)
+def test_samples_are_answered(world: World, sample: str, answer: dict[str, Any]) -> None:
+    assert world.deliver(SAMPLES[sample]) == (200, answer)
 
 
 def test_every_sample_is_used_by_a_test() -> None:
@@ -117,10 +72,7 @@ def test_every_sample_is_used_by_a_test() -> None:
 def test_second_account_makes_the_instance(world: World) -> None:
     world.deliver(SAMPLES["connected"])
 
-    assert world.deliver(SAMPLES["connected-second"]) == (
-        200,
-        told("ready"),
-    )
+    assert world.deliver(SAMPLES["connected-second"]) == (200, told("ready"))
 
 
 @pytest.mark.parametrize("sample", ["named-in-data", "named-in-metadata", "without-user"])
@@ -143,12 +95,9 @@ def test_event_without_user_is_sent_again_while_composio_is_down(world: World) -
 
 
 def test_malformed_event_says_where_and_not_what(world: World) -> None:
-    status, answer = world.deliver(SAMPLES["malformed"])
+    error = {"message": "data.id: Input should be a valid string"}
 
-    assert (status, answer) == (
-        400,
-        {"error": {"message": "data.id: Input should be a valid string"}},
-    )
+    assert world.deliver(SAMPLES["malformed"]) == (400, {"error": error})
 
 
 def test_handler_logs_metrics_and_correlation_id_and_nothing_secret(
@@ -177,38 +126,30 @@ def test_handler_logs_metrics_and_correlation_id_and_nothing_secret(
         assert secret not in said
 
 
-def mangled(**headers: Any) -> dict[str, Any]:
-    many = {**SAMPLES["connected"]["multiValueHeaders"]}
-    for name, values in headers.items():
-        many[name.replace("_", "-")] = values
-    return {**SAMPLES["connected"], "multiValueHeaders": many}
+def changed(**fields: Any) -> dict[str, Any]:
+    return SAMPLES["connected"] | fields
+
+
+def with_header(name: str, *values: str) -> dict[str, Any]:
+    return changed(multiValueHeaders=SAMPLES["connected"]["multiValueHeaders"] | {name: [*values]})
 
 
 NOT_AUTHENTIC: dict[str, dict[str, Any]] = {
-    "no headers at all": {**SAMPLES["connected"], "multiValueHeaders": None},
-    "missing id": mangled(webhook_id=[]),
-    "empty id": mangled(webhook_id=[""]),
-    "repeated id": mangled(webhook_id=["a", "a"]),
-    "repeated in another case": mangled(Webhook_Id=["a"]),
-    "lone surrogate": mangled(webhook_id=["\ud800"]),
-    "not a number": mangled(webhook_timestamp=["soon"]),
-    "foreign digits": mangled(webhook_timestamp=["\u0661\u0662"]),
-    "negative": mangled(webhook_timestamp=["-1767225600"]),
-    "endless": mangled(webhook_timestamp=["9" * 5000]),
-    "too old": mangled(webhook_timestamp=[str(int(NOW) - 301)]),
-    "from the future": mangled(webhook_timestamp=[str(int(NOW) + 301)]),
-    "no version": mangled(webhook_signature=["aGVsbG8="]),
-    "other version": mangled(webhook_signature=["v2,aGVsbG8="]),
-    "wrong": mangled(webhook_signature=["v1,aGVsbG8="]),
-    "not ascii": mangled(webhook_signature=["v1,\u00e9\u00e9"]),
-    "body changed": {**SAMPLES["connected"], "body": SAMPLES["connected"]["body"] + " "},
-    "body not base64": {**SAMPLES["connected"], "isBase64Encoded": True},
-    "no body": {**SAMPLES["connected"], "body": None},
-    "body with a lone surrogate": {**SAMPLES["connected"], "body": "\ud800"},
+    "no headers at all": changed(multiValueHeaders=None),
+    "missing id": with_header("webhook-id"),
+    "repeated in another case": with_header("Webhook-Id", "a"),
+    "lone surrogate": with_header("webhook-id", "\ud800"),
+    "too old": with_header("webhook-timestamp", str(int(NOW) - 301)),
+    "wrong signature": with_header("webhook-signature", "v1,aGVsbG8="),
+    "body changed": changed(body=SAMPLES["connected"]["body"] + " "),
+    "body not base64": changed(isBase64Encoded=True),
+    "no body": changed(body=None),
+    "body with a lone surrogate": changed(body="\ud800"),
 }
+"""What the signature itself has to be: test_signature.py."""
 
 
-@pytest.mark.parametrize("request_", NOT_AUTHENTIC.values(), ids=NOT_AUTHENTIC.keys())
+@pytest.mark.parametrize("request_", NOT_AUTHENTIC.values(), ids=NOT_AUTHENTIC)
 def test_what_is_not_authentic_gets_one_answer_and_changes_nothing(
     world: World, request_: dict[str, Any]
 ) -> None:
@@ -222,7 +163,7 @@ def test_oversized_body_is_refused_unread(world: World, encoded: bool) -> None:
 
     def sized(body: bytes) -> dict[str, Any]:
         text = base64.b64encode(body).decode() if encoded else body.decode()
-        return {**SAMPLES["connected"], "body": text, "isBase64Encoded": encoded}
+        return changed(body=text, isBase64Encoded=encoded)
 
     assert world.deliver(sized(largest))[0] == 401
     assert world.deliver(sized(largest + b"x"))[0] == 413
@@ -232,39 +173,17 @@ def test_oversized_body_is_refused_unread(world: World, encoded: bool) -> None:
 def test_size_is_counted_in_bytes(world: World) -> None:
     text = "\u00e9" * (LARGEST_BODY // 2 + 1)
 
-    assert world.deliver({**SAMPLES["connected"], "body": text})[0] == 413
+    assert world.deliver(changed(body=text))[0] == 413
 
 
 @pytest.mark.parametrize(
     "body",
-    [
-        "",
-        "null",
-        "[]",
-        "7",
-        '"text"',
-        "{}",
-        "[" * 100_000,
-        '{"type":' * 10_000,
-        '{"type": "composio.connected_account.activated"}',
-        '{"type": "composio.connected_account.activated", "data": []}',
-        body_of(id=""),
-        body_of(id="ca/../x"),
-        body_of(id="x" * 129),
-        body_of(user_id=""),
-        body_of(user_id=7),
-        body_of(user_id="x" * 2048),
-        body_of(status=["ACTIVE"]),
-        body_of(is_disabled="no"),
-        body_of(auth_config="ac_gmail"),
-        body_of(auth_config={"id": "a b"}),
-        body_of(updated_at="yesterday"),
-        body_of(updated_at="0001-01-01T00:00:00+14:00"),
-        body_of().replace("user_1", "\\ud800"),
-    ],
-)
+    ["", "[]", "{}", "[" * 100_000, body_of(id="ca/../x"), body_of(auth_config={"id": "a b"}),
+     body_of().replace("user_1", "\\ud800")],
+)  # fmt: skip
 def test_signed_nonsense_is_a_bad_request_and_nothing_is_written(world: World, body: str) -> None:
-    status, answer = world.deliver_signed({**SAMPLES["connected"], "body": body})
+    """All that is nonsense: test_events.py."""
+    status, answer = world.deliver_signed(changed(body=body))
 
     assert status == 400
     assert answer["error"]["message"]
@@ -277,7 +196,7 @@ def test_signed_nonsense_is_a_bad_request_and_nothing_is_written(world: World, b
 def test_any_user_id_works(world: World, user_id: str) -> None:
     for auth_config in (GMAIL, SLACK):
         body = body_of(user_id=user_id, id=f"ca_{auth_config}", auth_config={"id": auth_config})
-        status, answer = world.deliver_signed({**SAMPLES["connected"], "body": body})
+        status, answer = world.deliver_signed(changed(body=body))
 
     assert (status, answer["targets"][0]["status"]) == (200, "ready")
     assert world.upstream.instances == {(SERVER, user_id)}
