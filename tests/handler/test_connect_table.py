@@ -44,18 +44,12 @@ def made(attempt: Attempt, **more: Any) -> Attempt:
     return attempt._replace(**account | more)
 
 
-def test_session_is_read_as_it_was_made(table: ConnectTable) -> None:
-    table.create(NEW)
-
-    assert read(table) == NEW
-    assert table.read("o" * 43) is None
-
-
-def test_session_is_made_once(table: ConnectTable) -> None:
+def test_session_is_made_once_and_read_as_it_was_made(table: ConnectTable) -> None:
     table.create(NEW)
     table.create(NEW._replace(user_id="mallory"))
 
-    assert read(table).user_id == "user_1"
+    assert read(table) == NEW
+    assert table.read("o" * 43) is None
 
 
 def test_one_browser_starts_a_session_before_it_expires(table: ConnectTable) -> None:

@@ -15,10 +15,10 @@ def world() -> ConnectWorld:
     return ConnectWorld()
 
 
-def begun(world: ConnectWorld, auth_config: str = GMAIL) -> tuple[Browser, str, str]:
+def begun(world: ConnectWorld) -> tuple[Browser, str, str]:
     """Return a browser that has consented, its account, and Composio's session URI for it."""
     browser, sid = started(world)
-    browser.connect(sid, auth_config)
+    browser.connect(sid, GMAIL)
     account_id = str(world.upstream.links[-1]["connected_account_id"])
     return browser, account_id, world.upstream.verified_by(account_id)
 
@@ -159,7 +159,7 @@ def test_session_uri_that_is_unknown_is_told_unless_the_account_is_active(
 def test_calls_to_verify_are_counted(world: ConnectWorld) -> None:
     browser, _, _ = begun(world)
     world.upstream.requests.clear()
-    for number in range(150):
+    for number in range(101):
         browser.get("/connect/verify", session_uri=f"session_{number}_x")
 
     assert len(world.upstream.requests) <= 100

@@ -92,16 +92,12 @@ def test_keys_may_be_read_only_once() -> None:
     assert verify(with_signature("v1,AAAA", SIGNATURE), BODY, keys=iter([KEY]), now=SENT) == ID
 
 
-@pytest.mark.parametrize("version", ["v1a", "v2", "V1", "\tv1", "", "v11"])
+@pytest.mark.parametrize("version", ["v1a,", "v2,", "V1,", "\tv1,", ",", ""])
 def test_other_versions_are_ignored(version: str) -> None:
-    error = rejection(with_signature(version + SIGNATURE.removeprefix("v1")))
+    error = rejection(with_signature(version + SIGNATURE.removeprefix("v1,")))
 
     assert error.reason == "no v1 signature"
     assert not error.wrong_key
-
-
-def test_signature_without_its_version_is_rejected() -> None:
-    assert not rejection(with_signature(SIGNATURE.removeprefix("v1,"))).wrong_key
 
 
 @pytest.mark.parametrize("keys", [[], [b""], [b"", b""]])
@@ -141,27 +137,12 @@ def test_each_header_is_there_once_and_is_text(name: str, values: Sequence[str])
 
 @pytest.mark.parametrize(
     "timestamp",
-    [
-        "1767225600.0",
-        "1767225600e0",
-        "+1767225600",
-        " 1767225600",
-        "1767225600\n",
-        "1_767_225_600",
-        "-1",
-        "0x6955B900",
-        "١٧٦٧٢٢٥٦٠٠",
-        "1767225600²",
-        "nan",
-        "0001767225600",
-        "9" * 5000,
-    ],
-)
+    ["1767225600.0", "1767225600e0", "+1767225600", " 1767225600", "1767225600\n",
+     "1_767_225_600", "-1", "0x6955B900", "١٧٦٧٢٢٥٦٠٠", "1767225600²", "nan", "0001767225600",
+     "9" * 5000],
+)  # fmt: skip
 def test_timestamp_is_plain_unix_seconds(timestamp: str) -> None:
-    headers = HEADERS | {
-        "webhook-timestamp": [timestamp],
-        "webhook-signature": [sign(ID, timestamp, BODY, key=KEY)],
-    }
+    headers = HEADERS | {"webhook-timestamp": [timestamp]}
 
     assert rejection(headers).reason == "timestamp is not Unix seconds"
 
