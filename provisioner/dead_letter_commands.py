@@ -11,7 +11,7 @@ from provisioner import dead_letters as letters
 from provisioner.activity import waiting_messages
 from provisioner.context import Context
 from provisioner.dead_letters import DeadLetter
-from provisioner.options import Yes
+from provisioner.options import Limit, Yes
 from provisioner.output import table, when
 
 dead_letters = typer.Typer(help="Show, drop or redrive the messages that failed 24 times.")
@@ -22,7 +22,6 @@ Ids = Annotated[
 Kinds = Annotated[
     list[str] | None, typer.Option("--kind", help="Only messages of this kind. Can be repeated.")
 ]
-Limit = Annotated[int, typer.Option(min=0, help="Show at most this many; 0 shows all.")]
 
 type Wanted = Callable[[DeadLetter], bool]
 

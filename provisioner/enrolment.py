@@ -37,11 +37,7 @@ class Followers(NamedTuple):
 
 
 def followers(stack: Stack, servers: Collection[Target], most_pages: int) -> Followers:
-    """Count them, from the active accounts at Composio.
-
-    Raises:
-        Unavailable: The accounts could not be read.
-    """
+    """Count them, from the active accounts at Composio; raises Unavailable."""
     required = frozenset[str]().union(*(server.required for server in servers))
     pages = list(
         islice(
@@ -78,10 +74,8 @@ def following(release: str) -> str:
 def enrol(stack: Stack, server_ids: str) -> dict[str, str]:
     """Update the stack to these McpServerIds, and return the parameters that it has changed.
 
-    It takes until the stack is updated: minutes, or as long as its Rollout.
-
-    Raises:
-        Trouble: The update has failed.
+    It takes until the stack is updated: minutes, or as long as its Rollout. Raises Trouble if the
+    update fails.
     """
     changed = {"McpServerIds": server_ids, "Release": following(stack.parameters["Release"])}
     client = stack.client("cloudformation")

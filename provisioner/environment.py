@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Iterator, MutableMapping
+from contextlib import suppress
 
 _LAMBDA = ("AWS_LAMBDA_", "LAMBDA_", "POWERTOOLS_")
 _HOST = re.compile(r"[^:/\[\]\s]+(:\d+)?")
@@ -39,13 +40,7 @@ def _understood(no_proxy: str) -> Iterator[str]:
         address = entry.removeprefix("[").removesuffix("]")
         if _HOST.fullmatch(entry):
             yield entry
-        elif _is_address(address):
-            yield address
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return True
+        else:
+            with suppress(ValueError):
+                ipaddress.IPv6Address(address)
+                yield address

@@ -54,10 +54,9 @@ class EventFile:
     place: Path | None
 
     def check(self) -> int:
-        """Return the number of events, all of which can be sent.
+        """Return the number of events.
 
-        Raises:
-            Trouble: Some cannot; the first of them are named, without what they say.
+        Raises Trouble if some cannot be sent; it names the first lines, but quotes none.
         """
         wrong, events, number = list[str](), 0, 0
         for number, line in enumerate(self._lines(), 1):
@@ -126,11 +125,7 @@ class EventFile:
 
 @contextmanager
 def opened(name: str) -> Iterator[EventFile]:
-    """Open a file; `-` is the standard input, and what can be read only once is copied first.
-
-    Raises:
-        Trouble: It cannot be read.
-    """
+    """Open a file, or the standard input for `-`; what can be read only once is copied first."""
     with ExitStack() as until_read:
         try:
             found = _open(name, until_read)

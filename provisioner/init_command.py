@@ -21,7 +21,7 @@ from provisioner.options import Yes
 from provisioner.output import table
 from provisioner.secret import Secret
 from provisioner.stack import Stack, soon
-from provisioner.webhook_commands import connect
+from provisioner.webhook_commands import connect_webhook
 
 _ASK = "-"
 _WEBHOOK = "/webhooks/composio"
@@ -57,7 +57,7 @@ def init(
     context.screen.say(f"stack: {context.stack.name} in {context.stack.where}")
     _api_key(context, api_key_file)
     _servers(context, servers, yes=yes)
-    connect(context, yes=yes)
+    connect_webhook(ctx, yes=yes)
     sound = report(context)
     _show_application(context)
     if not sound:

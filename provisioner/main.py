@@ -24,7 +24,7 @@ from provisioner.init_command import init
 from provisioner.logs_command import logs
 from provisioner.output import Screen
 from provisioner.profile_commands import profile
-from provisioner.version import version
+from provisioner.releases import version
 
 type Command = Callable[..., None] | typer.Typer
 

@@ -18,11 +18,9 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done
 TargetOnly = Annotated[
     str | None, typer.Option("--target", help="Only this MCP server or session profile.")
 ]
-UserId = Annotated[
-    str,
-    typer.Argument(callback=_user_id, help="ID of the user, exactly as the application writes it."),
-]
-MaybeUserId = Annotated[
-    str | None,
-    typer.Argument(callback=_user_id, help="ID of the user, exactly as the application writes it."),
-]
+Limit = Annotated[int, typer.Option(min=0, help="Show at most this many; 0 shows all.")]
+_USER_ID = typer.Argument(
+    callback=_user_id, help="ID of the user, exactly as the application writes it."
+)
+UserId = Annotated[str, _USER_ID]
+MaybeUserId = Annotated[str | None, _USER_ID]

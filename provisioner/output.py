@@ -144,17 +144,14 @@ class Screen:
             bar.advance(task, pieces)
             if bar.disable and ((done - told) * 10 >= total or told < done == total):
                 told = done
-                self._tell(doing, done, total)
+                if self.as_json:
+                    _write_json(self.err, {"progress": doing, "done": done, "total": total})
+                else:
+                    self.say(f"{doing}: {done} of {total}")
 
         with bar:
             task = bar.add_task(escaped(doing), total=total)
             yield advance
-
-    def _tell(self, doing: str, done: int, total: int) -> None:
-        if self.as_json:
-            _write_json(self.err, {"progress": doing, "done": done, "total": total})
-        else:
-            self.say(f"{doing}: {done} of {total}")
 
 
 class _Nowhere(io.TextIOBase):

@@ -15,15 +15,13 @@ from provisioner.output import table
 
 profile = typer.Typer(help="Put, list, show, remove or import session profiles.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the session profile.")]
+_NAME = typer.Argument(metavar="NAME", help="Name of the session profile.")
 
 
 @profile.command()
 def put(
     ctx: typer.Context,
-    name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Name of the session profile.")
-    ] = None,
+    name: Annotated[str | None, _NAME] = None,
     *,
     auth_configs: Annotated[
         list[str] | None,
@@ -69,7 +67,7 @@ def list_(ctx: typer.Context) -> None:
 
 
 @profile.command()
-def show(ctx: typer.Context, name: Name) -> None:
+def show(ctx: typer.Context, name: Annotated[str, _NAME]) -> None:
     """Show a session profile in the form that put --file reads."""
     context = Context.of(ctx)
     told = profiles.told(profiles.found(context.stack, name))
@@ -77,7 +75,7 @@ def show(ctx: typer.Context, name: Name) -> None:
 
 
 @profile.command()
-def remove(ctx: typer.Context, name: Name, *, yes: Yes = False) -> None:
+def remove(ctx: typer.Context, name: Annotated[str, _NAME], *, yes: Yes = False) -> None:
     """Remove a session profile, which creates no more sessions. Deletes nothing at Composio."""
     context = Context.of(ctx)
     profiles.found(context.stack, name)

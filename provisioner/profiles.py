@@ -49,11 +49,7 @@ class Asked(BaseModel):
 
 
 def read(text: str) -> list[Target]:
-    """Return the profiles of a file: a JSON list of `name`, `auth_configs`, perhaps `create`.
-
-    Raises:
-        Trouble: It is none.
-    """
+    """Return the profiles of a file, which is a JSON list of `Asked`; raises Trouble if not."""
     try:
         asked = TypeAdapter(list[Asked]).validate_json(text)
     except ValidationError as error:
@@ -64,10 +60,9 @@ def read(text: str) -> list[Target]:
 
 
 def asked(name: str, auth_configs: Sequence[str], create: str | None) -> Target:
-    """Return the profile that options ask for: `toolkit=auth config` each, and a JSON object.
+    """Return the profile that the options ask for; raises Trouble if they cannot be understood.
 
-    Raises:
-        Trouble: They do not.
+    Each auth config is `toolkit=auth config`; `create` is the text of a JSON object.
     """
     pairs = [one.partition("=") for one in auth_configs]
     wanted = {"name": name, "auth_configs": {toolkit: one for toolkit, _, one in pairs}}
@@ -141,11 +136,7 @@ def put(stack: Stack, profile: Target) -> bool:
 
 
 def found(stack: Stack, name: str) -> Target:
-    """Return the profile of this name.
-
-    Raises:
-        Trouble: There is none.
-    """
+    """Return the profile of this name; raises Trouble if there is none."""
     profiles = {one.id: one for one in stack.catalog_table.catalog().profiles}
     if name not in profiles:
         known = ", ".join(profiles) or "there is none"

@@ -16,7 +16,7 @@ from handler.targets import Kind, Status, Target
 from provisioner import activity, scan
 from provisioner.context import Context
 from provisioner.errors import Trouble
-from provisioner.options import TargetOnly, UserId
+from provisioner.options import Limit, TargetOnly, UserId
 from provisioner.output import grid, status, table, text, when
 from provisioner.stack import Stack
 
@@ -33,14 +33,11 @@ def _finite(seconds: float) -> float:
     return seconds
 
 
-def user(
-    ctx: typer.Context,
-    user_id: UserId,
-) -> None:
+def user(ctx: typer.Context, user_id: UserId) -> None:
     """Show everything known about a user: accounts, targets, what is missing, errors."""
     context = Context.of(ctx)
     stack = context.stack
-    facts, rows = stack.target_table.user(user_id)
+    facts, rows = stack.services.target_table.user(user_id)
     if not facts.accounts and not rows:
         raise Trouble(
             f"nothing is known of {user_id}",
@@ -62,7 +59,7 @@ def list_(
         typer.Option("--status", help="Show only targets in this status. Can be repeated."),
     ] = None,
     target: TargetOnly = None,
-    limit: Annotated[int, typer.Option(min=0, help="Show at most this many; 0 shows all.")] = 50,
+    limit: Limit = 50,
 ) -> None:
     """List users and their targets. Without --status, list the targets that are not ready."""
     context = Context.of(ctx)
@@ -136,7 +133,7 @@ def _now(stack: Stack) -> dict[str, Any]:
     last = activity.swept(stack, at)
     return {
         "at": at,
-        "queue": stack.queue.depth(),
+        "queue": stack.services.queue.depth(),
         "dead_letter_queue": activity.waiting_messages(stack, "DeadLetterQueueUrl"),
         "swept_ago": last and max(0, last.began),
     }

@@ -1,4 +1,4 @@
-"""Which releases there are: the tags of the repository that this command line comes from."""
+"""Releases: the one that is installed, and the newest, by the tags of its repository."""
 
 import json
 import os
@@ -9,10 +9,18 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from provisioner.errors import Trouble
-from provisioner.version import DISTRIBUTION
 
+DISTRIBUTION = "mcp-instance-provisioner"
 _SECONDS = 20
 _TAG = re.compile(r"refs/tags/v(\d+\.\d+\.\d+)$", re.MULTILINE)
+
+
+def version() -> str | None:
+    """Return the version that is installed; None in a checkout that is not installed."""
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def order(version: str) -> tuple[int, ...]:

@@ -83,18 +83,13 @@ def backfill(
     )
 
 
-def forget(
-    ctx: typer.Context,
-    user_id: UserId,
-    *,
-    yes: Yes = False,
-) -> None:
+def forget(ctx: typer.Context, user_id: UserId, *, yes: Yes = False) -> None:
     """Erase what the stack stores about a user. Deletes nothing at Composio.
 
     Accounts that are still ACTIVE at Composio may be found again: disconnect them there first.
     """
     context = Context.of(ctx)
-    facts, rows = context.stack.target_table.user(user_id)
+    facts, rows = context.stack.services.target_table.user(user_id)
     context.screen.say(f"stored here: accounts {len(facts.accounts)}, targets {len(rows)}")
     if facts.accounts or rows:
         context.confirm(f"Erase all that {context.stack.name} knows of {user_id}?", yes=yes)

@@ -47,7 +47,7 @@ def retry(stack: Stack, keys: Sequence[Key], advance: Callable[[int], None]) -> 
             now = int(time.time())
             due = pool.map(lambda key, at=now: make_due(stack, key, now=at), batch)
             taken = [key for key, changed in zip(batch, due, strict=True) if changed]
-            stack.queue.send(
+            stack.services.queue.send(
                 {"task": "due", "user_id": user_id, "target": target.sort_key}
                 for user_id, target in taken
             )
@@ -62,9 +62,9 @@ def forget(stack: Stack, user_id: str) -> int:
     The facts go first, so that nothing is created from them; what a worker that is at it just
     now writes back goes with the next reading.
     """
-    number = 0
+    number, pk = 0, accounts_key(user_id)["pk"]
     while found := sorted(
-        ({"pk": row["pk"], "sk": row["sk"]} for row in stack.table.partition(_pk(user_id))),
+        ({"pk": row["pk"], "sk": row["sk"]} for row in stack.table.partition(pk)),
         key=lambda key: str(key["sk"]),
     ):
         for batch in batched(found, _DELETE_BATCH, strict=False):
@@ -80,10 +80,9 @@ def forget(stack: Stack, user_id: str) -> int:
 
 
 def pages(stack: Stack, target: Target) -> tuple[list[str], int]:
-    """Return the cursors of the pages that a back-fill reads, and the accounts on them.
+    """Return the cursors of the pages that a back-fill reads, and the number of accounts on them.
 
-    Raises:
-        Unavailable: They could not be read.
+    Raises Unavailable if they cannot be read.
     """
     found = stack.composio.active_accounts(
         Place(), auth_config_ids=target.required, deadline=float("inf")
@@ -104,7 +103,7 @@ def begin_backfill(stack: Stack, key: TargetId) -> None:
     walk, now = _backfill(stack, key), int(stack.services.sources.clock())
     at = max(now, walk.lease_until) if walk and not walk.token else now
     stack.services.walk_table.request_backfill(key, at=at)
-    stack.queue.send([{"task": "backfill", "target": key.sort_key}])
+    stack.services.queue.send([{"task": "backfill", "target": key.sort_key}])
 
 
 def backfill_place(stack: Stack, key: TargetId) -> str | None:
@@ -116,7 +115,3 @@ def backfill_place(stack: Stack, key: TargetId) -> str | None:
 def _backfill(stack: Stack, key: TargetId) -> Walk | None:
     name = BACKFILL + key.sort_key
     return next((walk for walk in stack.services.walk_table.walks() if walk.name == name), None)
-
-
-def _pk(user_id: str) -> str:
-    return accounts_key(user_id)["pk"]

@@ -36,6 +36,10 @@ type Key = tuple[str, TargetId]
 _PROJECTED = (
     "pk", "sk", "status", "attempts", "claim_token", "due_at", "missing", "last_error", "settled_at"
 )  # fmt: skip
+_PROJECTION = {
+    "ProjectionExpression": ", ".join(f"#{name}" for name in _PROJECTED),
+    "ExpressionAttributeNames": {f"#{name}": name for name in _PROJECTED},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +90,7 @@ def entries(stack: Stack, wanted: Iterable[Status]) -> list[Entry]:
 
 
 def of_row(row: Mapping[str, Any]) -> Entry:
-    """Return what the row of a target says.
-
-    Raises:
-        Trouble: It is of a release that has other statuses.
-    """
+    """Return what the row of a target says; raises Trouble for a status of another release."""
     try:
         found = target_from_row(row)
     except ValueError:
@@ -154,14 +154,7 @@ def _stored(statuses: frozenset[Status]) -> dict[str, Any]:
     return {
         "FilterExpression": f"#status IN ({', '.join(sorted(values))})",
         "ExpressionAttributeValues": values,
-        **_projection(),
-    }
-
-
-def _projection() -> dict[str, Any]:
-    return {
-        "ProjectionExpression": ", ".join(f"#{name}" for name in _PROJECTED),
-        "ExpressionAttributeNames": {f"#{name}": name for name in _PROJECTED},
+        **_PROJECTION,
     }
 
 
@@ -182,17 +175,13 @@ def _scan[Part](
     stack: Stack, request: Mapping[str, Any], keep: Callable[[dict[str, Any]], list[Part]]
 ) -> list[Part]:
     """Scan the table in segments; of each row only what `keep` returns stays in memory."""
-    client = stack.dynamodb
+    client, table = stack.dynamodb, stack.outputs["TableName"]
     client.meta.events.register("before-parse.dynamodb.Scan", _read_at_once, unique_id="scan")
 
     def segment(number: int) -> list[Part]:
-        asked: dict[str, Any] = {
-            **request,
-            "TableName": stack.outputs["TableName"],
-            "Segment": number,
-            "TotalSegments": SEGMENTS,
-        }
-        pages = client.get_paginator("scan").paginate(**asked)
+        pages = client.get_paginator("scan").paginate(
+            **request, TableName=table, Segment=number, TotalSegments=SEGMENTS
+        )
         return [part for page in pages for item in page["Items"] for part in keep(from_item(item))]
 
     with ThreadPoolExecutor(SEGMENTS) as pool:
@@ -210,7 +199,7 @@ def _due_rows(stack: Stack) -> Iterator[dict[str, Any]]:
     keys = [{"pk": item["pk"], "sk": item["sk"]} for page in pages for item in page["Items"]]
 
     def batch(some: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
-        asked: Any = {table: {"Keys": list(some), "ConsistentRead": True, **_projection()}}
+        asked: Any = {table: {"Keys": list(some), "ConsistentRead": True, **_PROJECTION}}
         found: list[dict[str, Any]] = []
         while asked:
             answer = stack.dynamodb.batch_get_item(RequestItems=asked)

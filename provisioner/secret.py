@@ -52,11 +52,7 @@ class Secret:
 
 
 def read(stack: Stack) -> Secret:
-    """Read the secret.
-
-    Raises:
-        Trouble: It is not of the form that the functions read, or there is none.
-    """
+    """Read the secret; raises Trouble if it is gone, or the functions cannot read its form."""
     remedy = f"fill it with {FORM} (aws secretsmanager put-secret-value)"
     try:
         answer = stack.secrets.get_secret_value(SecretId=stack.outputs["SecretId"])

@@ -19,10 +19,8 @@ from handler.catalog import Catalog
 from handler.catalog_table import CatalogTable
 from handler.composio import Composio
 from handler.dynamodb import Table
-from handler.queue import Queue
 from handler.services import Services, Sources, wire
 from handler.settings import Settings, enrolled_servers
-from handler.target_table import TargetTable
 from handler.transport import Transport
 from handler.urls import LOOPBACK
 from provisioner import environment
@@ -53,8 +51,7 @@ _EMULATED = Config(retries={"mode": "standard", "total_max_attempts": 1}, proxie
 def connect(base_url: str) -> httpx.Client:
     """Return a client of Composio that uses the proxies of the environment.
 
-    Raises:
-        Trouble: The environment does not allow one.
+    Raises Trouble if the environment does not allow one.
     """
     try:
         return httpx.Client(base_url=base_url, follow_redirects=False)
@@ -208,19 +205,9 @@ class Stack:
         return self.services.target_table.table
 
     @property
-    def target_table(self) -> TargetTable:
-        """The users' part of the table."""
-        return self.services.target_table
-
-    @property
     def catalog_table(self) -> CatalogTable:
         """The catalog, in the table."""
         return self.services.catalog_table
-
-    @property
-    def queue(self) -> Queue:
-        """The queue."""
-        return self.services.queue
 
     @property
     def composio(self) -> Composio:

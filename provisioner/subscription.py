@@ -35,11 +35,7 @@ class _EventType(BaseModel):
 
 
 def offered(transport: Transport) -> list[str]:
-    """Return the account events that Composio offers to this project.
-
-    Raises:
-        Unavailable: They could not be read.
-    """
+    """Return the account events that Composio offers to this project; raises Unavailable."""
     page = transport.get(f"{_PATH}/event_types", soon())
     types = [must_read(_EventType, item) for item in items(page, "items")]
     return sorted(

@@ -32,11 +32,7 @@ def connect_webhook(ctx: typer.Context, *, yes: Yes = False) -> None:
     Composio has one subscription for each project: one that goes elsewhere is replaced only after
     confirmation. You can run this again at any time: it changes only what is not right.
     """
-    connect(Context.of(ctx), yes=yes)
-
-
-def connect(context: Context, *, yes: bool) -> None:
-    """Do what `connect-webhook` does."""
+    context = Context.of(ctx)
     url, kept = context.stack.webhook_url, secret.read(context.stack)
     events = subscription.offered(context.stack.transport)
     found = subscription.current(context.stack.transport)
@@ -187,10 +183,9 @@ def _event(stack: Stack, account_id: str | None) -> dict[str, Any]:
         path = f"/api/v3/connected_accounts/{segment(account_id)}"
         data = stack.transport.get(path, soon())
         kind = ACCOUNT_EVENTS + str(data.get("status")).lower()
-    at = timestamp(datetime.now(UTC))
     return {
         "id": f"msg_{uuid.uuid4()}",
-        "timestamp": at,
+        "timestamp": timestamp(datetime.now(UTC)),
         "type": kind,
         "metadata": {},
         "data": data,

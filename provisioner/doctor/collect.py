@@ -15,7 +15,6 @@ from provisioner.doctor.facts import Commands, Facts
 from provisioner.errors import EXPECTED, Trouble, explained
 from provisioner.secret import Secret
 from provisioner.stack import THREADS, Stack, soon
-from provisioner.version import version
 
 _PERMISSIONS = {
     "servers": "mcp_servers: write",
@@ -50,7 +49,7 @@ def collect(stack: Stack, *, newer: bool = False, clock: Callable[[], float] = t
     return Facts(
         commands=Commands(stack.own_command, stack.aws_command),
         version=stack.outputs.get("Version"),
-        own_version=version(),
+        own_version=releases.version(),
         newest=_ask(releases.newest) if newer else None,
         parameters=stack.parameters,
         outputs=stack.outputs,
@@ -96,7 +95,7 @@ def _questions(
         "account_rule": lambda: ask_aws.rule(stack, stack.outputs["BusName"], "EventPattern"),
         "worker": lambda: ask_aws.event_source(stack, "WorkerFunctionName"),
         "announcer": lambda: ask_aws.event_source(stack, "AnnouncerFunctionName"),
-        "queued": stack.queue.depth,
+        "queued": stack.services.queue.depth,
         "dead": lambda: activity.waiting_messages(stack, "DeadLetterQueueUrl"),
         "sweep_rule": lambda: ask_aws.rule(stack, "default", "ScheduleExpression"),
         "swept": lambda: activity.swept(stack, clock()),

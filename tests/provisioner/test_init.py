@@ -125,7 +125,7 @@ def init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Init:
         "provisioner.stack.connect",
         lambda url: httpx.Client(base_url=url, transport=httpx.MockTransport(init.composio)),
     )
-    monkeypatch.setattr(init_command, "connect", lambda _, **__: None)
+    monkeypatch.setattr(init_command, "connect_webhook", lambda _, **__: None)
     monkeypatch.setattr(init_command, "report", lambda _: True)
     return init
 
