@@ -127,7 +127,7 @@ def test_handler_logs_metrics_and_correlation_id_and_nothing_secret(
 
 
 def changed(**fields: Any) -> dict[str, Any]:
-    return SAMPLES["connected"] | fields
+    return {**SAMPLES["connected"], **fields}
 
 
 def with_header(name: str, *values: str) -> dict[str, Any]:
