@@ -1,8 +1,7 @@
-"""Follows the event bus, through a rule and a queue that are there only for as long.
+"""Follows the event bus through a rule and a queue that exist only meanwhile.
 
-Both have the same name. The rule is made first and removed last, and its description says until
-when it is in use: so whatever a process leaves behind that is killed is found, and can be told
-from what another process uses at this moment.
+Both have the same name. The rule is created first and deleted last, and its description says until
+when it is in use: what a killed process leaves behind is found, and told from what is in use.
 """
 
 import json
@@ -37,18 +36,17 @@ type Receive = Callable[[int], list[dict[str, Any]]]
 
 @contextmanager
 def listening(stack: Stack) -> Iterator[tuple[str, Receive]]:
-    """Listen to the outcomes on the bus, and remove afterwards what that takes.
+    """Listen to the outcomes on the bus, and delete the rule and the queue afterwards.
 
     Yields:
-        The name of rule and queue, and a function that waits for at most so many seconds, 20 or
-        fewer, and returns the events that have arrived.
+        Their name, and a function that waits for events for at most so many seconds, up to 20.
     """
     own = re.sub(r"^arn:.*:stack/|/.*$", "", stack.name)[:36]
     name = f"{PREFIX}{own}-{secrets.token_hex(4)}"
     try:
         yield name, _receiver(stack, name)
     finally:
-        # What has gone wrong is told first; the next one removes what could not be removed.
+        # An error that is under way is the one to report; the next run removes what is left.
         unimportant = (BotoCoreError, ClientError) if sys.exception() else ()
         with interrupt.cleanup(), suppress(*unimportant):
             _remove(stack, name)
@@ -110,7 +108,7 @@ def _received(stack: Stack, url: str, seconds: int) -> list[dict[str, Any]]:
 
 
 def _renew(stack: Stack, name: str) -> str:
-    """Make the rule, or tell that it is still in use; return its ARN."""
+    """Create the rule, or say that it is still in use; return its ARN."""
     until = datetime.fromtimestamp(int(time.time()) + IN_USE_SECONDS, UTC)
     return stack.events.put_rule(
         Name=name,
@@ -132,7 +130,7 @@ def _policy(queue_arn: str, rule_arn: str) -> str:
 
 
 def _remove(stack: Stack, name: str) -> None:
-    """Remove a queue and its rule, or what is there of them."""
+    """Delete a queue and its rule, as far as they exist."""
     bus, gone = stack.outputs["BusName"], stack.events.exceptions.ResourceNotFoundException
     with suppress(gone):
         stack.events.remove_targets(Rule=name, EventBusName=bus, Ids=[name])

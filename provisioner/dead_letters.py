@@ -1,4 +1,4 @@
-"""The messages of the dead-letter queue: to read one is to hide it for a while from everybody."""
+"""The messages of the dead-letter queue. Reading one hides it from everybody for a while."""
 
 import json
 import time
@@ -16,7 +16,7 @@ from provisioner import interrupt, messages
 from provisioner.stack import THREADS, Stack
 
 HIDDEN_SECONDS = 600
-"""For so long a message that was received is hidden, unless it is given back before."""
+"""How long a message that was received is hidden, unless it is given back before."""
 
 TASKS: Mapping[str, tuple[str, ...]] = {
     "sweep": (),
@@ -46,7 +46,7 @@ class DeadLetter:
 def kind(body: str) -> tuple[str, bool]:
     """Return what a message is, and whether the worker understands it.
 
-    Nothing is in it of what the message says about anybody.
+    The answer says nothing about the user.
     """
     try:
         content = json.loads(body)
@@ -80,7 +80,7 @@ def _is_whole(task: str, content: Mapping[str, Any]) -> bool:
 def received(stack: Stack) -> Iterator[Iterator[list[DeadLetter]]]:
     """Receive the messages in batches; afterwards give back those that are still there.
 
-    It ends before those that were received first come back: of very many, it reads only the first.
+    It ends before the first of them come back, so it does not reach the end of a very long queue.
     """
     held: list[DeadLetter] = []
     try:
@@ -103,7 +103,7 @@ def delete(stack: Stack, letters: Sequence[DeadLetter]) -> int:
 def redrive(stack: Stack, letters: Sequence[DeadLetter]) -> int:
     """Send messages to the queue again, and return how many it has accepted.
 
-    Each is deleted after it is sent: ended in between, it is worked on twice, which is harmless.
+    Each is deleted after it is sent. If it ends in between, both are handled, which is harmless.
     """
     number = 0
     for batch in messages.batches((letter, letter.body) for letter in letters):

@@ -15,7 +15,7 @@ from provisioner.errors import Trouble
 from provisioner.stack import Stack
 
 MOST_PAGES = 100
-"""Of a hundred accounts each, from the newest on; with more, how many follow is a lower bound."""
+"""Of a hundred accounts each, newest first. With more, the number of users is a lower bound."""
 _UPDATE_SECONDS = 3600
 """A gradual Rollout takes half an hour."""
 
@@ -44,7 +44,7 @@ def followers(stack: Stack, servers: Collection[Target], most_pages: int) -> Fol
             stack.composio.active_accounts(
                 Place(), auth_config_ids=required or None, deadline=float("inf")
             ),
-            # Where nobody is required to connect anything, the first shows that they can be read.
+            # Where nothing is required, the first page shows whether accounts can be read.
             most_pages if required else 1,
         )
     )

@@ -1,4 +1,4 @@
-"""Makes the environment of the process usable: it may be that of anything."""
+"""Makes the environment of the process usable, whatever started it."""
 
 import ipaddress
 import re

@@ -48,13 +48,13 @@ class Trouble(Exception):
 
 
 EXPECTED = (Trouble, BotoCoreError, ClientError, Unavailable, SecretUnusable, OSError)
-"""What goes wrong without being a mistake of this program."""
+"""What is not a fault of this program."""
 
 
 def explained(error: Exception) -> Trouble:
     """Return an error as trouble.
 
-    What is none of `EXPECTED` is not quoted: nobody knows what it says.
+    An error that is not in `EXPECTED` is not quoted: it could say anything.
     """
     match error:
         case Trouble():
@@ -116,10 +116,7 @@ def _of_aws(error: ClientError) -> Trouble:
 
 def _of_composio(problem: Problem) -> Trouble:
     if problem.status == 401:
-        return Trouble(
-            "Composio rejects the API key",
-            "provisioner init takes another one",
-        )
+        return Trouble("Composio rejects the API key", "provisioner init takes another one")
     said = f"Composio: {problem.message}"
     if problem.status == 403:
         return Trouble(said, "give the API key this permission; webhooks need `webhooks`")

@@ -83,12 +83,12 @@ def _api_key(context: Context, file: str | None) -> None:
 def _read_key(context: Context, file: str | None) -> str:
     if file is None or file == _ASK:
         return context.screen.asked("Composio API key", "--api-key-file", hidden=True)
-    # What is no text is no key either, and is said to be none without being quoted.
+    # What is not text is not a key either: it is refused without being quoted.
     return Path(file).read_bytes().decode("utf-8-sig", "replace").strip()
 
 
 def _refusal(stack: Stack, found: Secret) -> Trouble | None:
-    """Return what speaks against the API key; raises Trouble where Composio cannot be asked."""
+    """Return what is wrong with the API key; raises Trouble where Composio cannot be asked."""
     if not found.has_api_key:
         return Trouble("that is no API key", "create one at Composio, and give it whole")
     with closing(secret.holding(stack, found)) as tried:
@@ -96,10 +96,8 @@ def _refusal(stack: Stack, found: Secret) -> Trouble | None:
         if reached.key_rejected:
             return Trouble("Composio rejects the API key", "give another one")
         if reached.why_not:
-            message = f"Composio cannot be asked: {reached.why_not}"
-            raise Trouble(
-                message, "check ComposioBaseUrl and status.composio.dev, and run it again"
-            )
+            remedy = "check ComposioBaseUrl and status.composio.dev, and run it again"
+            raise Trouble(f"Composio cannot be asked: {reached.why_not}", remedy)
         return lacking(tried)
 
 
@@ -118,7 +116,7 @@ def _servers(context: Context, wanted: str | None, *, yes: bool) -> None:
         raise Trouble(f"Composio has no MCP server {', '.join(unknown)}", f"one of: {known}")
     context.screen.say("updating the stack, which takes a minute or more")
     changed = enrolment.enrol(stack, wanted)
-    # What was found of it is out of date.
+    # What is known of the stack is out of date.
     context.close()
     if stack.samconfig and (said := samconfig.keep(stack.samconfig, changed)):
         context.screen.say(said)
@@ -146,7 +144,7 @@ def _show_servers(context: Context, listed: Mapping[str, Target]) -> None:
 
 
 def _show_application(context: Context) -> None:
-    """Show what whoever writes the application needs; docs/integrate.md uses it."""
+    """Show what the application needs; docs/integrate.md uses it."""
     stack = context.stack
     webhook_url = stack.outputs["WebhookUrl"].removesuffix(_WEBHOOK)
     url = stack.parameters.get("PublicUrl", "").rstrip("/") or webhook_url

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 EXIT_CODE = 128 + signal.SIGINT
 _GRACE_SECONDS = 0.7
-"""Until then everything may end in order."""
+"""For everything to end in order."""
 _CLEANUP_SECONDS = 10.0
 
 _cleaning = threading.Event()
@@ -34,7 +34,7 @@ def install() -> None:
 
 @contextlib.contextmanager
 def cleanup() -> Iterator[None]:
-    """Have what is done in this context come to its end first, within ten seconds."""
+    """Let what is done in this context end first, within ten seconds."""
     _cleaning.set()
     try:
         yield

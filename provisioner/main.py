@@ -163,9 +163,9 @@ def options(
 
 @contextmanager
 def _handler_silent() -> Iterator[None]:
-    """Keep back what the handler's modules log and count: it is for CloudWatch.
+    """Suppress what the handler's modules log and count, which is for CloudWatch.
 
-    Of a hundred values of a metric, they would print a line, whatever the environment says.
+    They would print a line for each hundred values of a metric, whatever the environment says.
     """
     level = logger.log_level
     logger.setLevel("CRITICAL")
@@ -185,11 +185,10 @@ def _check(arguments: Sequence[str], screen: Screen) -> None:
     if screen.closed:
         raise Trouble("the standard output is closed", "end the command with > /dev/null instead")
     for argument in arguments:
-        if not argument.isascii():
-            try:
-                argument.encode()
-            except UnicodeEncodeError:
-                raise typer.BadParameter(f"{argument} is not UTF-8") from None
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise typer.BadParameter(f"{argument} is not UTF-8") from None
 
 
 app = typer.Typer(

@@ -26,9 +26,9 @@ _DELETE_BATCH = 25
 
 
 def make_due(stack: Stack, key: Key, *, now: int) -> bool:
-    """Make a failed target due now, its attempts counted anew; False if it is not failed.
+    """Make a failed target due now, and reset its attempts; False if it is not failed.
 
-    It is the sweep's from here on, should the message to the worker never be sent.
+    The sweep takes it up, should the message to the worker never be sent.
     """
     due = {"status": Status.RETRYING.value, "due": DUE, "due_at": now, "tried": ""}
     failed = Status.FAILED.value
@@ -39,7 +39,7 @@ def make_due(stack: Stack, key: Key, *, now: int) -> bool:
 def retry(stack: Stack, keys: Sequence[Key], advance: Callable[[int], None]) -> int:
     """Have the worker try these failed targets again, and return how many were failed.
 
-    It can be ended at any point and run again: what it has taken up is no longer failed.
+    It can be ended at any point and run again: what it has made due is no longer failed.
     """
     number = 0
     with ThreadPoolExecutor(THREADS) as pool:
@@ -59,8 +59,8 @@ def retry(stack: Stack, keys: Sequence[Key], advance: Callable[[int], None]) -> 
 def forget(stack: Stack, user_id: str) -> int:
     """Erase every row of a user, and return how many there were; Composio is not asked.
 
-    The facts go first, so that nothing is created from them; what a worker that is at it just
-    now writes back goes with the next reading.
+    The facts go first, so that nothing is created from them. What a worker writes back meanwhile
+    is erased after the next reading.
     """
     number, pk = 0, accounts_key(user_id)["pk"]
     while found := sorted(
@@ -92,10 +92,10 @@ def pages(stack: Stack, target: Target) -> tuple[list[str], int]:
 
 
 def begin_backfill(stack: Stack, key: TargetId) -> None:
-    """Have the worker take the accounts of all users that matter to the target, from the first.
+    """Have the worker read all accounts that matter to the target, from the first page on.
 
-    The table says so first: the sweep sends the message should this one be lost. Who is at it
-    loses it; that of a server that has just changed waits for its minute all the same.
+    The table is written first: the sweep sends the message, should this one be lost. A worker at
+    it loses its lease; a back-fill that waits, as the server has just changed, goes on waiting.
     """
     catalog = stack.catalog_table.catalog()
     if catalog.known(key.name).server is None and key not in {one.key for one in catalog.profiles}:

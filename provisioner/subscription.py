@@ -68,11 +68,9 @@ def lacking(found: Subscription | None, url: str, events: list[str]) -> dict[str
 def change(
     transport: Transport, found: Subscription | None, changes: Mapping[str, Any]
 ) -> Subscription:
-    """Create the subscription, or change it.
+    """Create the subscription, or change it; raises Unavailable.
 
-    Raises:
-        Unavailable: Composio refuses, or does not answer; its status is 409 where somebody
-            else has made the one subscription meanwhile.
+    Its status is 409 where somebody else has created the one subscription meanwhile.
     """
     path = f"{_PATH}/{segment(found.id)}" if found else _PATH
     answer = _send(transport, "PATCH" if found else "POST", path, changes)
@@ -80,7 +78,7 @@ def change(
 
 
 def rotate(transport: Transport, found: Subscription) -> str:
-    """Have Composio draw a new secret, and return it; raises Unavailable."""
+    """Have Composio create a new secret, and return it; raises Unavailable."""
     answer = _send(transport, "POST", f"{_PATH}/{segment(found.id)}/rotate_secret", None)
     secret = answer.get("secret")
     if not isinstance(secret, str) or not secret:

@@ -23,7 +23,7 @@ DOCTOR = "provisioner doctor"
 KNOWN_SECONDS = LEAST_AGE_SECONDS + 2
 """After so long the functions know a new secret, once they have turned one away."""
 PING = "composio.trigger.message"
-"""An event that is genuine and concerns no account: it is ignored, and changes nothing."""
+"""A genuine event that concerns no account: it is ignored, and changes nothing."""
 
 
 def connect_webhook(ctx: typer.Context, *, yes: Yes = False) -> None:
@@ -80,7 +80,7 @@ def rotate_webhook_secret(
         _end_overlap(context, kept, found, yes=yes)
         return
     context.confirm("Composio signs with a new secret from then on. Rotate?", yes=yes)
-    # Who may not write it must find out while Composio still signs with the old one.
+    # Without the permission to write it, this fails while Composio signs with the old one.
     secret.write(context.stack, kept)
     new = subscription.rotate(transport, found)
     secret.write(context.stack, kept.accepting([new, *kept.webhook_secrets]))
@@ -148,7 +148,7 @@ def _tell(
 def _changed(
     context: Context, found: subscription.Subscription | None, url: str, events: list[str]
 ) -> subscription.Subscription:
-    """Set the subscription, also where somebody has made one since it was read (409)."""
+    """Set the subscription, even if somebody has created one since it was read (409)."""
     changes, transport = subscription.lacking(found, url, events), context.stack.transport
     try:
         return subscription.change(transport, found, changes)

@@ -37,7 +37,7 @@ def servers(facts: Facts) -> Verdict:
 
 
 def sessions(facts: Facts) -> Verdict:
-    """Judge the session profiles, and whether what was made of them is there."""
+    """Judge the session profiles, and whether their sessions exist."""
     profiles, sessions = known(facts.profiles), known(facts.sessions)
     if absent := sessions.count(False):
         message = f"Composio does not know {absent} of {len(sessions)} that were asked about"
@@ -47,7 +47,7 @@ def sessions(facts: Facts) -> Verdict:
 
 
 def auth_configs(facts: Facts) -> Verdict:
-    """Judge whether what the targets require is there."""
+    """Judge whether the auth configs that the targets require exist."""
     there = known(facts.auth_configs)
     profiles = () if isinstance(facts.profiles, Trouble) else facts.profiles
     targets = (*known(facts.servers).values(), *profiles)
@@ -97,7 +97,7 @@ def signing(facts: Facts, subscription: Subscription) -> Verdict:
 
 
 def deprecation(facts: Facts) -> Verdict:
-    """Judge whether an endpoint that is used will go."""
+    """Judge whether an endpoint that is used is deprecated."""
     if deprecated := known(facts.deprecated):
         message = "; ".join(f"{path}: {text}" for path, text in deprecated.items())
         return error(message, "move to sessions before that date (docs/sessions.md)")
