@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from pydantic import BaseModel, ValidationError
 
@@ -35,15 +35,6 @@ class Progress(BaseModel):
     events: int
     size: int
     sha256: str
-
-
-class Event(NamedTuple):
-    """One event: its number, what the file holds up to its end, and the message for it."""
-
-    number: int
-    end: int
-    digest: Any
-    body: str
 
 
 @dataclass(frozen=True)
@@ -70,37 +61,35 @@ class EventFile:
             raise Trouble(message, "correct or remove them; nothing was sent")
         return events
 
-    def events(self, after: Progress | None) -> Iterator[Event]:
-        """Yield the events after those that were sent before."""
-        number, end, digest = 0, 0, hashlib.sha256()
+    def events(self, queue: str, skipped: int) -> Iterator[tuple[Progress, str]]:
+        """Yield the message for each event but the first ones, and the progress once it is sent."""
+        number, size, digest = 0, 0, hashlib.sha256()
         for line in self._lines():
-            end += len(line)
+            size += len(line)
             digest.update(line)
             if not _content(line):
                 continue
             number += 1
-            if number > (after.events if after else 0):
-                yield Event(number, end, digest.copy(), _body(line))
+            if number > skipped:
+                sha256 = digest.hexdigest()
+                yield Progress(queue=queue, events=number, size=size, sha256=sha256), _body(line)
 
-    def progress(self, queue: str) -> Progress | None:
-        """Return how much of this very content this queue has accepted; None for nothing."""
+    def accepted(self, queue: str) -> int:
+        """Return how many events of this very content the queue has accepted."""
         if self.place is None:
-            return None
+            return 0
         try:
             kept = Progress.model_validate_json(self.place.read_bytes())
         except (OSError, ValidationError):
-            return None
+            return 0
         self.file.seek(0)
         same = hashlib.sha256(self.file.read(kept.size)).hexdigest() == kept.sha256
-        return kept if same and kept.queue == queue else None
+        return kept.events if same and kept.queue == queue else 0
 
-    def keep(self, queue: str, sent: Event) -> bool:
-        """Keep that everything up to this event was accepted; False if it cannot be kept."""
+    def keep(self, progress: Progress) -> bool:
+        """Store the progress; False if that is not possible."""
         if self.place is None:
             return True
-        progress = Progress(
-            queue=queue, events=sent.number, size=sent.end, sha256=sent.digest.hexdigest()
-        )
         written = self.place.with_name(self.place.name + ".new")
         try:
             written.write_text(progress.model_dump_json() + "\n")

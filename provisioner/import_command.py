@@ -7,7 +7,7 @@ import typer
 from provisioner import event_file, messages
 from provisioner.context import Context
 from provisioner.errors import Trouble
-from provisioner.event_file import EventFile, Progress
+from provisioner.event_file import EventFile
 from provisioner.options import DryRun
 
 
@@ -30,25 +30,24 @@ def import_(
     context = Context.of(ctx)
     with event_file.opened(file) as events:
         total = events.check()
-        before = events.progress(context.stack.outputs["QueueUrl"])
-        skipped = before.events if before else 0
-        sent = 0 if dry_run else _send(context, events, before, total)
+        skipped = events.accepted(context.stack.outputs["QueueUrl"])
+        sent = 0 if dry_run else _send(context, events, skipped, total)
     context.screen.show(
         {"events": total, "skipped": skipped, "sent": sent},
         f"events: {total}, sent before: {skipped}, sent now: {sent}",
     )
 
 
-def _send(context: Context, file: EventFile, before: Progress | None, total: int) -> int:
+def _send(context: Context, file: EventFile, skipped: int, total: int) -> int:
     queue, sent, kept = context.stack.outputs["QueueUrl"], 0, True
     with context.screen.progress("importing", total) as advance:
-        advance(before.events if before else 0)
-        for batch in messages.batches((event, event.body) for event in file.events(before)):
+        advance(skipped)
+        for batch in messages.batches(file.events(queue, skipped)):
             accepted = messages.send(context.stack, batch)
             if len(accepted) < len(batch):
                 raise Trouble("the queue did not take everything", "run it again: it continues")
             sent += len(accepted)
-            if kept and not (kept := file.keep(queue, accepted[-1])):
+            if kept and not (kept := file.keep(accepted[-1])):
                 context.screen.say(f"{file.place} cannot be written: if this is ended midway,")
                 context.screen.say("it begins anew, which is harmless")
             advance(len(accepted))

@@ -101,7 +101,7 @@ def test_a_pipe_at_the_standard_input_is_read_twice(monkeypatch: pytest.MonkeyPa
     with os.fdopen(read) as piped:
         monkeypatch.setattr("sys.stdin", piped)
         with event_file.opened("-") as events:
-            assert (events.check(), len(list(events.events(None)))) == (25, 25)
+            assert (events.check(), len(list(events.events("queue", 0)))) == (25, 25)
 
 
 def test_an_interrupted_import_continues_also_if_the_file_has_grown(
