@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 import boto3
@@ -98,6 +98,17 @@ class Clients:
             client.close()
 
 
+class _Client[Of]:
+    """An attribute of a stack: its client of one service, with that client's type."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __get__(self, stack: "Stack", _: type) -> Of:
+        client: Of = stack.client(self._service)
+        return client
+
+
 @dataclass(frozen=True)
 class Stack:
     """A stack; `client` returns a boto3 client by the name of its service.
@@ -112,6 +123,13 @@ class Stack:
     options: tuple[str, ...] = ()
     profile: str | None = None
     samconfig: Path | None = None
+
+    dynamodb: ClassVar["_Client[DynamoDBClient]"] = _Client("dynamodb")
+    sqs: ClassVar["_Client[SQSClient]"] = _Client("sqs")
+    secrets: ClassVar["_Client[SecretsManagerClient]"] = _Client("secretsmanager")
+    events: ClassVar["_Client[EventBridgeClient]"] = _Client("events")
+    functions: ClassVar["_Client[LambdaClient]"] = _Client("lambda")
+    logs: ClassVar["_Client[CloudWatchLogsClient]"] = _Client("logs")
 
     @property
     def webhook_url(self) -> str:
@@ -149,42 +167,6 @@ class Stack:
     def enrolled(self) -> frozenset[str] | None:
         """The ids of the enrolled MCP servers; None for all."""
         return enrolled_servers(self.parameters["McpServerIds"])
-
-    @property
-    def dynamodb(self) -> "DynamoDBClient":
-        """The client of DynamoDB."""
-        client: DynamoDBClient = self.client("dynamodb")
-        return client
-
-    @property
-    def sqs(self) -> "SQSClient":
-        """The client of SQS."""
-        client: SQSClient = self.client("sqs")
-        return client
-
-    @property
-    def secrets(self) -> "SecretsManagerClient":
-        """The client of Secrets Manager."""
-        client: SecretsManagerClient = self.client("secretsmanager")
-        return client
-
-    @property
-    def events(self) -> "EventBridgeClient":
-        """The client of EventBridge."""
-        client: EventBridgeClient = self.client("events")
-        return client
-
-    @property
-    def functions(self) -> "LambdaClient":
-        """The client of Lambda."""
-        client: LambdaClient = self.client("lambda")
-        return client
-
-    @property
-    def logs(self) -> "CloudWatchLogsClient":
-        """The client of CloudWatch Logs."""
-        client: CloudWatchLogsClient = self.client("logs")
-        return client
 
     @cached_property
     def services(self) -> Services:
