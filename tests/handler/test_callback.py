@@ -61,7 +61,7 @@ def test_older_spelling_of_the_query_is_understood(world: World, both: bool) -> 
     assert world.target_table.user("user_1")[0].active == {GMAIL}
 
 
-def test_user_of_the_query_is_proved_by_composio_even_if_it_no_longer_names_users(
+def test_user_in_the_query_is_verified_even_if_composio_omits_user_ids(
     world: World,
 ) -> None:
     account_id = has(world, GMAIL)
@@ -95,7 +95,7 @@ def test_user_of_the_query_is_proved_by_composio_even_if_it_no_longer_names_user
         {"connected_account_id": "ca_1", "user_id": "\ud800" * 400},
     ],
 )
-def test_query_that_cannot_be_right_asks_nobody(world: World, query: dict[str, str]) -> None:
+def test_invalid_query_makes_no_call(world: World, query: dict[str, str]) -> None:
     answer = world.ask("GET", "/oauth/callback", query=query)
 
     assert answer["statusCode"] == 400
@@ -103,7 +103,7 @@ def test_query_that_cannot_be_right_asks_nobody(world: World, query: dict[str, s
     assert world.upstream.requests == []
 
 
-def test_made_up_id_is_asked_for_once_a_minute_and_nothing_is_written(world: World) -> None:
+def test_unknown_id_is_looked_up_once_a_minute_and_nothing_is_written(world: World) -> None:
     world.trips()
     for _ in range(10):
         assert come_back(world, "ca_made_up", status="failed")["statusCode"] == 404
@@ -123,7 +123,7 @@ def test_memory_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(world.callback._memory) == 10
 
 
-def test_many_made_up_ids_do_not_burn_the_rate_limit_at_composio(world: World) -> None:
+def test_lookups_of_unknown_ids_are_limited_and_known_users_wait_a_minute(world: World) -> None:
     for number in range(101):
         come_back(world, f"ca_{number}")
     assert len(world.upstream.requests) == 100
@@ -136,7 +136,9 @@ def test_many_made_up_ids_do_not_burn_the_rate_limit_at_composio(world: World) -
 
 
 @pytest.mark.parametrize("status", [400, 404, 503])
-def test_made_up_ids_are_bounded_whatever_composio_answers(world: World, status: int) -> None:
+def test_lookups_of_unknown_ids_are_limited_whatever_composio_answers(
+    world: World, status: int
+) -> None:
     world.upstream.gets.extend([refusal(status, "no")] * 101)
     for number in range(101):
         come_back(world, f"ca_{number}")
@@ -154,7 +156,7 @@ def test_failed_account_that_becomes_active_is_seen_at_once(world: World) -> Non
     assert title(come_back(world, account_id)) == "Connected. Something is still missing"
 
 
-def test_account_that_composio_does_not_know_yet_is_looked_at_again_within_seconds(
+def test_account_that_composio_does_not_know_yet_is_looked_up_again_soon(
     world: World,
 ) -> None:
     account_id = f"ca_user_1_{GMAIL}"
@@ -168,7 +170,7 @@ def test_account_that_composio_does_not_know_yet_is_looked_at_again_within_secon
     assert title(come_back(world, account_id)) == "Connected. Something is still missing"
 
 
-def test_nothing_known_is_not_everything() -> None:
+def test_user_is_not_ready_while_the_requirements_are_unknown() -> None:
     world = World()
     world.upstream.gets.append(httpx.Response(200, json=as_composio_has_it(account(GMAIL))))
     world.upstream.gets.extend([refusal(503, "down")] * 20)
@@ -176,7 +178,7 @@ def test_nothing_known_is_not_everything() -> None:
     assert title(come_back(world, "ca_gmail")) == "Almost there"
 
 
-def test_account_that_no_server_requires_is_connected_and_no_more(world: World) -> None:
+def test_account_that_no_server_requires_is_only_connected(world: World) -> None:
     assert title(come_back(world, has(world, "ac_other"))) == "It is connected"
 
 
@@ -194,7 +196,7 @@ def test_refused_consent_without_an_id_is_a_failure(return_url: str) -> None:
     assert world.upstream.requests == []
 
 
-def test_parameters_of_the_application_reach_it_unless_they_are_endless() -> None:
+def test_application_gets_its_parameters_back_unless_they_are_too_long() -> None:
     world = World(return_url="https://app.invalid/done")
     account_id = has(world, GMAIL)
 
@@ -206,7 +208,7 @@ def test_parameters_of_the_application_reach_it_unless_they_are_endless() -> Non
     assert long["headers"]["location"] == f"https://app.invalid/done?{known}"
 
 
-def test_account_that_stays_open_is_not_looked_at_by_every_knock(world: World) -> None:
+def test_pending_account_is_not_looked_up_on_every_request(world: World) -> None:
     account_id = has(world, GMAIL, "INITIATED")
     for _ in range(10):
         assert title(come_back(world, account_id)) == "Almost there"
@@ -218,7 +220,7 @@ def test_account_that_stays_open_is_not_looked_at_by_every_knock(world: World) -
 
 
 @pytest.mark.parametrize("status", ["EXPIRED", "REVOKED", "FAILED", "INACTIVE"])
-def test_success_that_composio_does_not_confirm_is_none(world: World, status: str) -> None:
+def test_success_that_composio_does_not_confirm_is_a_failure(world: World, status: str) -> None:
     come_back(world, has(world, GMAIL))
 
     answer = come_back(world, has(world, SLACK, status))
@@ -227,7 +229,7 @@ def test_success_that_composio_does_not_confirm_is_none(world: World, status: st
     assert world.row() == {}
 
 
-def test_account_that_is_a_moment_late_is_waited_for(world: World) -> None:
+def test_account_that_becomes_active_within_seconds_is_waited_for(world: World) -> None:
     account_id = has(world, GMAIL, "INITIATED")
     nap = world.sleep
 
@@ -240,20 +242,20 @@ def test_account_that_is_a_moment_late_is_waited_for(world: World) -> None:
     assert title(come_back(world, account_id)) == "Connected. Something is still missing"
 
 
-def test_account_that_stays_open_is_left_to_the_sweep(world: World) -> None:
+def test_account_that_stays_pending_is_left_to_the_sweep(world: World) -> None:
     began = world.now
 
     assert title(come_back(world, has(world, GMAIL, "INITIATED"))) == "Almost there"
     assert world.now - began == 3
 
 
-def test_composio_that_does_not_answer_keeps_the_browser_looking(world: World) -> None:
+def test_browser_tries_again_when_composio_does_not_answer(world: World) -> None:
     world.upstream.down = True
 
     assert title(come_back(world, "ca_1")) == "Almost there"
 
 
-def test_what_cannot_be_stored_keeps_the_browser_looking(
+def test_browser_tries_again_when_nothing_can_be_stored(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: object) -> None:
@@ -264,7 +266,7 @@ def test_what_cannot_be_stored_keeps_the_browser_looking(
     assert title(come_back(world, has(world, GMAIL))) == "Almost there"
 
 
-def test_instance_that_failed_says_what_is_true(world: World) -> None:
+def test_failed_instance_is_shown_as_not_ready(world: World) -> None:
     world.upstream.script.append(refusal(422, "no"))
     come_back(world, has(world, GMAIL))
 
@@ -279,7 +281,7 @@ def test_page_names_nobody(world: World) -> None:
 
 
 @pytest.mark.parametrize("own", ["https://app.invalid/done", "https://app.invalid/done?tab=mcp"])
-def test_browser_goes_on_to_the_applications_own_address_and_no_other(own: str) -> None:
+def test_browser_is_redirected_to_the_configured_url_only(own: str) -> None:
     world = World(return_url=own)
     answer = come_back(
         world, has(world, GMAIL), return_url="https://evil.invalid", redirect="//evil.invalid"
@@ -301,9 +303,7 @@ def test_browser_goes_on_to_the_applications_own_address_and_no_other(own: str) 
         ([refusal(422, "no")], "failed"),
     ],
 )
-def test_application_is_told_in_one_word_what_came_of_it(
-    answers: list[httpx.Response], word: str
-) -> None:
+def test_application_gets_the_status(answers: list[httpx.Response], word: str) -> None:
     world = World(return_url="https://app.invalid/done")
     world.upstream.script.extend(answers)
     come_back(world, has(world, GMAIL))
@@ -319,7 +319,7 @@ def test_application_is_told_in_one_word_what_came_of_it(
     ("enrolled", "connected", "word"),
     [(None, (GMAIL, SLACK), "ready"), (None, (GMAIL,), "waiting"), ((), (), "waiting")],
 )
-def test_account_that_nothing_requires_is_answered_with_how_far_the_user_is(
+def test_account_that_no_server_requires_returns_the_status_of_the_user(
     enrolled: tuple[str, ...] | None, connected: tuple[str, ...], word: str
 ) -> None:
     world = World(enrolled=enrolled, return_url="https://app.invalid/done")
@@ -332,7 +332,7 @@ def test_account_that_nothing_requires_is_answered_with_how_far_the_user_is(
     assert f"?status={word}&" in location
 
 
-def test_browser_that_goes_on_does_not_wait_for_a_page_that_nobody_sees() -> None:
+def test_redirect_costs_no_extra_reads() -> None:
     world = World(return_url="https://app.invalid/done")
     world.catalog.sync(deadline=world.now + 20)
     world.trips()
@@ -342,7 +342,7 @@ def test_browser_that_goes_on_does_not_wait_for_a_page_that_nobody_sees() -> Non
     assert world.trips()[0] == ["UpdateItem"]
 
 
-def test_invalid_id_is_not_handed_on() -> None:
+def test_invalid_id_is_not_passed_on() -> None:
     world = World(return_url="https://app.invalid/done")
 
     location = come_back(world, "<script>")["headers"]["location"]
@@ -374,19 +374,19 @@ def test_script_and_style_of_the_page_are_the_ones_that_its_policy_allows(conten
 
 
 @pytest.mark.parametrize("content", [page.ready(), page.failed(), page.stuck(), page.invalid()])
-def test_page_that_has_nothing_to_wait_for_runs_nothing(content: str) -> None:
+def test_final_pages_have_no_script_and_no_refresh(content: str) -> None:
     assert "<script" not in content
     assert "refresh" not in content
 
 
-def test_page_looks_again_at_the_same_pace_with_and_without_scripts() -> None:
+def test_page_reloads_at_the_same_interval_with_and_without_scripts() -> None:
     pending = page.pending()
 
     assert f"let wait = {page.REFRESH_SECONDS};" in pending
     assert f'http-equiv="refresh" content="{page.REFRESH_SECONDS}"' in pending
 
 
-def test_names_in_the_page_are_text() -> None:
+def test_names_in_the_page_are_escaped() -> None:
     assert "&lt;b&gt;" in page.waiting(["<b>"], [])
     assert "<b>" not in page.waiting(["<b>"], [])
 

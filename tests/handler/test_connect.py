@@ -26,7 +26,7 @@ def world() -> ConnectWorld:
     return ConnectWorld()
 
 
-def test_user_connects_everything_by_clicking_and_goes_on_to_the_application(
+def test_user_connects_every_account_and_returns_to_the_application(
     world: ConnectWorld,
 ) -> None:
     made = world.session(label="ada@app.invalid", return_url=f"{RETURN_URL}?state=s%201")
@@ -59,7 +59,7 @@ def test_user_connects_everything_by_clicking_and_goes_on_to_the_application(
     assert world.upstream.creates == 1
 
 
-def test_session_without_return_url_ends_on_a_page_that_can_be_loaded_again() -> None:
+def test_session_without_return_url_ends_on_a_page_that_can_be_reloaded() -> None:
     world = ConnectWorld(return_url="")
     browser, sid = started(world)
     connected(browser, sid, GMAIL)
@@ -69,7 +69,7 @@ def test_session_without_return_url_ends_on_a_page_that_can_be_loaded_again() ->
         assert browser.get("/connect").title == "You are all set"
 
 
-def test_user_who_has_everything_already_goes_straight_on(world: ConnectWorld) -> None:
+def test_user_who_has_every_account_returns_at_once(world: ConnectWorld) -> None:
     for auth_config in (GMAIL, SLACK):
         world.see(account(auth_config))
     browser, _ = started(world)
@@ -78,14 +78,14 @@ def test_user_who_has_everything_already_goes_straight_on(world: ConnectWorld) -
     assert world.upstream.links == []
 
 
-def test_no_session_is_made_where_nothing_would_come_of_it() -> None:
+def test_no_session_is_made_when_no_server_is_enrolled() -> None:
     made = ConnectWorld(enrolled=()).session()
 
     assert made["statusCode"] == 400
     assert "no MCP server is enrolled" in made["body"]["error"]["message"]
 
 
-def test_instance_that_nobody_has_begun_is_created_by_the_browser(world: ConnectWorld) -> None:
+def test_browser_creates_an_instance_that_no_event_has_created(world: ConnectWorld) -> None:
     world.see(account(GMAIL))
     fact = account(SLACK).seen(world.now, read=True)
     world.account_table.record(fact)
@@ -114,7 +114,7 @@ def test_user_and_application_are_told_that_the_user_is_not_ready(
     assert browser.get("/connect").title == title
 
 
-def test_outage_in_between_is_waited_out(world: ConnectWorld) -> None:
+def test_instance_is_created_after_an_outage(world: ConnectWorld) -> None:
     world.upstream.script.append(refusal(503, "down"))
     browser, sid = started(world)
     for auth_config in (GMAIL, SLACK):
@@ -127,7 +127,7 @@ def test_outage_in_between_is_waited_out(world: ConnectWorld) -> None:
     assert world.row()["status"] == "ready"
 
 
-def test_tab_that_is_closed_at_the_last_consent_is_ready_in_twenty_seconds(
+def test_user_who_closes_the_tab_after_the_last_consent_is_ready_in_twenty_seconds(
     world: ConnectWorld,
 ) -> None:
     browser, sid = started(world)
@@ -141,7 +141,7 @@ def test_tab_that_is_closed_at_the_last_consent_is_ready_in_twenty_seconds(
     assert sorted(at for at, _ in world.sqs.delayed) == [20, 20, 60, 60, 140, 140, 280, 280]
 
 
-def test_watch_asks_no_more_once_the_account_is_active(world: ConnectWorld) -> None:
+def test_watch_stops_asking_once_the_account_is_active(world: ConnectWorld) -> None:
     browser, sid = started(world)
     connected(browser, sid, GMAIL)
     world.trips()
@@ -151,7 +151,7 @@ def test_watch_asks_no_more_once_the_account_is_active(world: ConnectWorld) -> N
     assert world.upstream.requests == []
 
 
-def test_one_server_is_connected_where_the_application_says_which() -> None:
+def test_application_can_ask_for_the_accounts_of_one_server() -> None:
     world = ConnectWorld(enrolled=None)
     world.upstream.servers = {SERVER: [GMAIL, SLACK], "srv_mail": [GMAIL]}
     world.now += 301
@@ -162,7 +162,7 @@ def test_one_server_is_connected_where_the_application_says_which() -> None:
     assert connected(browser, sid, GMAIL).location.startswith(f"{RETURN_URL}?status=ready")
 
 
-def test_server_that_is_not_there_any_more_is_not_ready() -> None:
+def test_server_that_was_deleted_is_not_ready() -> None:
     world = ConnectWorld(enrolled=None, return_url="")
     world.upstream.servers["srv_mail"] = [GMAIL]
     world.now += 301
@@ -179,7 +179,7 @@ def test_server_that_is_not_there_any_more_is_not_ready() -> None:
     assert browser.get("/connect").title == "Almost there"
 
 
-def test_browser_does_not_wait_for_very_many_instances() -> None:
+def test_browser_does_not_wait_for_many_instances() -> None:
     world = ConnectWorld(enrolled=None, return_url="")
     servers = [SERVER, *(f"srv_{number:02}" for number in range(20))]
     world.upstream.servers = {one: [GMAIL] for one in servers}
@@ -240,7 +240,7 @@ def test_account_that_ended_can_be_connected_again(world: ConnectWorld, status: 
     assert again.location == "https://connect.invalid/link/ln_2"
 
 
-def test_disabled_account_counts_as_none(world: ConnectWorld) -> None:
+def test_disabled_account_has_to_be_reconnected(world: ConnectWorld) -> None:
     world.see(account(GMAIL)._replace(is_disabled=True))
     browser, _ = started(world)
 
@@ -280,7 +280,7 @@ def test_instance_that_an_event_is_creating_now_is_waited_for(world: ConnectWorl
     assert back.location.startswith(f"{RETURN_URL}?status=ready")
 
 
-def test_session_that_has_ended_sends_on_whoever_comes_late(world: ConnectWorld) -> None:
+def test_late_return_to_an_ended_session_is_redirected(world: ConnectWorld) -> None:
     browser, sid = started(world)
     cookies = dict(browser.cookies)
     for auth_config in (GMAIL, SLACK):
@@ -293,7 +293,7 @@ def test_session_that_has_ended_sends_on_whoever_comes_late(world: ConnectWorld)
     assert browser.connect(sid, GMAIL).status == 404
 
 
-def test_metrics_and_logs_say_how_far_sessions_come_and_nothing_secret(
+def test_metrics_and_logs_show_progress_and_no_secrets(
     world: ConnectWorld, counted: Counted, log: Log
 ) -> None:
     token = world.token(label="ada-label", return_url=f"{RETURN_URL}?state=app-state")
@@ -347,7 +347,7 @@ def test_session_is_stored_without_its_token(world: ConnectWorld) -> None:
         ("x" * 5000, 413, "4096"),
     ],
 )
-def test_session_that_cannot_be_is_refused_and_nothing_is_stored(
+def test_invalid_session_request_is_refused_and_nothing_is_stored(
     world: ConnectWorld, body: Any, status: int, said: str
 ) -> None:
     answer = world.ask(
@@ -363,7 +363,7 @@ def test_session_that_cannot_be_is_refused_and_nothing_is_stored(
 
 
 @pytest.mark.parametrize("body", [{}, {"server_id": SERVER}])
-def test_session_is_not_made_while_nobody_knows_what_is_required(body: dict[str, str]) -> None:
+def test_session_is_not_made_while_the_requirements_are_unknown(body: dict[str, str]) -> None:
     world = World()
     world.upstream.down = True
     asked = {"pathParameters": {"user_id": "user_1"}, "body": json.dumps(body)}
@@ -371,5 +371,5 @@ def test_session_is_not_made_while_nobody_knows_what_is_required(body: dict[str,
     assert answer["statusCode"] == 503
 
 
-def test_session_of_nobody_is_refused(world: ConnectWorld) -> None:
+def test_session_for_an_invalid_user_id_is_refused(world: ConnectWorld) -> None:
     assert world.session("%ff")["statusCode"] == 400

@@ -73,7 +73,7 @@ def test_expired_session_cannot_be_started(world: ConnectWorld) -> None:
     assert "browser" not in world.stored(token)
 
 
-def test_nothing_is_left_of_a_session_when_its_time_is_over(world: ConnectWorld) -> None:
+def test_expired_session_makes_no_calls_and_no_writes(world: ConnectWorld) -> None:
     browser, sid = started(world)
     browser.connect(sid, GMAIL)
     world.now += 1800
@@ -91,7 +91,7 @@ def test_nothing_is_left_of_a_session_when_its_time_is_over(world: ConnectWorld)
 
 
 @pytest.mark.parametrize("looks", [10, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_looking_at_a_token_writes_nothing_and_its_user_still_starts(
+def test_viewing_the_start_page_writes_nothing_and_the_user_can_still_start(
     world: ConnectWorld, looks: int
 ) -> None:
     token, browser = world.token(), Browser(world)
@@ -120,7 +120,7 @@ def test_form_of_another_site_starts_nothing_and_makes_no_call(
     assert (world.upstream.requests, world.writes()) == ([], [])
 
 
-def test_form_starts_from_the_application_only() -> None:
+def test_in_form_mode_only_the_application_can_start_a_session() -> None:
     world = ConnectWorld(connect_start="form")
     made = world.session()["body"]
     assert made["connect_url"] == f"{BASE}/connect"
@@ -137,7 +137,7 @@ def test_form_starts_from_the_application_only() -> None:
     assert browser.get("/connect").status == 200
 
 
-def test_of_two_browsers_at_once_one_starts(
+def test_only_one_of_two_simultaneous_browsers_starts(
     world: ConnectWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token, first, second = world.token(), Browser(world), Browser(world)
@@ -160,7 +160,7 @@ def test_of_two_browsers_at_once_one_starts(
     assert second.start(token).status == 303
 
 
-def test_cookie_with_a_wrong_secret_or_twice_is_none(world: ConnectWorld) -> None:
+def test_wrong_or_repeated_cookie_is_ignored(world: ConnectWorld) -> None:
     browser, sid = started(world)
     (name,), (value,) = browser.cookies.keys(), browser.cookies.values()
     assert (name, value.partition(".")[0]) == ("__Host-connect", sid)
@@ -186,7 +186,7 @@ def test_cookie_with_a_wrong_secret_or_twice_is_none(world: ConnectWorld) -> Non
         ("http://127.0.0.1:9", "connect", ["Path=/", "HttpOnly", "SameSite=Lax", "Max-Age=2700"]),
     ],
 )
-def test_cookie_is_bound_to_its_host_and_only_loopback_does_without_tls(
+def test_cookie_is_bound_to_its_host_and_needs_tls_except_on_loopback(
     base: str, name: str, marks: list[str]
 ) -> None:
     world = ConnectWorld(public_url=base)
@@ -246,7 +246,7 @@ def test_click_that_waits_for_another_gets_its_link(
     assert world.upstream.links == []
 
 
-def test_old_tab_after_another_session_started_is_told_so(world: ConnectWorld) -> None:
+def test_old_tab_is_refused_after_another_session_started(world: ConnectWorld) -> None:
     browser, old = started(world)
     assert browser.start(world.token("user_2")).status == 303
     world.trips()
@@ -258,9 +258,7 @@ def test_old_tab_after_another_session_started_is_told_so(world: ConnectWorld) -
 
 
 @pytest.mark.parametrize("auth_config", ["ac_other", "", "link#ac_gmail", "ac_gmail,ac_slack"])
-def test_account_that_nobody_requires_is_not_connected(
-    world: ConnectWorld, auth_config: str
-) -> None:
+def test_account_that_no_server_requires_is_refused(world: ConnectWorld, auth_config: str) -> None:
     browser, sid = started(world)
     world.trips()
 
@@ -268,7 +266,7 @@ def test_account_that_nobody_requires_is_not_connected(
     assert (world.upstream.requests, world.writes()) == ([], [])
 
 
-def test_account_that_became_active_meanwhile_needs_no_link(world: ConnectWorld) -> None:
+def test_account_that_has_become_active_needs_no_link(world: ConnectWorld) -> None:
     browser, sid = started(world)
     fact = account(GMAIL)
     world.upstream.accounts[fact.id] = as_composio_has_it(fact)
@@ -280,7 +278,7 @@ def test_account_that_became_active_meanwhile_needs_no_link(world: ConnectWorld)
     assert browser.get("/connect").rows["Gmail"] == "Connected"
 
 
-def test_killed_between_link_and_store_one_more_is_made_after_thirty_seconds(
+def test_link_that_could_not_be_stored_is_replaced_after_thirty_seconds(
     world: ConnectWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = world.token()
@@ -302,7 +300,7 @@ def test_killed_between_link_and_store_one_more_is_made_after_thirty_seconds(
     assert world.target_table.user("user_1")[0].active == {GMAIL}
 
 
-def test_lost_answer_is_counted_and_keeps_others_away_for_thirty_seconds(
+def test_click_after_a_lost_answer_waits_thirty_seconds(
     world: ConnectWorld,
 ) -> None:
     browser, sid = started(world)
@@ -314,7 +312,7 @@ def test_lost_answer_is_counted_and_keeps_others_away_for_thirty_seconds(
     assert browser.connect(sid, GMAIL).status == 200
 
 
-def test_refusal_of_composio_lets_the_next_click_through_at_once(
+def test_click_after_a_refusal_by_composio_is_allowed_at_once(
     world: ConnectWorld, log: Log
 ) -> None:
     browser, sid = started(world)
@@ -326,7 +324,7 @@ def test_refusal_of_composio_lets_the_next_click_through_at_once(
     assert browser.connect(sid, GMAIL).status == 200
 
 
-def test_composio_that_does_not_answer_lets_the_next_click_through_at_once(
+def test_click_after_a_failed_lookup_is_allowed_at_once(
     world: ConnectWorld,
 ) -> None:
     browser, sid = started(world)
@@ -337,7 +335,7 @@ def test_composio_that_does_not_answer_lets_the_next_click_through_at_once(
     assert browser.connect(sid, GMAIL).status == 200
 
 
-def test_queue_that_takes_no_watch_shows_no_link(
+def test_no_link_is_shown_when_its_watch_cannot_be_queued(
     world: ConnectWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser, sid = started(world)
@@ -358,7 +356,7 @@ def test_link_that_the_list_does_not_show_yet_is_not_made_twice(world: ConnectWo
     assert len(world.upstream.links) == 1
 
 
-def test_link_that_ends_soon_is_made_anew(world: ConnectWorld) -> None:
+def test_link_that_expires_soon_is_replaced(world: ConnectWorld) -> None:
     browser, sid = started(world)
     browser.connect(sid, GMAIL)
     world.now += 541
@@ -429,7 +427,7 @@ def test_account_of_somebody_else_is_ignored_on_return(world: ConnectWorld) -> N
     assert end.location == f"{RETURN_URL}?status=ready"
 
 
-def test_account_that_composio_gives_to_another_user_is_not_ours(world: ConnectWorld) -> None:
+def test_account_that_composio_assigns_to_another_user_is_ignored(world: ConnectWorld) -> None:
     browser, sid = started(world)
     browser.connect(sid, GMAIL)
     world.upstream.accounts["ca_made_1"]["user_id"] = "mallory"
@@ -477,9 +475,7 @@ def test_error_of_the_query_is_neither_shown_nor_logged(world: ConnectWorld, log
         "https://[",
     ],
 )
-def test_return_url_that_is_not_the_applications_is_refused(
-    world: ConnectWorld, return_url: str
-) -> None:
+def test_return_url_of_another_origin_is_refused(world: ConnectWorld, return_url: str) -> None:
     answer = world.session(return_url=return_url)
 
     assert answer["statusCode"] == 400
@@ -489,7 +485,7 @@ def test_return_url_that_is_not_the_applications_is_refused(
 
 
 @pytest.mark.parametrize("return_url", [f"{RETURN_URL}?a=b&c", "https://APP.invalid:443/x?state=1"])
-def test_return_url_of_the_same_origin_is_taken(world: ConnectWorld, return_url: str) -> None:
+def test_return_url_of_the_same_origin_is_accepted(world: ConnectWorld, return_url: str) -> None:
     assert world.session(return_url=return_url)["statusCode"] == 201
 
 
@@ -513,7 +509,7 @@ def test_host_header_is_never_trusted(world: ConnectWorld) -> None:
     assert "PublicUrl" in made["body"]
 
 
-def test_table_that_does_not_answer_shows_a_page(
+def test_error_page_is_shown_when_the_table_does_not_answer(
     world: ConnectWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser, _ = started(world)
@@ -524,7 +520,7 @@ def test_table_that_does_not_answer_shows_a_page(
     assert (page.status, page.title) == (503, "This does not work just now")
 
 
-def test_every_page_forbids_what_it_does_not_need(world: ConnectWorld) -> None:
+def test_every_page_has_a_strict_content_security_policy(world: ConnectWorld) -> None:
     token, browser = world.token(label="<img src=x>"), Browser(world)
     pages = [browser.get("/connect", t=token), browser.start(token), browser.get("/connect")]
     pages += [browser.connect(digest(token), GMAIL), browser.get("/connect/return")]

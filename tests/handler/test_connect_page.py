@@ -51,7 +51,7 @@ class Seen(HTMLParser):
 
 
 @pytest.mark.parametrize("content", [stuck(), PAGES.notice(ENGLISH.failed)])
-def test_page_of_a_failure_says_whom_to_tell(content: str) -> None:
+def test_failure_page_says_whom_to_tell(content: str) -> None:
     """Without `AlarmTopicArn` nobody has been told."""
     said = " ".join(content.split())
     assert "It is tried again by itself. If this stays so, please tell the people who run" in said
@@ -87,7 +87,7 @@ def test_only_a_page_that_looks_again_by_itself_has_a_script() -> None:
     assert "<noscript><meta" in pages["pending"]
 
 
-def test_policy_lets_in_the_logo_and_nothing_else_from_elsewhere() -> None:
+def test_policy_allows_the_logo_and_no_other_origin() -> None:
     assert "img-src" not in PAGES.headers["content-security-policy"]
     pages = Pages(logo_url="https://cdn.invalid/a/logo.svg?v=2")
     policy = pages.headers["content-security-policy"]

@@ -33,7 +33,7 @@ SESSION = ConnectSession(
 )
 
 
-def test_token_is_43_letters_and_so_is_what_is_kept_of_it() -> None:
+def test_token_and_its_digest_have_43_characters() -> None:
     token = secrets.token_urlsafe(32)
 
     assert TOKEN.fullmatch(token)
@@ -46,7 +46,7 @@ def test_token_is_43_letters_and_so_is_what_is_kept_of_it() -> None:
     ("base", "name"),
     [("https://api.invalid", "__Host-connect"), ("http://127.0.0.1:9/live", "connect")],
 )
-def test_cookie_that_is_given_opens_the_session_and_no_other(base: str, name: str) -> None:
+def test_cookie_opens_its_own_session_only(base: str, name: str) -> None:
     session = SESSION._replace(base=base, browser=digest(SECRET))
     given = set_cookie(session, SECRET)
     read = read_cookie({"cookie": ["x=1; " + given.split(";")[0]]})
@@ -60,7 +60,7 @@ def test_cookie_that_is_given_opens_the_session_and_no_other(base: str, name: st
     assert set_cookie(session, "").endswith("Max-Age=0")
 
 
-def test_cookie_of_loopback_is_worth_nothing_on_a_host() -> None:
+def test_loopback_cookie_does_not_open_a_session_elsewhere() -> None:
     read = read_cookie({"cookie": [f"connect={SESSION.sid}.{SECRET}"]})
 
     assert read
@@ -79,7 +79,7 @@ def test_cookie_of_loopback_is_worth_nothing_on_a_host() -> None:
         {"cookie": [f'__Host-connect="{SESSION.sid}.{SECRET}"']},
     ],
 )
-def test_what_is_no_cookie_of_ours_is_none(headers: dict[str, Any]) -> None:
+def test_malformed_cookie_is_ignored(headers: dict[str, Any]) -> None:
     assert read_cookie(headers) is None
 
 
@@ -88,7 +88,7 @@ def test_any_cookie_header_can_be_read(sent: list[str]) -> None:
     assert read_cookie({"cookie": sent}) is None or sent
 
 
-def test_own_page_is_told_by_the_newer_header_and_only_without_it_by_the_origin() -> None:
+def test_own_page_is_recognised_by_sec_fetch_site_or_else_by_origin() -> None:
     base, own = "https://api.invalid/live", "https://api.invalid"
 
     assert from_own_page({"sec-fetch-site": ["same-origin"], "origin": ["null"]}, base)
@@ -98,7 +98,7 @@ def test_own_page_is_told_by_the_newer_header_and_only_without_it_by_the_origin(
     assert not from_own_page({}, base)
 
 
-def test_application_is_told_by_its_origin() -> None:
+def test_application_is_recognised_by_its_origin() -> None:
     assert from_application({"origin": ["https://app.invalid"]}, "https://app.invalid:443/x?y")
     assert not from_application({"origin": ["https://app.invalid:8443"]}, "https://app.invalid/")
     assert not from_application({"sec-fetch-site": ["same-origin"]}, "https://app.invalid/")
@@ -113,11 +113,11 @@ def test_application_is_told_by_its_origin() -> None:
         ("http://[::1]:9/", "http://[::1]:9"),
     ],
 )
-def test_origin_is_named_as_browsers_do(url: str, named: str) -> None:
+def test_origin_is_written_as_browsers_write_it(url: str, named: str) -> None:
     assert origin(url) == named
 
 
-def test_return_url_stays_as_it_was_given() -> None:
+def test_return_url_is_kept_unchanged() -> None:
     url = "https://APP.invalid/done?state=a%20b&x="
 
     assert checked_return_url(url, "https://app.invalid/other") == url
@@ -129,12 +129,12 @@ def test_label_is_normalised_and_trimmed() -> None:
 
 
 @pytest.mark.parametrize("label", ["a\u0000", "a\u2066b", "\u200eb", "a\u2028b", "a\ud800", "a\tb"])
-def test_label_that_changes_how_others_are_shown_is_refused(label: str) -> None:
+def test_label_with_control_characters_is_refused(label: str) -> None:
     with pytest.raises(ValueError, match="control"):
         checked_label(label)
 
 
-def test_link_is_handed_out_again_until_shortly_before_its_end() -> None:
+def test_link_is_reused_until_shortly_before_it_expires() -> None:
     attempt = Attempt("c", 0, "ca_1", "https://connect.invalid", until=1000)
 
     assert attempt.usable(939)
@@ -147,7 +147,7 @@ def test_link_is_handed_out_again_until_shortly_before_its_end() -> None:
     assert not SESSION.attempted(0)
 
 
-def test_session_is_spent_after_a_hundred_calls() -> None:
+def test_session_has_a_limit_of_calls_and_links() -> None:
     assert not SESSION._replace(calls=99).spent
     assert SESSION._replace(calls=100).spent
     assert [most_links(number) for number in (1, 2, 10)] == [6, 8, 24]
@@ -165,7 +165,7 @@ def test_session_is_spent_after_a_hundred_calls() -> None:
         (["ACTIVE", "REVOKED"], AuthConfigState.CONNECTED),
     ],
 )
-def test_place_of_an_auth_config_follows_from_its_accounts(
+def test_state_of_an_auth_config_follows_from_its_accounts(
     statuses: list[str], state: AuthConfigState
 ) -> None:
     accounts = [

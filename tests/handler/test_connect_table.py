@@ -73,7 +73,7 @@ def test_one_click_holds_an_auth_config_for_thirty_seconds(table: ConnectTable) 
     assert table.claim(read(table), GMAIL, token="b", now=30)[1].claim == "b"
 
 
-def test_click_that_read_before_another_claimed_and_released_claims_anew(
+def test_claim_fails_after_another_click_claimed_and_released(
     table: ConnectTable,
 ) -> None:
     session = started(table)
@@ -98,11 +98,11 @@ def test_nothing_is_claimed_or_counted_for_another_browser(
     assert read(table) == session
 
 
-def test_nothing_is_claimed_of_a_session_that_is_gone(table: ConnectTable) -> None:
+def test_nothing_is_claimed_in_a_deleted_session(table: ConnectTable) -> None:
     assert table.claim(NEW, GMAIL, token="a", now=0) == (NEW, Attempt())
 
 
-def test_link_is_kept_by_who_holds_the_claim(table: ConnectTable) -> None:
+def test_link_is_stored_by_the_holder_of_the_claim(table: ConnectTable) -> None:
     held, attempt = table.claim(started(table), GMAIL, token="a", now=0)
 
     assert table.count_link(held, GMAIL, attempt, required=2)
@@ -114,7 +114,7 @@ def test_link_is_kept_by_who_holds_the_claim(table: ConnectTable) -> None:
     assert (session.calls, session.links) == (2, 1)
 
 
-def test_link_of_a_claim_that_was_lost_is_not_kept(table: ConnectTable) -> None:
+def test_link_is_not_stored_after_the_claim_was_lost(table: ConnectTable) -> None:
     held, attempt = table.claim(started(table), GMAIL, token="a", now=0)
     table.claim(read(table), GMAIL, token="b", now=30)
 
@@ -126,7 +126,7 @@ def test_link_of_a_claim_that_was_lost_is_not_kept(table: ConnectTable) -> None:
     assert session.attempts[GMAIL].free_at == 60
 
 
-def test_next_click_is_let_through_and_keeps_the_link(table: ConnectTable) -> None:
+def test_next_click_can_claim_and_keeps_the_link(table: ConnectTable) -> None:
     held, attempt = table.claim(started(table), GMAIL, token="a", now=0)
     table.keep_link(held, GMAIL, made(attempt, free_at=1))
 
@@ -158,7 +158,7 @@ def test_session_uri_is_redeemed_once(table: ConnectTable) -> None:
     assert read(table).calls == 2
 
 
-def test_time_of_a_session_ends_links_first_and_calls_later(table: ConnectTable) -> None:
+def test_links_end_before_calls_do(table: ConnectTable) -> None:
     session = started(table)
 
     assert table.claim(session, GMAIL, token="a", now=1000)[1].claim == ""
@@ -167,7 +167,7 @@ def test_time_of_a_session_ends_links_first_and_calls_later(table: ConnectTable)
     assert not table.redeem(session, "u" * 43, token="t", now=1900)
 
 
-def test_session_that_is_ended_makes_no_links_and_is_still_shown(table: ConnectTable) -> None:
+def test_ended_session_makes_no_links_and_can_still_be_read(table: ConnectTable) -> None:
     session = started(table)
     table.end(session, now=500)
     table.end(session, now=600)

@@ -31,7 +31,7 @@ def begun(world: ConnectWorld) -> tuple[Browser, str, str]:
         lambda account_id: {"connected_account": {"id": account_id, "status": "ACTIVE"}},
     ],
 )
-def test_browser_that_began_completes_the_account(world: ConnectWorld, shape: Any) -> None:
+def test_browser_that_started_completes_the_account(world: ConnectWorld, shape: Any) -> None:
     world.upstream.complete_with = shape
     browser, _, uri = begun(world)
 
@@ -41,7 +41,9 @@ def test_browser_that_began_completes_the_account(world: ConnectWorld, shape: An
     assert browser.get("/connect").rows["Gmail"] == "Connected"
 
 
-def test_last_account_that_is_verified_ends_at_the_application(world: ConnectWorld) -> None:
+def test_user_returns_to_the_application_after_verifying_the_last_account(
+    world: ConnectWorld,
+) -> None:
     browser, sid = started(world)
     connected(browser, sid, GMAIL)
     browser.connect(sid, SLACK)
@@ -73,7 +75,7 @@ def test_without_an_open_attempt_there_is_no_call(world: ConnectWorld) -> None:
 
 
 @pytest.mark.parametrize("uri", ["", "a b", "x" * 1025, "é"])
-def test_what_is_no_session_uri_makes_no_call(world: ConnectWorld, uri: str) -> None:
+def test_invalid_session_uri_makes_no_call(world: ConnectWorld, uri: str) -> None:
     browser, _, _ = begun(world)
 
     assert browser.get("/connect/verify", session_uri=uri).title == "You can go back now"
@@ -82,7 +84,7 @@ def test_what_is_no_session_uri_makes_no_call(world: ConnectWorld, uri: str) -> 
     assert world.upstream.completed == []
 
 
-def test_session_uri_of_somebody_else_is_one_call_and_a_refusal(
+def test_session_uri_of_another_user_is_refused_after_one_call(
     world: ConnectWorld, counted: Counted, log: Log
 ) -> None:
     browser, _, _ = begun(world)
@@ -103,7 +105,7 @@ def test_session_uri_of_somebody_else_is_one_call_and_a_refusal(
     assert world.target_table.user("mallory")[0].accounts == ()
 
 
-def test_answer_that_is_lost_is_not_asked_for_again_and_the_account_is_found(
+def test_lost_answer_is_not_retried_and_the_account_is_found(
     world: ConnectWorld,
 ) -> None:
     browser, _, uri = begun(world)
@@ -116,7 +118,7 @@ def test_answer_that_is_lost_is_not_asked_for_again_and_the_account_is_found(
 
 
 @pytest.mark.parametrize("status", [400, 404])
-def test_page_of_a_proxy_is_no_refusal(
+def test_error_page_of_a_proxy_is_not_a_refusal(
     world: ConnectWorld, counted: Counted, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     browser, account_id, uri = begun(world)
@@ -130,7 +132,7 @@ def test_page_of_a_proxy_is_no_refusal(
     assert browser.get("/connect").rows["Gmail"] == "Connected"
 
 
-def test_answer_that_is_lost_while_composio_is_down_is_watched_for(world: ConnectWorld) -> None:
+def test_account_is_found_later_when_composio_was_down(world: ConnectWorld) -> None:
     browser, account_id, uri = begun(world)
     world.now += 500  # the link's own watch is over
     world.sqs.delayed.clear()
@@ -144,7 +146,7 @@ def test_answer_that_is_lost_while_composio_is_down_is_watched_for(world: Connec
     assert world.target_table.user("user_1")[0].active == {GMAIL}
 
 
-def test_session_uri_that_is_unknown_is_told_unless_the_account_is_active(
+def test_unknown_session_uri_is_an_error_unless_the_account_is_active(
     world: ConnectWorld,
 ) -> None:
     browser, account_id, _ = begun(world)

@@ -88,7 +88,7 @@ def test_rejected_secret_is_fetched_again_at_once(
     assert store.fetches == 3
 
 
-def test_refresh_tells_when_nothing_has_changed(
+def test_refresh_returns_false_when_nothing_has_changed(
     credentials: Credentials, store: FakeSecretsManager, clock: Clock
 ) -> None:
     credentials.api_key()
@@ -150,7 +150,7 @@ def test_old_secret_is_kept_while_secrets_manager_fails(
     assert credentials.api_key() == "ak_next"
 
 
-def test_without_a_secret_in_hand_the_caller_hears_of_it_until_there_is_one(
+def test_first_read_raises_until_the_secret_can_be_read(
     credentials: Credentials, store: FakeSecretsManager
 ) -> None:
     store.failure = DENIED
@@ -175,7 +175,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("text", UNUSABLE.values(), ids=UNUSABLE)
-def test_malformed_secret_is_unusable_and_nowhere_to_be_read(
+def test_malformed_secret_is_unusable_and_never_shown(
     credentials: Credentials, store: FakeSecretsManager, log: Log, text: str
 ) -> None:
     store.text = text
@@ -238,7 +238,7 @@ WEAK = {
 
 
 @pytest.mark.parametrize("weak", WEAK)
-def test_weak_webhook_secret_is_never_a_key_and_is_told_of_once(
+def test_weak_webhook_secret_is_never_a_key_and_is_logged_once(
     credentials: Credentials, store: FakeSecretsManager, clock: Clock, log: Log, weak: str
 ) -> None:
     store.keep(API_KEY, weak, WEBHOOK_SECRET)
@@ -257,12 +257,12 @@ def test_weak_webhook_secret_is_never_a_key_and_is_told_of_once(
     "strong",
     [WEBHOOK_SECRET, "sixteen-letters!", "whsec_9f86d081884c", "dGhpcyBpcyBhIHNlY3JldA+/="],
 )
-def test_what_a_generator_draws_is_a_webhook_secret(strong: str) -> None:
+def test_realistic_webhook_secrets_are_accepted(strong: str) -> None:
     assert flaw(strong, LEAST_LENGTH) == ""
 
 
 @pytest.mark.parametrize("letters", ["0123456789abcdef", f"{string.ascii_letters}0123456789-_"])
-def test_drawn_secrets_are_not_taken_for_placeholders(letters: str) -> None:
+def test_random_secrets_are_not_taken_for_placeholders(letters: str) -> None:
     draws = Random(1)  # noqa: S311
 
     for length in (*range(16, 65),) * 20:
@@ -270,7 +270,7 @@ def test_drawn_secrets_are_not_taken_for_placeholders(letters: str) -> None:
 
 
 @pytest.mark.parametrize("odd", [None, 5, True, ["a"], {"a": 1}])
-def test_one_odd_entry_does_not_spoil_the_others(
+def test_one_invalid_entry_does_not_affect_the_others(
     credentials: Credentials, store: FakeSecretsManager, log: Log, odd: object
 ) -> None:
     secrets = [odd, WEBHOOK_SECRET]
@@ -296,7 +296,7 @@ def test_one_odd_entry_does_not_spoil_the_others(
         "your_api_key",
     ],
 )
-def test_what_is_no_api_key_is_never_sent_and_spoils_no_webhook_secret(
+def test_invalid_api_key_is_never_used_and_does_not_affect_webhook_secrets(
     credentials: Credentials, store: FakeSecretsManager, log: Log, key: str
 ) -> None:
     store.keep(key, WEBHOOK_SECRET)
@@ -308,7 +308,7 @@ def test_what_is_no_api_key_is_never_sent_and_spoils_no_webhook_secret(
     assert API_KEY not in log.text
 
 
-def test_no_api_key_yet_is_no_flaw(
+def test_empty_secret_of_the_template_is_not_reported(
     credentials: Credentials, store: FakeSecretsManager, log: Log
 ) -> None:
     store.text = RESOURCES["Secret"]["Properties"]["SecretString"]
@@ -317,7 +317,7 @@ def test_no_api_key_yet_is_no_flaw(
     assert log.lines == []
 
 
-def test_secret_may_hold_one_half_and_more(
+def test_secret_may_lack_the_api_key_and_have_other_fields(
     credentials: Credentials, store: FakeSecretsManager
 ) -> None:
     store.text = json.dumps({"webhook_secrets": [WEBHOOK_SECRET], "note": "rotated in May"})
@@ -326,7 +326,7 @@ def test_secret_may_hold_one_half_and_more(
     assert credentials.api_key() == ""
 
 
-def test_secret_in_hand_does_not_show(
+def test_secret_appears_in_no_log_and_no_repr(
     credentials: Credentials, store: FakeSecretsManager, clock: Clock, log: Log
 ) -> None:
     credentials.api_key()

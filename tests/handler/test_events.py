@@ -101,7 +101,7 @@ def test_event_that_lacks_a_deciding_field_names_the_account_only(
     assert parse(envelope(**{field: value})) == AccountEvent("ca_mail1", None, user_id)
 
 
-def test_empty_status_is_a_missing_one() -> None:
+def test_empty_status_counts_as_missing() -> None:
     assert parse(envelope(status="")) == AccountEvent("ca_mail1", None, "user-123")
 
 
@@ -109,11 +109,11 @@ def test_empty_status_is_a_missing_one() -> None:
     "field", sorted(DATA.keys() - {"id", "user_id", "auth_config", "status", "updated_at"})
 )
 @pytest.mark.parametrize("value", [MISSING, None])
-def test_fields_that_decide_nothing_may_be_missing(field: str, value: object) -> None:
+def test_other_fields_may_be_missing(field: str, value: object) -> None:
     assert fact(**{field: value}) == FACT
 
 
-def test_unknown_fields_and_schemes_are_no_problem() -> None:
+def test_unknown_fields_and_schemes_are_accepted() -> None:
     auth_config = DATA["auth_config"] | {"auth_scheme": "TELEPATHY", "colour": {"r": 1}}
 
     assert fact(auth_config=auth_config, state=[1], data="text", brand_new={"a": [None]}) == FACT
@@ -249,12 +249,12 @@ def test_first_payload_version_is_ignored() -> None:
         {"data": DATA},
     ],
 )
-def test_other_objects_are_not_composios(body: dict[str, object]) -> None:
+def test_other_objects_are_rejected(body: dict[str, object]) -> None:
     assert complaint(json.dumps(body)).startswith("the body is not Composio's envelope")
 
 
 @pytest.mark.parametrize("body", ["[]", '"text"', "5", "null", "true", "NaN"])
-def test_other_json_is_no_envelope(body: str) -> None:
+def test_json_that_is_not_an_object_is_rejected(body: str) -> None:
     assert complaint(body) == "the body is not a JSON object"
 
 
@@ -273,7 +273,7 @@ def test_other_json_is_no_envelope(body: str) -> None:
     ],
     ids=["empty", "bytes", "cut", "more", "latin-1", "form", "deep list", "deep object", "integer"],
 )
-def test_what_is_no_json_is_refused_without_its_text(body: bytes | str) -> None:
+def test_text_that_is_not_json_is_rejected_and_not_repeated(body: bytes | str) -> None:
     assert complaint(body) == "the body is not JSON"
 
 
@@ -373,7 +373,7 @@ def test_event_may_name_its_account_and_user_in_several_places(
     assert read(event) == AccountEvent("ca_1", None, "user_1")
 
 
-def test_account_that_is_described_and_named_alike_is_a_fact() -> None:
+def test_account_with_the_same_id_in_data_and_metadata_is_a_fact() -> None:
     event = json.loads(envelope(kind="composio.connected_account.activated"))
     event["metadata"] = {"connected_account_id": "ca_mail1"}
 
@@ -389,13 +389,13 @@ def test_account_that_is_described_and_named_alike_is_a_fact() -> None:
         {"data": DATA | {"connected_account_id": {"id": "ca_1"}}},
     ],
 )
-def test_account_that_is_described_needs_no_name_that_can_be_read(odd: dict[str, object]) -> None:
+def test_complete_account_needs_no_readable_metadata(odd: dict[str, object]) -> None:
     event = json.loads(envelope(kind="composio.connected_account.activated"))
 
     assert read(event | odd) == AccountEvent("ca_mail1", FACT, "user-123")
 
 
 @pytest.mark.parametrize("data", [{}, {"id": 7}, {"connected_account_id": "a b"}, [], None, "ca_1"])
-def test_event_that_names_no_account_is_not_understood(data: object) -> None:
+def test_event_without_an_account_id_is_rejected(data: object) -> None:
     with pytest.raises(NotAnEnvelope, match="data"):
         read({"type": "composio.connected_account.activated", "data": data})

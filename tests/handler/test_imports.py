@@ -45,7 +45,7 @@ def test_every_module_has_its_layer() -> None:
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_imports_go_one_way_only(module: str) -> None:
+def test_modules_import_only_from_lower_layers(module: str) -> None:
     names = MODULES[module]
     ours = {name.removeprefix("handler.") for name in names if name.startswith("handler.")}
     (own,) = (number for number, layer in enumerate(LAYERS) if module in layer)
@@ -66,13 +66,13 @@ def test_each_library_is_imported_by_its_own_modules_only(library: str) -> None:
     assert users == USERS[library]
 
 
-def test_what_runs_on_lambda_knows_no_tool_beside_it() -> None:
+def test_handler_imports_no_tools() -> None:
     known = {(module, name.split(".")[0]) for module, names in MODULES.items() for name in names}
 
     assert [one for one in sorted(known) if one[1] in {"provisioner", "local", "tests"}] == []
 
 
-def test_the_command_line_knows_the_handler_and_nothing_else_of_this_project() -> None:
+def test_command_line_imports_nothing_of_this_project_but_the_handler() -> None:
     files = Path("provisioner").rglob("*.py")
     known = {(path, name.split(".")[0]) for path in files for name in imports(path)}
 
@@ -98,7 +98,7 @@ def _lines_of_code(function: ast.FunctionDef) -> int:
     return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
-def test_exceptions_are_drawn_where_one_looks_first() -> None:
+def test_exceptions_are_listed_in_the_package_docstring() -> None:
     drawn = re.findall(r"─ (\w+) +(\w+) +\w", handler.__doc__ or "")
     raised = {
         (node.name, path.stem)

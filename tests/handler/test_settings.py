@@ -44,7 +44,7 @@ def test_every_missing_variable_is_named_at_once() -> None:
     )
 
 
-def test_session_that_starts_by_a_form_needs_the_applications_page() -> None:
+def test_connect_start_form_needs_a_return_url() -> None:
     assert complaint(CONNECT_START="form").startswith("CONNECT_START: ")
     assert read(CONNECT_START="form", RETURN_URL="https://app.invalid/x").connect_start == "form"
 
@@ -76,7 +76,7 @@ def test_base_url_ends_without_a_slash(given: str, used: str) -> None:
     assert read(COMPOSIO_BASE_URL=given).composio_base_url == used
 
 
-def test_api_key_never_travels_in_the_clear() -> None:
+def test_base_url_must_be_https() -> None:
     """What is a URL, for template and settings alike: tests/template/test_patterns.py."""
     assert complaint(COMPOSIO_BASE_URL="http://backend.composio.dev") == (
         "COMPOSIO_BASE_URL: Value error, must be https, or http on loopback: a host, and perhaps a"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from handler.urls import endpoint, mcp_url, web_address, web_address_or_empty, with_query
 
 
-def test_web_address_is_what_the_template_takes_for_one() -> None:
+def test_web_address_must_be_https_and_is_not_repeated_in_the_error() -> None:
     """What is one and what is none: tests/template/test_patterns.py."""
     assert web_address("https://a.invalid:8443/b?c=d") == "https://a.invalid:8443/b?c=d"
     with pytest.raises(ValueError, match="must be https") as caught:
@@ -19,17 +19,17 @@ def test_web_address_is_what_the_template_takes_for_one() -> None:
 
 
 @pytest.mark.parametrize("url", [None, 7, ["https://a.invalid"], "https://a.invalid/" + "a" * 2048])
-def test_what_somebody_else_calls_a_url_may_be_anything(url: object) -> None:
+def test_url_from_elsewhere_may_be_anything(url: object) -> None:
     assert web_address_or_empty(url) == ""
 
 
-def test_parameters_come_after_those_that_are_there() -> None:
+def test_parameters_are_appended_to_existing_ones() -> None:
     assert with_query("https://a.invalid/b", {"c": "d e"}) == "https://a.invalid/b?c=d%20e"
     assert with_query("https://a.invalid/?x=1", {"c": "&"}) == "https://a.invalid/?x=1&c=%26"
     assert with_query("https://a.invalid/?x=1", {}) == "https://a.invalid/?x=1"
 
 
-def test_endpoint_is_the_url_of_the_server_with_the_user_in_it() -> None:
+def test_endpoint_is_the_url_of_the_server_with_the_user_id() -> None:
     assert endpoint("https://mcp.invalid/v3/mcp/srv_1", "a b/c?&=é") == {
         "url": "https://mcp.invalid/v3/mcp/srv_1?user_id=a%20b%2Fc%3F%26%3D%C3%A9",
         "transport": "streamable_http",
@@ -37,17 +37,17 @@ def test_endpoint_is_the_url_of_the_server_with_the_user_in_it() -> None:
     }
 
 
-def test_endpoint_keeps_what_the_url_says_of_the_server_and_not_what_it_says_of_a_user() -> None:
+def test_endpoint_keeps_the_parameters_of_the_server_and_replaces_the_user() -> None:
     told = "https://mcp.invalid/s?transport=mcp&user_id=somebody&connected_account_id=ca_1"
     assert endpoint(told, "ada")["url"] == "https://mcp.invalid/s?transport=mcp&user_id=ada"
 
 
 @given(st.text(min_size=1).filter(lambda text: text.isprintable()))
-def test_any_user_comes_out_of_the_endpoint_as_it_went_in(user_id: str) -> None:
+def test_any_user_id_can_be_read_back_from_the_endpoint(user_id: str) -> None:
     url = endpoint("https://mcp.invalid/s?a=b", user_id)["url"]
     assert parse_qs(urlsplit(url).query)["user_id"] == [user_id]
     assert web_address(url) == url
 
 
-def test_url_that_composio_does_not_say_is_the_documented_one() -> None:
+def test_default_mcp_url_is_the_documented_one() -> None:
     assert mcp_url("https://c.invalid", "a/b") == "https://c.invalid/v3/mcp/a%2Fb"

@@ -20,7 +20,7 @@ def refresh(world: World, user_id: str = "user_1") -> dict[str, Any]:
     return world.ask("POST", "/users/{user_id}/refresh", pathParameters=path)
 
 
-def test_user_on_the_way_is_shown_with_what_is_missing(world: World) -> None:
+def test_waiting_user_is_shown_with_the_missing_accounts(world: World) -> None:
     world.see(account(GMAIL))
     world.trips()
 
@@ -70,7 +70,7 @@ def test_ready_user_is_shown_with_the_record(world: World) -> None:
 
 
 @pytest.mark.parametrize("said", [None, 7, "http://mcp.invalid/x", "not a URL"])
-def test_url_that_composio_does_not_say_is_built(said: object) -> None:
+def test_invalid_or_missing_url_is_replaced_by_the_documented_one(said: object) -> None:
     world = World()
     world.upstream.urls[SERVER] = said
     world.see(account(GMAIL))
@@ -137,7 +137,7 @@ def test_new_user_waits_for_everything_at_every_server() -> None:
     assert world.trips() == (["Query"], 0)
 
 
-def test_user_is_not_told_that_nothing_is_needed_while_nobody_knows() -> None:
+def test_status_is_unavailable_while_the_requirements_are_unknown() -> None:
     world = World()
     world.upstream.down = True
 
@@ -165,7 +165,7 @@ def test_user_id_in_the_path_is_decoded_once(world: World, user_id: str) -> None
     assert json.loads(answer["body"])["user_id"] == user_id
 
 
-def test_refresh_reads_composio_now_and_creates(world: World) -> None:
+def test_refresh_reads_composio_and_creates_the_instance(world: World) -> None:
     for auth_config in (GMAIL, SLACK):
         fact = account(auth_config)
         world.upstream.accounts[fact.id] = as_composio_has_it(fact)
@@ -176,7 +176,7 @@ def test_refresh_reads_composio_now_and_creates(world: World) -> None:
     assert json.loads(answer["body"])["targets"][0]["status"] == "ready"
 
 
-def test_refresh_does_not_wait_for_very_many_instances() -> None:
+def test_refresh_does_not_wait_for_many_instances() -> None:
     servers = {f"srv_{number:02}": f"ac_{number:02}" for number in range(20)}
     world = World(servers)
     world.upstream.servers = {server: [required] for server, required in servers.items()}
@@ -202,7 +202,7 @@ def test_refresh_does_not_wait_for_very_many_instances() -> None:
     assert {world.row(server_id=one)["status"] for one in servers} == {"ready"}
 
 
-def test_refresh_says_when_composio_does_not_answer(world: World) -> None:
+def test_refresh_is_unavailable_when_composio_does_not_answer(world: World) -> None:
     world.upstream.gets.append(httpx.Response(500))
 
     answer = refresh(world)
@@ -215,7 +215,7 @@ def test_refresh_of_a_new_user_finds_nothing(world: World) -> None:
     assert json.loads(refresh(world, "nobody")["body"])["accounts"] == []
 
 
-def test_refresh_comes_past_an_account_that_cannot_be_stored(
+def test_refresh_continues_after_an_account_that_cannot_be_stored(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for one in (account(GMAIL, id="ca_bad"), account(GMAIL), account(SLACK)):

@@ -76,16 +76,14 @@ def test_second_account_makes_the_instance(world: World) -> None:
 
 
 @pytest.mark.parametrize("sample", ["named-in-data", "named-in-metadata", "without-user"])
-def test_event_that_only_names_an_account_has_it_looked_up_at_composio(
-    world: World, sample: str
-) -> None:
+def test_event_with_only_an_account_id_is_looked_up_at_composio(world: World, sample: str) -> None:
     fact = account(GMAIL, id="ca_gmail1")
     world.upstream.accounts[fact.id] = as_composio_has_it(fact)
 
     assert world.deliver(SAMPLES[sample])[1]["targets"][0]["missing"] == [NO_SLACK]
 
 
-def test_event_without_user_is_sent_again_while_composio_is_down(world: World) -> None:
+def test_event_without_user_is_retried_later_while_composio_is_down(world: World) -> None:
     world.upstream.down = True
 
     answer = world.webhook.answer(SAMPLES["without-user"], seconds=25)
@@ -94,13 +92,13 @@ def test_event_without_user_is_sent_again_while_composio_is_down(world: World) -
     assert answer["headers"]["retry-after"] == "30"
 
 
-def test_malformed_event_says_where_and_not_what(world: World) -> None:
+def test_malformed_event_is_answered_with_the_field_and_not_its_value(world: World) -> None:
     error = {"message": "data.id: Input should be a valid string"}
 
     assert world.deliver(SAMPLES["malformed"]) == (400, {"error": error})
 
 
-def test_handler_logs_metrics_and_correlation_id_and_nothing_secret(
+def test_handler_logs_metrics_and_correlation_id_and_no_secrets(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(logger.registered_handler, "stream", sys.stdout)
@@ -150,7 +148,7 @@ NOT_AUTHENTIC: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("request_", NOT_AUTHENTIC.values(), ids=NOT_AUTHENTIC)
-def test_what_is_not_authentic_gets_one_answer_and_changes_nothing(
+def test_forged_delivery_gets_one_answer_and_changes_nothing(
     world: World, request_: dict[str, Any]
 ) -> None:
     assert world.deliver(request_) == (401, {"error": {"message": "not authentic"}})
@@ -181,7 +179,9 @@ def test_size_is_counted_in_bytes(world: World) -> None:
     ["", "[]", "{}", "[" * 100_000, body_of(id="ca/../x"), body_of(auth_config={"id": "a b"}),
      body_of().replace("user_1", "\\ud800")],
 )  # fmt: skip
-def test_signed_nonsense_is_a_bad_request_and_nothing_is_written(world: World, body: str) -> None:
+def test_signed_but_malformed_event_is_a_bad_request_and_writes_nothing(
+    world: World, body: str
+) -> None:
     """All that is nonsense: test_events.py."""
     status, answer = world.deliver_signed(changed(body=body))
 
@@ -203,7 +203,7 @@ def test_any_user_id_works(world: World, user_id: str) -> None:
     assert world.row(user_id)["record"]["instance_id"] == user_id
 
 
-def test_rotated_webhook_secret_is_fetched_and_both_are_good_meanwhile(world: World) -> None:
+def test_both_webhook_secrets_are_accepted_during_a_rotation(world: World) -> None:
     world.deliver(SAMPLES["connected"])
     world.secrets.secret["webhook_secrets"] = ["whsec_invented_next", SECRET]
     world.now += 11
@@ -223,7 +223,9 @@ def test_flood_of_forged_deliveries_does_not_flood_secrets_manager(world: World)
     assert world.secrets.fetched <= 2
 
 
-def test_missing_secret_means_send_it_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_secret_is_answered_with_503(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def denied(**_: object) -> str:
         raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetSecretValue")
 
@@ -232,14 +234,14 @@ def test_missing_secret_means_send_it_again(world: World, monkeypatch: pytest.Mo
     assert world.deliver(SAMPLES["connected"])[0] == 503
 
 
-def test_secret_that_is_not_filled_yet_lets_nobody_in(world: World) -> None:
+def test_empty_secret_rejects_every_delivery(world: World) -> None:
     world.secrets.secret = {"composio_api_key": "", "webhook_secrets": []}
 
     assert world.deliver(SAMPLES["connected"])[0] == 401
     assert world.deliver_signed(SAMPLES["connected"], "")[0] == 401
 
 
-def test_nothing_that_only_browsers_need_is_imported_before_one_comes() -> None:
+def test_modules_for_browsers_are_not_imported_at_start() -> None:
     code = "import sys; from handler import webhook, worker; print(*sys.modules)"
     run = [sys.executable, "-c", code]
     path = {"PYTHONPATH": "src", "AWS_DEFAULT_REGION": "us-east-1"}
