@@ -1,4 +1,4 @@
-"""What the tests share: a clock that stands still, a Secrets Manager, and what was told."""
+"""Fixtures for all tests: the handler, a clock, its log and its metrics."""
 
 import gc
 import logging
@@ -22,7 +22,7 @@ settings.load_profile("no deadline")
 
 @pytest.fixture(scope="session")
 def simulated() -> Iterator[Simulator]:
-    """Return one simulator for all who try it: to start a process takes as long as fifty tests."""
+    """Return one simulator for all tests, as starting a process takes as long as fifty of them."""
     with running("--seed", "demo", "--api-key", API_KEY) as simulator:
         yield simulator
 
@@ -34,7 +34,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def world() -> World:
-    """A handler that knows the catalog already; what that took is not counted."""
+    """Return a handler that has read the catalog; the requests for that are not counted."""
     world = World()
     world.catalog.sync(deadline=world.now + 20)
     world.trips()
@@ -53,10 +53,7 @@ def log() -> Iterator[Log]:
 
 @pytest.fixture(autouse=True)
 def counted() -> Iterator[Counted]:
-    """Return how often each metric was counted in this test, and in this test only.
-
-    Answers of Composio are left out, as almost every test has some: `figured` has them.
-    """
+    """Return how often this test counted each metric, without Composio's answers (`figured`)."""
     metrics.clear_metrics()
     yield lambda: {
         name: len(metric["Value"])
@@ -68,7 +65,7 @@ def counted() -> Iterator[Counted]:
 
 @pytest.fixture
 def figured() -> Figured:
-    """Return the figures of a metric in this test."""
+    """Return the values that this test counted for a metric."""
     return lambda name: metrics.provider.metric_set.get(name, {}).get("Value", [])
 
 
@@ -77,7 +74,7 @@ _FIGURES = pytest.StashKey[list[str]]()
 
 @pytest.fixture
 def figures(pytestconfig: pytest.Config) -> list[str]:
-    """Return where to put what was measured; the summary at the end shows it."""
+    """Return the list of measurements that the summary shows."""
     return pytestconfig.stash.setdefault(_FIGURES, [])
 
 
@@ -87,12 +84,12 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what was imported: it stays to the end in any case."""
+    """Exclude imported modules from garbage collection: they stay until the end anyway."""
     gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand over what this process explored and measured, if it is one of several."""
+    """Pass on what this process explored and measured, if it is one of several."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["explored"] = report.taken()
         output["figures"] = session.config.stash.get(_FIGURES, [])
@@ -100,14 +97,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take over what another process has explored and measured."""
+    """Add what another process has explored and measured."""
     if output := getattr(node, "workeroutput", None):  # none where it crashed
         report.add(output["explored"])
         node.config.stash.setdefault(_FIGURES, []).extend(output["figures"])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how much was explored, and what was measured."""
+    """Show how much was explored, and what was measured."""
     if said := [*report.lines(), *terminalreporter.config.stash.get(_FIGURES, [])]:
         terminalreporter.section("explored and measured")
     for line in said:

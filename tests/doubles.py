@@ -1,4 +1,4 @@
-"""What tests put in place of time, secrets and the log, and how they read what was told."""
+"""Doubles of the clock and of Secrets Manager, and readers of the log and of metrics."""
 
 import io
 import json
@@ -16,7 +16,7 @@ ANSWERS = {name for name in Metric if name.startswith("Composio") and name[8] in
 
 
 class Clock:
-    """A clock that moves only when it is told to."""
+    """A clock that moves only when told to."""
 
     def __init__(self) -> None:
         self.now = 1767225600.0
@@ -26,12 +26,12 @@ class Clock:
         return self.now
 
     def forward(self, seconds: float) -> None:
-        """Let so many seconds pass."""
+        """Advance the clock."""
         self.now += seconds
 
 
 class FakeSecretsManager:
-    """One secret, as boto3's client hands it out; `failure` is raised instead."""
+    """Secrets Manager with one secret; `failure` is raised instead of returning it."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -52,26 +52,26 @@ class FakeSecretsManager:
 
 
 class Log:
-    """The lines that the one logger wrote."""
+    """What the logger wrote."""
 
     def __init__(self) -> None:
         self.stream = io.StringIO()
 
     @property
     def text(self) -> str:
-        """All of it, as CloudWatch would show it."""
+        """The text, as CloudWatch would show it."""
         return self.stream.getvalue()
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """Each line, read."""
+        """The parsed lines."""
         return [json.loads(line) for line in self.text.splitlines()]
 
 
 class Killed(BaseException):
-    """The process is gone; a BaseException, so that nothing in the handler catches it."""
+    """The process was killed; a BaseException, so that the handler cannot catch it."""
 
 
 def die(_: httpx.Request) -> httpx.Response:
-    """Answer no more: the handler is killed during this call."""
+    """Kill the handler during this call."""
     raise Killed

@@ -1,11 +1,11 @@
-"""What Lambda says of an invocation."""
+"""The context of a Lambda invocation."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Context:
-    """The context that it hands to the handler along with the event."""
+    """The context that Lambda passes to the handler."""
 
     function_name: str = "webhook"
     memory_limit_in_mb: int = 1024

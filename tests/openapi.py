@@ -1,4 +1,4 @@
-"""`docs/openapi.yaml`, and whether an answer of the handler is what it says."""
+"""`docs/openapi.yaml`, and whether an answer of the handler conforms to it."""
 
 import json
 from pathlib import Path
@@ -11,11 +11,11 @@ DOCUMENT: dict[str, Any] = yaml.load(Path("docs/openapi.yaml").read_text(), yaml
 
 
 PATH = {"user_id": "user_1", "server_id": "srv_demo"}
-"""Of each parameter of a path, one that is known wherever a user has been connected."""
+"""A value for each path parameter that exists once a user has connected."""
 
 
 def about_users() -> list[tuple[str, str]]:
-    """Return (method, path) of what IAM guards."""
+    """Return (method, path) of the operations that IAM guards."""
     return sorted(one for one in routes() if one[1].startswith("/users/"))
 
 
@@ -30,7 +30,7 @@ def routes() -> set[tuple[str, str]]:
 
 
 def resolved(node: dict[str, Any]) -> dict[str, Any]:
-    """Return what the node is, or what it refers to."""
+    """Return the node, or the node that it refers to."""
     if "$ref" not in node:
         return node
     found: Any = DOCUMENT
@@ -40,13 +40,13 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def errors(schema: dict[str, Any], value: object) -> list[str]:
-    """Return how the value differs from a schema of the document."""
+    """Return where the value violates a schema of the document."""
     rooted = {**schema, "components": DOCUMENT["components"]}
     return [error.message for error in OAS31Validator(rooted).iter_errors(value)]
 
 
 def conforms(method: str, path: str, answer: dict[str, Any]) -> None:
-    """Hold a proxy response to what the document says of the operation."""
+    """Check a proxy response against the operation in the document."""
     listed = DOCUMENT["paths"][path][method.lower()]["responses"]
     said = resolved(listed[str(answer["statusCode"])])
     for name, header in said.get("headers", {}).items():

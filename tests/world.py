@@ -1,4 +1,4 @@
-"""The real handler over an in-memory table and a scripted Composio, with a clock to turn."""
+"""The real handler with an in-memory table, a scripted Composio and a clock that tests set."""
 
 import json
 from collections import deque
@@ -44,7 +44,7 @@ class SecretStore:
 
 @dataclass
 class FakeSqs:
-    """A queue whose messages are taken out by hand; `delayed` ones are let in by `World.later`."""
+    """A queue whose messages `World.work` takes; `World.later` delivers the `delayed` ones."""
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     sent: list[dict[str, Any]] = field(default_factory=list)
@@ -106,7 +106,7 @@ class FakeSqs:
 
 @dataclass
 class FakeComposio:
-    """Composio at its simplest; `script` answers the create calls that it has answers for."""
+    """A minimal Composio; create calls get the answers of `script` first."""
 
     servers: dict[str, list[str]] = field(default_factory=lambda: {SERVER: [GMAIL, SLACK]})
     urls: dict[str, object] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class FakeComposio:
         default_factory=deque
     )
     router_sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """The bodies with which sessions were made, by id."""
+    """The request body of each session, by id."""
     gets: deque[httpx.Response] = field(default_factory=deque)
     on_list: Callable[[httpx.QueryParams, httpx.Response], httpx.Response] | None = None
     """Replaces each answer to a list of connected accounts, given its query."""
@@ -126,7 +126,7 @@ class FakeComposio:
 
     @property
     def creates(self) -> int:
-        """How many create calls came in."""
+        """The number of create calls."""
         return sum(request.method == "POST" for request in self.requests)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -200,7 +200,7 @@ class FakeComposio:
         return httpx.Response(201, json=self.make_session(json.loads(request.content)))
 
     def make_session(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Make a session, and return what is answered."""
+        """Make a session, and return the answer."""
         session_id = f"trs_{len(self.router_sessions) + 1}"
         self.router_sessions[session_id] = body
         return self.session_body(session_id)
@@ -251,7 +251,7 @@ def refusal(status: int, message: str, **headers: str) -> httpx.Response:
 
 
 class World:
-    """Everything wired; `now` is the clock, in Unix seconds."""
+    """The handler and its surroundings; `now` is the clock, in Unix seconds."""
 
     def __init__(
         self,
@@ -279,7 +279,7 @@ class World:
         self.start()
 
     def start(self) -> None:
-        """Begin a new execution environment: nothing of the memory is left."""
+        """Start a new execution environment, with an empty memory."""
         clients = {"secretsmanager": self.secrets, "dynamodb": self.db, "sqs": self.sqs}
         sources = Sources(
             clients.__getitem__,
@@ -299,7 +299,7 @@ class World:
         self.callback, self.sweep = self.webhook.callback, self.worker.sweep
 
     def tick(self, seconds: float = 30) -> None:
-        """Let the schedule's message come, and work off the queue until nothing is left."""
+        """Send the schedule's message, and process the queue until it is empty."""
         self.sqs.put({"task": "sweep"})
         while self.sqs.messages:
             self.work(seconds)
@@ -311,13 +311,13 @@ class World:
             self.now += 60
 
     def work(self, seconds: float = 30) -> list[str]:
-        """Work off the messages that are there in one batch, and return those that failed."""
+        """Process all messages in one batch, and return the ids of those that failed."""
         records, self.sqs.messages = self.sqs.messages, []
         answer = self.worker.work(records, seconds=seconds)
         return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
 
     def later(self, seconds: int) -> None:
-        """Let so many seconds pass at the queue, and work off what it delivers by then."""
+        """Let the seconds pass, and process the delayed messages that are then due."""
         self.now += seconds
         due = [body for delay, body in self.sqs.delayed if delay <= seconds]
         self.sqs.delayed = [(at - seconds, body) for at, body in self.sqs.delayed if at > seconds]
@@ -326,7 +326,7 @@ class World:
         self.work()
 
     def see(self, account: Account) -> dict[str, str]:
-        """Take a fact to its end, and return the status by server."""
+        """Handle a fact, and return the status by server."""
         seen = self.provisioning.handle_fact(account, deadline=self.now + 22)
         return {outcome.target.name: outcome.status.value for outcome in seen.outcomes}
 
@@ -350,11 +350,11 @@ class World:
         return {user for _, user in self.upstream.instances}
 
     def sleep(self, seconds: float) -> None:
-        """Let the time pass at once."""
+        """Advance the clock instead of waiting."""
         self.now += seconds
 
     def ask(self, method: str, resource: str, **more: Any) -> dict[str, Any]:
-        """Ask a route; the answer is what the document says. `query` is by name."""
+        """Request a route, and hold the answer to the OpenAPI document; `query` is by name."""
         query = {name: [value] for name, value in more.pop("query", {}).items()}
         event = {
             "httpMethod": method,
@@ -368,7 +368,7 @@ class World:
         return answer
 
     def deliver(self, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Send a proxy event as it is, and return the status and the body of the answer."""
+        """Send a proxy event unchanged, and return the status and the body of the answer."""
         answer = self.webhook.answer(event, seconds=25)
         return answer["statusCode"], json.loads(answer["body"])
 
@@ -386,7 +386,7 @@ class World:
         return from_item(found["Item"]) if "Item" in found else {}
 
     def trips(self) -> tuple[list[str], int]:
-        """Return the DynamoDB operations and the create calls since it was last asked."""
+        """Return the DynamoDB operations and the number of create calls since the last time."""
         operations = [name for name, _ in self.db.calls]
         self.db.calls.clear()
         creates = self.upstream.creates
@@ -395,9 +395,9 @@ class World:
 
 
 def swept_world() -> World:
-    """Return a world whose server is known and back-filled, and whose sweep has run before."""
+    """Return a world whose server is back-filled, and whose sweep has run."""
     world = World()
-    for _ in range(3):  # the last, as the back-fill finds nobody, which is doubted
+    for _ in range(3):  # a back-fill that finds nobody is checked once more
         world.tick()
         world.now += MEMORY_SECONDS
     world.upstream.requests.clear()
@@ -419,7 +419,7 @@ def account(
 
 
 def as_composio_has_it(fact: Account) -> dict[str, Any]:
-    """Return the connected account as the API shows it."""
+    """Return the connected account as Composio's API returns it."""
     return {
         "id": fact.id,
         "user_id": fact.user_id,

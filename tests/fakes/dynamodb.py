@@ -1,9 +1,8 @@
-"""A small stand-in for boto3's DynamoDB client: one table, its index, and nothing lenient.
+"""A small, strict fake of boto3's DynamoDB client with one table and its index.
 
-Each request is validated by botocore's own model of DynamoDB. What AWS refuses is a ClientError;
-what this project never sends is NotSupported, which nobody takes for an answer of AWS. The tests
-of `tests/handler` that ask for an `empty_table` hold it to the emulator and to moto. A request is
-atomic because nothing else runs.
+Each request is validated by botocore's own model of DynamoDB. What AWS refuses raises ClientError;
+what this project never sends raises NotSupported. The tests that use `empty_table` run against the
+emulator and moto, too. Requests are atomic, as nothing runs at the same time.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,21 +45,21 @@ _ALWAYS = {
 _RETURNED = {"NONE", "ALL_NEW"}
 PAGE_BYTES = 1 << 20
 _valid: set[int] = set()
-"""Hashes of the requests that were valid: the explorer sends the same ones again and again."""
+"""Hashes of valid requests, as the explorer sends the same ones many times."""
 
 
 class ConditionalCheckFailedException(ClientError):
-    """A condition was false; `response["Item"]` holds the item if the caller asked for it."""
+    """A condition was false; `response["Item"]` holds the item if it was requested."""
 
 
 class Exceptions:
-    """`client.exceptions`; like the real one it has no ValidationException."""
+    """`client.exceptions`, which has no ValidationException, like the real one."""
 
     ConditionalCheckFailedException = ConditionalCheckFailedException
 
 
 class Snapshot(NamedTuple):
-    """A moment of a fake, to go back to as often as wanted."""
+    """The state of a fake, which `restore` returns to."""
 
     rows: dict[str, dict[str, Item]]
     calls: tuple[tuple[str, Request], ...]
@@ -68,7 +67,7 @@ class Snapshot(NamedTuple):
 
 
 def service_error(operation: str, code: str, message: str, **fields: object) -> ClientError:
-    """Return what boto3 raises for an answer with an error; `fields` are the error's own."""
+    """Return what boto3 raises for an error response; `fields` are further fields of it."""
     response: Any = {**fields, "Error": {"Message": message, "Code": code}}
     failed = code == ConditionalCheckFailedException.__name__
     return (ConditionalCheckFailedException if failed else ClientError)(response, operation)
@@ -83,7 +82,7 @@ def _model() -> ServiceModel:
 
 
 def _validate(operation: str, request: Request) -> None:
-    """Refuse what botocore's model, or this fake, does not have."""
+    """Refuse what botocore's model or this fake does not support."""
     sent = hash(f"{operation}{request!r}")
     if sent in _valid:
         return
@@ -97,11 +96,11 @@ def _validate(operation: str, request: Request) -> None:
 
 
 class FakeDynamoDB:
-    """The client's methods over one in-memory table with the keys of template.yaml.
+    """The client's methods for one in-memory table with the keys of template.yaml.
 
     Attributes:
         rows: the items by partition and sort key.
-        calls: every request that would have gone out: its operation and its parameters.
+        calls: the operation and the parameters of every request.
         stream: old and new image of every effective change, in order.
     """
 
@@ -145,7 +144,7 @@ class FakeDynamoDB:
         return self._write("UpdateItem", request, changed, compiled.used)
 
     def query(self, **request: Any) -> Any:
-        """Query of a partition of the table, or of the index; the items in order, by pages."""
+        """Query of a partition of the table, or of the index, in pages."""
         condition = self._check("Query", request, "KeyConditionExpression")
         if "IndexName" in request:
             found = [one for rows in self.rows.values() for one in rows.values() if _due(one)]
@@ -158,18 +157,18 @@ class FakeDynamoDB:
         return self._page(request, held)
 
     def scan(self, **request: Any) -> Any:
-        """Scan, in the order of the keys, which the real one does not promise."""
+        """Scan, in the order of the keys, which DynamoDB does not guarantee."""
         self._check("Scan", request)
         items = [item for _, rows in sorted(self.rows.items()) for _, item in sorted(rows.items())]
         return self._page(request, items)
 
     def snapshot(self) -> Snapshot:
-        """Return this moment."""
+        """Return the current state."""
         rows = {pk: dict(rows) for pk, rows in self.rows.items()}
         return Snapshot(rows, tuple(self.calls), tuple(self.stream))
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go back to a moment."""
+        """Return to an earlier state."""
         self.rows = {pk: dict(rows) for pk, rows in snapshot.rows.items()}
         self.calls[:], self.stream[:] = snapshot.calls, snapshot.stream
 
@@ -183,7 +182,7 @@ class FakeDynamoDB:
         expression: str = "ConditionExpression",
         used: frozenset[str] = frozenset(),
     ) -> Condition:
-        """Refuse what is wrong, and return the compiled condition."""
+        """Refuse an invalid request, and return the compiled condition."""
         _validate(operation, request)
         self.calls.append((operation, request))
         if request["TableName"] != self.table_name:
@@ -235,7 +234,7 @@ class FakeDynamoDB:
 
     def _page(self, request: Request, found: list[Item]) -> Any:
         if start := request.get("ExclusiveStartKey"):
-            # A position, whether there is an item or not.
+            # The key need not exist any more.
             found = [one for one in found if _position(request, one) > _position(request, start)]
         items, size = found[: request.get("Limit")], 0
         if len(items) * self._largest > PAGE_BYTES:

@@ -1,4 +1,4 @@
-"""EventBridge as the announcer meets it, and the records of the stream that it is given."""
+"""A fake EventBridge bus, and the stream records that the announcer receives."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class FakeBus:
-    """A bus that refuses the entries with these places."""
+    """A bus that refuses the entries at these positions."""
 
     refuses: set[int] = field(default_factory=set)
     entries: list[dict[str, Any]] = field(default_factory=list)
@@ -30,7 +30,7 @@ class FakeBus:
 
 
 def records(world: World) -> list[dict[str, Any]]:
-    """Return what the event source would hand over of the stream."""
+    """Return the stream records that pass the filter of the event source."""
     found = []
     for number, (old, new) in enumerate(world.db.stream):
         if new and new.get("status", {}).get("S") in OUTCOMES:

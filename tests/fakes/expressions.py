@@ -1,6 +1,6 @@
-"""DynamoDB's expressions, as far as this project writes them; any other is refused.
+"""The subset of DynamoDB's expressions that this project writes; others are refused.
 
-A text is compiled once, to functions of an item and of the request's names and values.
+Each text is compiled once, to functions of an item and of the request's names and values.
 """
 
 import operator
@@ -17,7 +17,7 @@ type Condition = Callable[[Item, Names, Item], bool]
 type Change = Callable[[Item, Item, Names, Item], None]
 
 NOT_RESERVED = {"active", "due", "instance", "pk", "sk"}
-"""Names that stand in expressions as they are; others may be reserved words, so they need a `#`."""
+"""Names that need no `#`; any other may be a reserved word."""
 
 _TOKEN = re.compile(r"\s*(<>|<=|>=|[=<>(),.+]|[#:]?\w+)")
 _ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -29,7 +29,7 @@ _ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 class NotSupported(Exception):
-    """The request is wrong, or of a kind that this project does not send."""
+    """The request is invalid, or uses what this project does not."""
 
 
 class Compiled[T](NamedTuple):

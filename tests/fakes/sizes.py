@@ -1,4 +1,4 @@
-"""Bytes and capacity units, as the developer guide reckons them (whole numbers only)."""
+"""Bytes and capacity units, calculated as in the developer guide (whole numbers only)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,12 +8,12 @@ WRITE_UNIT, READ_UNIT = 1024, 4096
 
 
 def item_size(item: Mapping[str, Any]) -> int:
-    """Return the bytes that an item counts, names included."""
+    """Return the size of an item in bytes, including its names."""
     return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
 
 
 def largest_size(item: Mapping[str, Any]) -> int:
-    """Return a size that the item does not exceed, which takes less time than the exact one."""
+    """Return an upper bound of the size, which is faster than the exact one."""
     return 4 * len(str(item))
 
 

@@ -1,8 +1,7 @@
-"""The tables that the tests of rows and conditions run against: the fake's, and two others.
+"""The tables for the tests of rows and conditions: the fake's, the emulator's and moto's.
 
-Nobody here wrote the emulator's or moto's. moto differs from DynamoDB in two things that matter
-here: each read is consistent, so that the tests look at the request as well; and it has another
-idea of how large an item may be, which `test_dynamodb.py` states.
+moto differs from DynamoDB in two ways that matter here: every read is consistent, so the tests
+check the request as well; and it has another limit for items, which `test_dynamodb.py` states.
 """
 
 import contextlib
@@ -38,14 +37,14 @@ def _client(endpoint_url: str | None) -> "contextlib.closing[DynamoDBClient]":
 
 @pytest.fixture(scope="session")
 def emulated() -> Iterator["DynamoDBClient"]:
-    """Return a client of an emulator of one's own."""
+    """Return a client of an emulator that only these tests use."""
     with emulator() as endpoint_url, _client(endpoint_url) as client:
         yield client
 
 
 @pytest.fixture
 def moto() -> Iterator["DynamoDBClient"]:
-    """Return a client of a moto of one's own."""
+    """Return a client of a new moto."""
     from moto import mock_aws  # noqa: PLC0415 -- it takes as long to import as many fast tests
 
     with mock_aws(), _client(None) as client:

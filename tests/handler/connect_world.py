@@ -1,4 +1,4 @@
-"""A Composio that makes links, browsers that follow them, and an application that begins."""
+"""Composio's connect links, browsers that follow them, and the application that starts it."""
 
 import json
 import re
@@ -28,18 +28,18 @@ class LinkingComposio(FakeComposio):
         self.world = world
         self.links: list[dict[str, Any]] = []
         self.before_link: list[Any] = []
-        """What happens, one after another, instead of a link being made."""
+        """Answers, errors or callables, one for each link that is requested."""
         self.unlisted: set[str] = set()
-        """Accounts that lists do not show yet."""
+        """Accounts that lists do not include yet."""
         self.sessions: dict[str, tuple[str, str]] = {}
-        """The account and the user of each session URI that has not been redeemed."""
+        """The account and the user of each session URI that has not been used."""
         self.completed: list[str] = []
-        self.complete_with: Any = None
+        self.complete_with: Any = lambda account_id: {"connected_account_id": account_id}
         self._numbers = numbers(1)
 
     @property
     def creates(self) -> int:
-        """How many create calls came in."""
+        """The number of create calls."""
         return sum(one.url.path.endswith("/instances") for one in self.posts)
 
     @property
@@ -58,7 +58,7 @@ class LinkingComposio(FakeComposio):
         return super().__call__(request)
 
     def consent(self, account_id: str, status: str = "ACTIVE") -> None:
-        """Let the user consent, or something else come of it."""
+        """Let the user consent; the account gets the status."""
         self.world.now += 1
         self.accounts[account_id] |= {"status": status, "updated_at": self._now()}
 
@@ -108,13 +108,9 @@ class LinkingComposio(FakeComposio):
             self.consent(account_id, "FAILED")
             return refusal(400, "not this user")
         self.consent(account_id)
-        if self.complete_with is not None:
-            if isinstance(self.complete_with, Exception):
-                raise self.complete_with
-            return httpx.Response(200, json=self.complete_with(account_id))
-        return httpx.Response(
-            200, json={"connected_account_id": account_id, "toolkit_slug": "gmail"}
-        )
+        if isinstance(self.complete_with, Exception):
+            raise self.complete_with
+        return httpx.Response(200, json=self.complete_with(account_id))
 
     def _accounts(self, params: httpx.QueryParams) -> httpx.Response:
         hidden = {one: self.accounts.pop(one) for one in self.unlisted & self.accounts.keys()}
@@ -125,7 +121,7 @@ class LinkingComposio(FakeComposio):
 
 
 class ConnectWorld(World):
-    """The handler, and a Composio that makes links; what is asked for goes through the API."""
+    """The handler with connect sessions, which the application makes through the API."""
 
     upstream: LinkingComposio
 
@@ -157,23 +153,23 @@ class ConnectWorld(World):
         return from_item(self.db.get_item(TableName="table", Key=key).get("Item", {}))
 
     def writes(self) -> list[str]:
-        """Return the writes to the table since it was last asked."""
+        """Return the writes to the table since the last call of `trips`."""
         return [name for name in self.trips()[0] if name != "Query"]
 
 
 class Browser:
-    """Keeps a cookie, as a browser does, and says from where it sends."""
+    """Keeps a cookie and sends `Sec-Fetch-Site`, as a browser does."""
 
     def __init__(self, world: ConnectWorld) -> None:
         self.world = world
         self.cookies: dict[str, str] = {}
 
     def get(self, path: str, headers: dict[str, list[str]] | None = None, **query: str) -> "Page":
-        """Go to a page, from wherever the user is."""
+        """Open a page."""
         return self._send("GET", path, headers or {}, query=query)
 
     def post(self, path: str, headers: dict[str, list[str]] | None = None, **fields: str) -> "Page":
-        """Send a form; without headers, from a page of ours."""
+        """Send a form; without `headers`, from one of our own pages."""
         sent = {"sec-fetch-site": ["same-origin"]} if headers is None else headers
         return self._send("POST", path, sent, body=urlencode(fields))
 
@@ -199,7 +195,7 @@ class Browser:
 
 
 class Page:
-    """An answer, as a person and a browser read it."""
+    """An answer, as a user and a browser see it."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
         self.answer = answer
@@ -214,7 +210,7 @@ class Page:
 
     @property
     def location(self) -> str:
-        """Where it goes on to, at once or by itself."""
+        """Where the browser goes next, by a redirect or a refresh."""
         if "location" in self.headers:
             return self.headers["location"]
         (found,) = re.findall(r'http-equiv="refresh" content="0; url=(.*?)"', self.html)
@@ -222,7 +218,7 @@ class Page:
 
     @property
     def rows(self) -> dict[str, str]:
-        """What the list says of each toolkit."""
+        """The text of the list for each toolkit."""
         found = re.findall(r"<li.*?<span>(.*?)</span>(.*?)</li>", self.html)
         return {name: re.sub(r"<.*?>", " ", rest).strip() for name, rest in found}
 
@@ -235,7 +231,7 @@ def started(world: ConnectWorld, user_id: str = "user_1", **body: Any) -> tuple[
 
 
 def connected(browser: Browser, sid: str, auth_config_id: str) -> "Page":
-    """Let the user connect an account, and come back."""
+    """Let the user connect an account and return."""
     assert browser.connect(sid, auth_config_id).status == 200
     account_id = str(browser.world.upstream.links[-1]["connected_account_id"])
     browser.world.upstream.consent(account_id)

@@ -10,7 +10,7 @@ CORE: tuple[set[str], ...] = (
     {"events", "isolation", "paging", "signature", "urls", "targets"},
     {"answers", "connect_rules", "connect_texts", "decisions", "stored_catalog"},
 )
-"""Values in, values out: no clock, environment, id, logger, network or file."""
+"""Pure functions: no clock, environment, random id, logger, network or file."""
 
 
 @cache
@@ -19,7 +19,7 @@ def parsed(path: Path) -> ast.Module:
 
 
 def imports(path: Path) -> set[str]:
-    """Return the modules that a file imports, `handler.x` as such."""
+    """Return the modules that a file imports, with those of the handler as `handler.x`."""
     found: set[str] = set()
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):

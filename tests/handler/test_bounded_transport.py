@@ -1,4 +1,4 @@
-"""A whole call ends in time, over real sockets."""
+"""Calls over real sockets end in time."""
 
 import contextlib
 import socket
@@ -22,17 +22,17 @@ from tests.doubles import FakeSecretsManager
 
 HEAD = b"HTTP/1.1 201 Created\r\ncontent-length: 20\r\n\r\n"
 DRIPS = [HEAD + b"x" * 20, b"HTTP/1.1 201 Created and so on"]
-"""Of the one, the body comes slowly; of the other, there is no end of the head."""
+"""Answers with a slow body, and with a head that does not end."""
 
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Nothing here is encrypted, and the real context takes 35 ms to make."""
+"""Nothing here is encrypted, and loading certificate authorities takes 35 ms."""
 
 type Serve = Callable[[socket.socket], None]
 
 
 @contextlib.contextmanager
 def serving(serve: Serve) -> Iterator[str]:
-    """Have each connection served in a thread, and yield the URL."""
+    """Serve each connection in a thread, and yield the URL."""
 
     def one(connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
@@ -82,7 +82,7 @@ def post(url: str, total: float, through: httpx.Client | None = None) -> httpx.R
 
 
 def threads_end(before: int) -> bool:
-    """Whether no more threads are left than before, soon."""
+    """Wait until there are no more threads than before."""
     until = time.monotonic() + 15
     while threading.active_count() > before and time.monotonic() < until:
         time.sleep(0.01)
@@ -138,7 +138,7 @@ def test_abandoned_call_ends_on_a_new_or_reused_connection(*, reused: bool) -> N
 def test_abandoned_call_sends_nothing_once_it_is_connected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A look-up of the name cannot be interrupted; Lambda may resume it minutes later."""
+    """A DNS look-up cannot be interrupted; Lambda may resume it minutes later."""
     resolves, sent, closed = threading.Event(), list[bytes](), threading.Event()
     look_up = socket.getaddrinfo
 

@@ -1,4 +1,4 @@
-"""The browser comes back, and nothing that it says is believed."""
+"""The browser returns from Composio, and its query is not trusted."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""From the application's one request to its page, with everything connected in between."""
+"""Connect sessions, from the application's request to the return of its user."""
 
 import json
 from typing import Any

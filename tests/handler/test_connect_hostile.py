@@ -1,4 +1,4 @@
-"""Every hostile case of a connect session ends as it has to."""
+"""Hostile and unlucky cases of connect sessions."""
 
 import json
 from itertools import pairwise
@@ -21,7 +21,7 @@ from tests.world import GMAIL, SLACK, account, as_composio_has_it, refusal
 
 MADE_UP = "A" * 43
 MALFORMED = ["", "A", "A" * 42, "A" * 44, "A" * 8192, "A" * 42 + "=", "A" * 42 + "\u00e9"]
-"""Tokens that cannot be."""
+"""Tokens that the handler never makes."""
 
 FOREIGN: list[dict[str, list[str]]] = [
     {},
@@ -35,7 +35,7 @@ FOREIGN: list[dict[str, list[str]]] = [
     {"origin": ["http://api.invalid"]},
     {"origin": ["https://api.invalid:8443"]},
 ]
-"""What a browser says of a form that is not from a page of ours."""
+"""Headers of a form that does not come from one of our own pages."""
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ def test_clicks_at_the_same_time_make_one_link(world: ConnectWorld) -> None:
     others: list[str] = []
 
     def click_again() -> None:
-        # While the first is at Composio; it has seen the claim, and waits in vain.
+        # The first click holds the claim while Composio makes its link.
         others.append(browser.connect(sid, GMAIL).title)
 
     world.upstream.before_link = [click_again]
@@ -294,7 +294,7 @@ def test_link_that_could_not_be_stored_is_replaced_after_thirty_seconds(
     world.now += 30
     assert browser.connect(sid, GMAIL).location == "https://connect.invalid/link/ln_2"
     assert world.stored(token)["links"] == len(world.upstream.links) == 2
-    # What the first link led to is found all the same.
+    # The account of the first link is found, too.
     world.upstream.consent("ca_made_1")
     world.later(20)
     assert world.target_table.user("user_1")[0].active == {GMAIL}

@@ -1,4 +1,4 @@
-"""The pages of a connect session: nothing foreign is shown as it is, and they need no script."""
+"""The pages of a connect session escape foreign text and need no script."""
 
 import re
 from html.parser import HTMLParser
@@ -35,7 +35,7 @@ def every_page(pages: Pages, text: str) -> dict[str, str]:
 
 
 class Seen(HTMLParser):
-    """What a browser makes of a page."""
+    """The tags and the text of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Seen(HTMLParser):
 
 @pytest.mark.parametrize("content", [stuck(), PAGES.notice(ENGLISH.failed)])
 def test_failure_page_says_whom_to_tell(content: str) -> None:
-    """Without `AlarmTopicArn` nobody has been told."""
+    """Without `AlarmTopicArn` nobody else is notified."""
     said = " ".join(content.split())
     assert "It is tried again by itself. If this stays so, please tell the people who run" in said
 

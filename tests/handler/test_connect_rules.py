@@ -1,4 +1,4 @@
-"""What a connect session allows, rule by rule."""
+"""The rules of connect sessions."""
 
 import base64
 import hashlib

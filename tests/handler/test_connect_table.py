@@ -1,4 +1,4 @@
-"""The conditions on a session's row: who starts it, who makes a link, and how often."""
+"""The conditional writes to the row of a connect session."""
 
 from typing import Any
 

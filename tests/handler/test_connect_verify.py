@@ -1,4 +1,4 @@
-"""Callback identity verification: who comes back has to be who began."""
+"""Callback identity verification: the browser that returns must be the one that started."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def world() -> ConnectWorld:
 
 
 def begun(world: ConnectWorld) -> tuple[Browser, str, str]:
-    """Return a browser that has consented, its account, and Composio's session URI for it."""
+    """Return a browser whose user has consented, the account, and its session URI."""
     browser, sid = started(world)
     browser.connect(sid, GMAIL)
     account_id = str(world.upstream.links[-1]["connected_account_id"])
@@ -26,8 +26,7 @@ def begun(world: ConnectWorld) -> tuple[Browser, str, str]:
 @pytest.mark.parametrize(
     "shape",
     [
-        None,
-        lambda account_id: {"connected_account_id": account_id},
+        lambda account_id: {"connected_account_id": account_id, "toolkit_slug": "gmail"},
         lambda account_id: {"connected_account": {"id": account_id, "status": "ACTIVE"}},
     ],
 )

@@ -1,4 +1,4 @@
-"""Every branch of the core is tested, and nearly every one of what stands around it."""
+"""Every branch of the core is tested, and nearly every branch of the other modules."""
 
 import json
 import os
@@ -14,12 +14,12 @@ from tests.handler.modules import CORE
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 AROUND = 95.0
-"""Percent of the lines and branches of all modules that are not of the core."""
+"""Percent of the lines and branches of the modules outside the core."""
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What the fast tests touch of each module, measured apart: they are run once more for it."""
+    """Run the fast tests once more, and return the coverage of each module."""
     folder = tmp_path_factory.mktemp("coverage")
     own = os.environ | {"COVERAGE_FILE": str(folder / "data")}
     fast = ["-m", "not slow and not prove", "--ignore=tests/deployed"]
@@ -49,7 +49,7 @@ def test_every_line_and_branch_of_the_core_is_tested(measured: dict[str, dict[st
 def test_nearly_every_line_and_branch_around_it_is_tested(
     measured: dict[str, dict[str, Any]],
 ) -> None:
-    """What only a deployed stack runs (`services`, `snapshot`) counts here as not tested."""
+    """What only a deployed stack runs (`services`, `snapshot`) counts as not tested."""
     around = [
         found["summary"]
         for module, found in measured.items()

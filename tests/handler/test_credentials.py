@@ -1,4 +1,4 @@
-"""Secrets have an age, are fetched again when they are rejected, and are never told."""
+"""Secrets are cached for a time, fetched again when rejected, and never shown."""
 
 import json
 import logging

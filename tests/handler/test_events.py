@@ -1,4 +1,4 @@
-"""Composio is read leniently where it is lenient itself, and strictly in what decides."""
+"""Events are read leniently, except for the fields that decide."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -20,7 +20,7 @@ from handler.events import (
     timestamp,
 )
 
-# All that the vendor documents of `composio.connected_account.expired`, tokens included.
+# Every field that Composio documents for `composio.connected_account.expired`.
 DATA: dict[str, Any] = {
     "id": "ca_mail1",
     "toolkit": {"slug": "gmail"},

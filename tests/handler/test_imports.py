@@ -24,7 +24,7 @@ LAYERS = (
     {"connect", "snapshot"},
     {"announcer", "webhook", "worker"},
 )
-"""From the core outwards: a module imports from the layers before its own, and from no other."""
+"""From the core outwards: a module imports only from the layers before its own."""
 
 PURE = {
     "base64", "collections", "dataclasses", "datetime", "enum", "functools",

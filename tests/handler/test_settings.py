@@ -1,4 +1,4 @@
-"""A wrong environment is told of at the start, all of it at once."""
+"""All errors of the environment are reported together at the start."""
 
 import pytest
 
@@ -77,7 +77,7 @@ def test_base_url_ends_without_a_slash(given: str, used: str) -> None:
 
 
 def test_base_url_must_be_https() -> None:
-    """What is a URL, for template and settings alike: tests/template/test_patterns.py."""
+    """Further URLs: tests/template/test_patterns.py."""
     assert complaint(COMPOSIO_BASE_URL="http://backend.composio.dev") == (
         "COMPOSIO_BASE_URL: Value error, must be https, or http on loopback: a host, and perhaps a"
         " port and a path, in printable ASCII"

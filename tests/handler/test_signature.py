@@ -1,4 +1,4 @@
-"""Nobody gets in whom Composio did not send."""
+"""Only deliveries that Composio signed are accepted."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from handler.signature import NotAuthentic, sign, verify
 
-# The vector was made with the vendor's own SDK (composio 0.30.0).
+# Made with Composio's own SDK (composio 0.30.0).
 KEY = b"whsec_" + base64.b64encode(b"test-secret-for-docs")
 ID = "msg_9c8b7a6d-5e4f-4a3b-2c1d-0e9f8a7b6c5d"
 SENT = 1767225600
@@ -161,7 +161,7 @@ def test_error_shows_neither_secret_nor_signature() -> None:
 
 
 def header(good: str) -> st.SearchStrategy[list[str]]:
-    """Values of a header: mostly hostile, at times right, so that later checks are reached."""
+    """Values of a header: mostly hostile, sometimes valid, so that later checks are reached."""
     hostile = ANY_TEXT | st.binary().map(lambda some: some.decode("utf-8", "surrogateescape"))
     entries = st.lists(hostile | hostile.map("v1,".__add__)).map(" ".join)
     return st.just([good]) | st.lists(hostile | entries, max_size=2)

@@ -1,4 +1,4 @@
-"""A URL is what the standard makes of it, whoever gave it to us."""
+"""URLs are checked and built."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,7 +10,7 @@ from handler.urls import endpoint, mcp_url, web_address, web_address_or_empty, w
 
 
 def test_web_address_must_be_https_and_is_not_repeated_in_the_error() -> None:
-    """What is one and what is none: tests/template/test_patterns.py."""
+    """Further URLs: tests/template/test_patterns.py."""
     assert web_address("https://a.invalid:8443/b?c=d") == "https://a.invalid:8443/b?c=d"
     with pytest.raises(ValueError, match="must be https") as caught:
         web_address("http://a.invalid")

@@ -1,4 +1,4 @@
-"""The application asks: is it ready?"""
+"""The application asks for the status of a user."""
 
 import json
 from typing import Any

@@ -144,7 +144,7 @@ NOT_AUTHENTIC: dict[str, dict[str, Any]] = {
     "no body": changed(body=None),
     "body with a lone surrogate": changed(body="\ud800"),
 }
-"""What the signature itself has to be: test_signature.py."""
+"""Further signatures: test_signature.py."""
 
 
 @pytest.mark.parametrize("request_", NOT_AUTHENTIC.values(), ids=NOT_AUTHENTIC)
@@ -182,7 +182,7 @@ def test_size_is_counted_in_bytes(world: World) -> None:
 def test_signed_but_malformed_event_is_a_bad_request_and_writes_nothing(
     world: World, body: str
 ) -> None:
-    """All that is nonsense: test_events.py."""
+    """Further malformed events: test_events.py."""
     status, answer = world.deliver_signed(changed(body=body))
 
     assert status == 400
