@@ -13,11 +13,10 @@ import httpx
 from handler.connect_rules import digest
 from handler.dynamodb import from_item
 from handler.events import timestamp
-from tests.world import GMAIL, SLACK, FakeComposio, World, refusal
+from tests.world import FakeComposio, World, refusal
 
 BASE = "https://api.invalid/live"
 RETURN_URL = "https://app.invalid/done"
-OTHER_ACCOUNT = "ca_of_somebody_else"
 
 
 class LinkingComposio(FakeComposio):
@@ -125,9 +124,11 @@ class ConnectWorld(World):
 
     upstream: LinkingComposio
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**({"return_url": RETURN_URL} | settings))
+    def __init__(self, servers: dict[str, list[str]] | None = None, **settings: Any) -> None:
+        enrolled = {"enrolled": servers} if servers else {}
+        super().__init__(**({"return_url": RETURN_URL} | enrolled | settings))
         self.upstream = LinkingComposio(self)
+        self.upstream.servers = servers or self.upstream.servers
         self.start()
         self.catalog.sync(deadline=self.now + 20)
         self.trips()
@@ -230,12 +231,11 @@ def started(world: ConnectWorld, user_id: str = "user_1", **body: Any) -> tuple[
     return browser, digest(token)
 
 
-def connected(browser: Browser, sid: str, auth_config_id: str) -> "Page":
-    """Let the user connect an account and return."""
-    assert browser.connect(sid, auth_config_id).status == 200
-    account_id = str(browser.world.upstream.links[-1]["connected_account_id"])
-    browser.world.upstream.consent(account_id)
-    return browser.get("/connect/return", status="success", connected_account_id=account_id)
-
-
-BOTH = (GMAIL, SLACK)
+def connected(browser: Browser, sid: str, *auth_config_ids: str) -> Page:
+    """Let the user connect accounts, and return the answer to the last return."""
+    for one in auth_config_ids:
+        assert browser.connect(sid, one).status == 200
+        account_id = str(browser.world.upstream.links[-1]["connected_account_id"])
+        browser.world.upstream.consent(account_id)
+        page = browser.get("/connect/return", status="success", connected_account_id=account_id)
+    return page

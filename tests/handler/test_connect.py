@@ -62,9 +62,8 @@ def test_user_connects_every_account_and_returns_to_the_application(
 def test_session_without_return_url_ends_on_a_page_that_can_be_reloaded() -> None:
     world = ConnectWorld(return_url="")
     browser, sid = started(world)
-    connected(browser, sid, GMAIL)
 
-    assert connected(browser, sid, SLACK).location == f"{BASE}/connect"
+    assert connected(browser, sid, GMAIL, SLACK).location == f"{BASE}/connect"
     for _ in range(2):
         assert browser.get("/connect").title == "You are all set"
 
@@ -104,8 +103,7 @@ def test_user_and_application_are_told_that_the_user_is_not_ready(
     def everything_connected(world: ConnectWorld) -> tuple[Browser, Page]:
         world.upstream.script.extend([refusal(status, "no")] * 2)
         browser, sid = started(world)
-        connected(browser, sid, GMAIL)
-        return browser, connected(browser, sid, SLACK)
+        return browser, connected(browser, sid, GMAIL, SLACK)
 
     _, end = everything_connected(ConnectWorld())
     browser, _ = everything_connected(ConnectWorld(return_url=""))
@@ -117,8 +115,7 @@ def test_user_and_application_are_told_that_the_user_is_not_ready(
 def test_instance_is_created_after_an_outage(world: ConnectWorld) -> None:
     world.upstream.script.append(refusal(503, "down"))
     browser, sid = started(world)
-    for auth_config in (GMAIL, SLACK):
-        connected(browser, sid, auth_config)
+    connected(browser, sid, GMAIL, SLACK)
     assert world.row()["status"] == "retrying"
 
     world.now += 16
@@ -152,10 +149,7 @@ def test_watch_stops_asking_once_the_account_is_active(world: ConnectWorld) -> N
 
 
 def test_application_can_ask_for_the_accounts_of_one_server() -> None:
-    world = ConnectWorld(enrolled=None)
-    world.upstream.servers = {SERVER: [GMAIL, SLACK], "srv_mail": [GMAIL]}
-    world.now += 301
-    world.catalog.sync(deadline=world.now + 20)
+    world = ConnectWorld({SERVER: [GMAIL, SLACK], "srv_mail": [GMAIL]})
     browser, sid = started(world, server_id="srv_mail")
 
     assert browser.get("/connect").rows == {"Gmail": "Connect"}
@@ -163,28 +157,22 @@ def test_application_can_ask_for_the_accounts_of_one_server() -> None:
 
 
 def test_server_that_was_deleted_is_not_ready() -> None:
-    world = ConnectWorld(enrolled=None, return_url="")
-    world.upstream.servers["srv_mail"] = [GMAIL]
-    world.now += 301
-    world.catalog.sync(deadline=world.now + 20)
+    servers = {SERVER: [GMAIL, SLACK], "srv_mail": [GMAIL]}
+    world = ConnectWorld(servers, enrolled=None, return_url="")
     browser, sid = started(world)
     del world.upstream.servers["srv_mail"]
     for _ in range(2):
         world.now += 301
         world.catalog.sync(deadline=world.now + 20)
-    for auth_config in (GMAIL, SLACK):
-        connected(browser, sid, auth_config)
+    connected(browser, sid, GMAIL, SLACK)
 
     assert world.row()["status"] == "ready"
     assert browser.get("/connect").title == "Almost there"
 
 
 def test_browser_does_not_wait_for_many_instances() -> None:
-    world = ConnectWorld(enrolled=None, return_url="")
-    servers = [SERVER, *(f"srv_{number:02}" for number in range(20))]
-    world.upstream.servers = {one: [GMAIL] for one in servers}
-    world.now += 301
-    world.catalog.sync(deadline=world.now + 20)
+    servers = {f"srv_{number:02}": [GMAIL] for number in range(20)}
+    world = ConnectWorld(servers, return_url="")
     browser, _ = started(world)
     world.account_table.record(account(GMAIL).seen(world.now, read=True))
 
@@ -193,7 +181,7 @@ def test_browser_does_not_wait_for_many_instances() -> None:
         server_id = request.url.path.split("/")[5]
         return httpx.Response(201, json=world.upstream.record(server_id, "user_1"))
 
-    world.upstream.script.extend([slow] * 21)
+    world.upstream.script.extend([slow] * 20)
     began = world.now
     assert browser.get("/connect").title == "Almost there"
 
@@ -283,8 +271,7 @@ def test_instance_that_an_event_is_creating_now_is_waited_for(world: ConnectWorl
 def test_late_return_to_an_ended_session_is_redirected(world: ConnectWorld) -> None:
     browser, sid = started(world)
     cookies = dict(browser.cookies)
-    for auth_config in (GMAIL, SLACK):
-        end = connected(browser, sid, auth_config)
+    end = connected(browser, sid, GMAIL, SLACK)
     assert browser.get("/connect").status == 404
 
     browser.cookies = cookies  # the answer that took the cookie away was lost
@@ -299,8 +286,7 @@ def test_metrics_and_logs_show_progress_and_no_secrets(
     token = world.token(label="ada-label", return_url=f"{RETURN_URL}?state=app-state")
     browser = Browser(world)
     browser.start(token)
-    for auth_config in (GMAIL, SLACK):
-        connected(browser, digest(token), auth_config)
+    connected(browser, digest(token), GMAIL, SLACK)
 
     found = counted()
     assert {name: found[name] for name in found if name.startswith("Connect")} == {

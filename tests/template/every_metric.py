@@ -92,8 +92,7 @@ def _connect() -> None:
     browser.get("/connect/verify", session_uri=uri)
     world.upstream.before_link.append(refusal(500, "down"))
     browser.connect(sid, SLACK)
-    for auth_config in (GMAIL, SLACK):
-        connected(browser, sid, auth_config)
+    connected(browser, sid, GMAIL, SLACK)
 
 
 def _run_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
