@@ -29,9 +29,6 @@ def composio(clock: Clock) -> ScriptedComposio:
     return ScriptedComposio(clock)
 
 
-# --- lists ---
-
-
 @pytest.mark.parametrize("call", LISTS)
 @pytest.mark.parametrize("items", [5, None, {}, "", "absent"])
 def test_list_must_be_a_list(composio: ScriptedComposio, call: Call, items: object) -> None:
@@ -67,9 +64,6 @@ def test_list_with_a_page_missing_is_unavailable(composio: ScriptedComposio, cal
     composio.will(ok(page), refusal(500))
 
     assert composio.problem(call).status == 500
-
-
-# --- instances ---
 
 
 def test_record_of_another_user_is_not_the_users(composio: ScriptedComposio) -> None:
@@ -111,9 +105,6 @@ def test_search_for_an_id_that_many_ids_contain_is_given_up(
     with pytest.raises(Unavailable, match="too many pages"):
         composio.client.find_instance(SERVER, "9", deadline=composio.deadline, pages=most)
     assert len(composio.requests) == most
-
-
-# --- servers ---
 
 
 def test_server_has_what_it_requires(composio: ScriptedComposio) -> None:

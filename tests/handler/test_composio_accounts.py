@@ -176,9 +176,6 @@ def test_accounts_by_id_are_only_those_of_the_user(composio: ScriptedComposio) -
     assert "user_ids" not in second
 
 
-# --- connecting ---
-
-
 LINK = {
     "link_token": "ln_1",
     "redirect_url": "https://connect.composio.example/link/ln_1",

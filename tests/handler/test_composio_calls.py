@@ -38,9 +38,6 @@ def composio(clock: Clock) -> ScriptedComposio:
     return ScriptedComposio(clock)
 
 
-# --- what is sent ---
-
-
 def test_create_is_one_post_of_the_user_id(composio: ScriptedComposio) -> None:
     composio.will(ok(RECORD, 201))
 
@@ -136,9 +133,6 @@ def test_user_id_stays_one_value_of_the_query(composio: ScriptedComposio, user_i
     assert composio.requests[1].url.params.get_list("search") == [user_id]
 
 
-# --- time ---
-
-
 @pytest.mark.parametrize(
     ("left", "connecting", "reading"), [(20, 2, 6), (6.5, 2, 6), (4, 2, 4), (1.5, 1.5, 1.5)]
 )
@@ -189,9 +183,6 @@ def test_endless_list_is_given_up_at_the_deadline(composio: ScriptedComposio, ca
 
     assert composio.problem(call) == NO_TIME
     assert len(composio.requests) == 5
-
-
-# --- failures ---
 
 
 @pytest.mark.parametrize("failure", NETWORK_FAILURES, ids=lambda error: type(error).__name__)

@@ -35,9 +35,6 @@ def composio(clock: Clock) -> ScriptedComposio:
     return ScriptedComposio(clock)
 
 
-# --- the API key ---
-
-
 def test_nothing_is_sent_without_a_secret(composio: ScriptedComposio) -> None:
     composio.store.text = ""
     problem = Problem("the secret cannot be read")
@@ -111,9 +108,6 @@ def test_call_with_a_new_key_keeps_the_deadline(composio: ScriptedComposio) -> N
 
     assert composio.create().status is None
     assert len(composio.requests) == 1
-
-
-# --- metrics and log ---
 
 
 @pytest.mark.parametrize(

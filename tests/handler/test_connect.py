@@ -1,13 +1,11 @@
 """Connect sessions, from the application's request to the return of its user."""
 
-import json
 from typing import Any
 
 import httpx
 import pytest
 
 from handler.connect_rules import digest
-from tests.doubles import Counted, Log
 from tests.fakes.dynamodb import service_error
 from tests.handler.connect_world import (
     BASE,
@@ -18,7 +16,7 @@ from tests.handler.connect_world import (
     connected,
     started,
 )
-from tests.world import GMAIL, SERVER, SLACK, World, account, refusal
+from tests.world import GMAIL, SERVER, SLACK, account, refusal
 
 
 @pytest.fixture
@@ -75,13 +73,6 @@ def test_user_who_has_every_account_returns_at_once(world: ConnectWorld) -> None
 
     assert browser.get("/connect").location == f"{RETURN_URL}?status=ready"
     assert world.upstream.links == []
-
-
-def test_no_session_is_made_when_no_server_is_enrolled() -> None:
-    made = ConnectWorld(enrolled=()).session()
-
-    assert made["statusCode"] == 400
-    assert "no MCP server is enrolled" in made["body"]["error"]["message"]
 
 
 def test_browser_creates_an_instance_that_no_event_has_created(world: ConnectWorld) -> None:
@@ -249,113 +240,3 @@ def test_consent_that_composio_shows_late_is_waited_for(world: ConnectWorld) -> 
     browser.get("/connect/return", connected_account_id="ca_made_1")
 
     assert browser.get("/connect").rows["Gmail"] == "Connected"
-
-
-def test_instance_that_an_event_is_creating_now_is_waited_for(world: ConnectWorld) -> None:
-    browser, sid = started(world)
-    connected(browser, sid, GMAIL)
-    browser.connect(sid, SLACK)
-    world.upstream.consent("ca_made_2")
-    world.upstream.script.append(lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        world.later(20)
-    assert world.row()["status"] == "creating"
-    world.webhook.connect.progress.sleep = lambda _: world.tick() if world.now else None
-    world.now += 41
-
-    back = browser.get("/connect/return", connected_account_id="ca_made_2")
-
-    assert back.location.startswith(f"{RETURN_URL}?status=ready")
-
-
-def test_late_return_to_an_ended_session_is_redirected(world: ConnectWorld) -> None:
-    browser, sid = started(world)
-    cookies = dict(browser.cookies)
-    end = connected(browser, sid, GMAIL, SLACK)
-    assert browser.get("/connect").status == 404
-
-    browser.cookies = cookies  # the answer that took the cookie away was lost
-    again = browser.get("/connect/return", connected_account_id="ca_made_2")
-    assert (again.status, again.location) == (303, end.location)
-    assert browser.connect(sid, GMAIL).status == 404
-
-
-def test_metrics_and_logs_show_progress_and_no_secrets(
-    world: ConnectWorld, counted: Counted, log: Log
-) -> None:
-    token = world.token(label="ada-label", return_url=f"{RETURN_URL}?state=app-state")
-    browser = Browser(world)
-    browser.start(token)
-    connected(browser, digest(token), GMAIL, SLACK)
-
-    found = counted()
-    assert {name: found[name] for name in found if name.startswith("Connect")} == {
-        "ConnectSession": 1,
-        "ConnectStarted": 1,
-        "ConnectLink": 2,
-        "ConnectFinished": 1,
-    }
-    lines = [one for one in log.lines if one["message"].startswith("connect session")]
-    assert [one["message"] for one in lines] == ["connect session made", "connect session finished"]
-    assert {one["session"] for one in lines} == {digest(token)[:8]}
-    secrets = [token, digest(token), world.stored(token)["browser"]]
-    for text in (*secrets, "ada-label", "app-state", "connect.invalid", "user_1"):
-        assert text not in log.text
-
-
-def test_session_is_stored_without_its_token(world: ConnectWorld) -> None:
-    token = world.token(label=" Ada ")
-    browser = Browser(world)
-    browser.start(token)
-    row = world.stored(token)
-    secret = next(iter(browser.cookies.values())).partition(".")[2]
-
-    stored = json.dumps(row, default=str)
-    assert token not in stored
-    assert secret not in stored
-    assert row["browser"] == digest(secret)
-    assert (row["label"], row["ttl"] - row["expires_at"]) == ("Ada", 900)
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "said"),
-    [
-        ({"server_id": "srv_other"}, 400, "server_id"),
-        ({"server_id": "a b"}, 400, "server_id"),
-        ({"profile": "other"}, 400, "profile"),
-        ({"lable": "x"}, 400, "lable"),
-        ({"label": 7}, 400, "label"),
-        ({"label": "x" * 81}, 400, "label"),
-        ({"label": "a\u202eb"}, 400, "label"),
-        ({"label": "a\nb"}, 400, "label"),
-        ({"return_url": "https://other.invalid/"}, 400, "return_url"),
-        ([], 400, ""),
-        ("x" * 5000, 413, "4096"),
-    ],
-)
-def test_invalid_session_request_is_refused_and_nothing_is_stored(
-    world: ConnectWorld, body: Any, status: int, said: str
-) -> None:
-    answer = world.ask(
-        "POST",
-        "/users/{user_id}/connect-sessions",
-        pathParameters={"user_id": "user_1"},
-        body=json.dumps(body),
-    )
-
-    assert answer["statusCode"] == status
-    assert said in json.loads(answer["body"])["error"]["message"]
-    assert world.writes() == []
-
-
-@pytest.mark.parametrize("body", [{}, {"server_id": SERVER}])
-def test_session_is_not_made_while_the_requirements_are_unknown(body: dict[str, str]) -> None:
-    world = World()
-    world.upstream.down = True
-    asked = {"pathParameters": {"user_id": "user_1"}, "body": json.dumps(body)}
-    answer = world.ask("POST", "/users/{user_id}/connect-sessions", **asked)
-    assert answer["statusCode"] == 503
-
-
-def test_session_for_an_invalid_user_id_is_refused(world: ConnectWorld) -> None:
-    assert world.session("%ff")["statusCode"] == 400

@@ -144,7 +144,6 @@ NOT_AUTHENTIC: dict[str, dict[str, Any]] = {
     "no body": changed(body=None),
     "body with a lone surrogate": changed(body="\ud800"),
 }
-"""Further signatures: test_signature.py."""
 
 
 @pytest.mark.parametrize("request_", NOT_AUTHENTIC.values(), ids=NOT_AUTHENTIC)
