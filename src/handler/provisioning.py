@@ -19,7 +19,7 @@ from handler.isolation import Isolation
 from handler.queue import Queue
 from handler.target_table import TargetTable
 from handler.targets import OPEN, Status, Target, TargetId
-from handler.telemetry import Metric, count, hashed, logger
+from handler.telemetry import Metric, count, logger
 
 AT_ONCE_SECONDS = 3
 """How long the instances of one event are created before the others are left to the queue."""
@@ -49,7 +49,7 @@ class Provisioning:
     creation: Creation
     queue: Queue
     clock: Callable[[], float]
-    name: Callable[[str], str] = hashed
+    name: Callable[[str], str]
 
     def handle_event(self, event: AccountEvent | Ignored, *, deadline: float) -> Handled:
         """Record what an event says, and create what it completes.

@@ -54,7 +54,6 @@ class Services(NamedTuple):
     walk_table: WalkTable
     composio: Composio
     catalog: Catalog
-    creation: Creation
     provisioning: Provisioning
     queue: Queue
 
@@ -78,19 +77,8 @@ def wire(settings: Settings, sources: Sources) -> Services:
     provisioning = Provisioning(
         account_table, target_table, composio, catalog, creation, queue, clock, name
     )
-    return Services(
-        settings=settings,
-        sources=sources,
-        credentials=credentials,
-        target_table=target_table,
-        catalog_table=catalog_table,
-        walk_table=walk_table,
-        composio=composio,
-        catalog=catalog,
-        creation=creation,
-        provisioning=provisioning,
-        queue=queue,
-    )
+    tables = (target_table, catalog_table, walk_table)
+    return Services(settings, sources, credentials, *tables, composio, catalog, provisioning, queue)
 
 
 @cache

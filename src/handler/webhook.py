@@ -11,17 +11,15 @@ Every refusal is a `Refused` with its status; 503 says that nothing was stored: 
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from handler import services
 from handler.callback import Callback
-from handler.credentials import Credentials
 from handler.decisions import SETTLE_SECONDS
 from handler.events import NotAnEnvelope, parse
-from handler.provisioning import Provisioning
 from handler.requests import Refused, Request, Response, Routes, refusal
 from handler.services import Services
 from handler.signature import NotAuthentic, verify
@@ -46,14 +44,11 @@ CONNECT_ROUTES = (
 
 @dataclass(eq=False)
 class Webhook:
-    """Answers Composio's deliveries, and hands the other routes on; `clock` is Unix seconds."""
+    """Answers Composio's deliveries, and hands the other routes on."""
 
-    credentials: Credentials
-    provisioning: Provisioning
+    services: Services
     callback: Callback
     users: Users
-    clock: Callable[[], float]
-    services: Services
 
     @cached_property
     def connect(self) -> "Connect":
@@ -74,7 +69,7 @@ class Webhook:
 
     def answer(self, event: Mapping[str, Any], *, seconds: float) -> dict[str, Any]:
         """Return the proxy response to a proxy request (payload 1.0), within so many seconds."""
-        deadline = self.clock() + seconds - SETTLE_SECONDS
+        deadline = self.services.sources.clock() + seconds - SETTLE_SECONDS
         request = Request.of(event)
         count(Metric.REQUEST)
         try:
@@ -99,16 +94,12 @@ class Webhook:
             logger.warning("event malformed", reason=str(malformed))
             count(Metric.EVENT_MALFORMED)
             raise Refused(400, str(malformed)) from None
-        seen = self.provisioning.handle_event(event, deadline=deadline)
+        seen = self.services.provisioning.handle_event(event, deadline=deadline)
         if seen.ignored:
             return Response(200, {"ignored": seen.ignored})
-        toolkits = self.provisioning.catalog.toolkits()
+        toolkits = self.services.catalog.toolkits()
         targets = [
-            {
-                **one.target.told,
-                "status": one.status,
-                "missing": named(one.missing, toolkits),
-            }
+            {**one.target.told, "status": one.status, "missing": named(one.missing, toolkits)}
             for one in seen.outcomes
         ]
         return Response(200, {"targets": targets})
@@ -124,34 +115,22 @@ class Webhook:
         return body
 
     def _verify(self, headers: Mapping[str, list[str]], body: bytes) -> str:
-        now = self.clock()
+        credentials, now = self.services.credentials, self.services.sources.clock()
         try:
-            return verify(headers, body, keys=self.credentials.webhook_keys(), now=now)
+            return verify(headers, body, keys=credentials.webhook_keys(), now=now)
         except NotAuthentic as why:
-            if not (why.wrong_key and self.credentials.refresh()):
+            if not (why.wrong_key and credentials.refresh()):
                 raise
-        return verify(headers, body, keys=self.credentials.webhook_keys(), now=now)
+        return verify(headers, body, keys=credentials.webhook_keys(), now=now)
 
 
 def wire(given: Services) -> Webhook:
     """Return the entry point over these services."""
-    provisioning, catalog, composio = given.provisioning, given.catalog, given.composio
-    return Webhook(
-        given.credentials,
-        provisioning,
-        Callback(
-            composio,
-            provisioning,
-            catalog,
-            given.target_table,
-            given.settings.return_url,
-            given.sources.clock,
-            given.sources.sleep,
-        ),
-        Users(given.target_table, catalog, composio, provisioning, given.sources.clock),
-        given.sources.clock,
-        given,
-    )
+    composio, provisioning, catalog = given.composio, given.provisioning, given.catalog
+    table, clock, sleep = given.target_table, given.sources.clock, given.sources.sleep
+    url = given.settings.return_url
+    callback = Callback(composio, provisioning, catalog, table, url, clock, sleep)
+    return Webhook(given, callback, Users(table, catalog, composio, provisioning, clock))
 
 
 @logger.inject_lambda_context(clear_state=True)
