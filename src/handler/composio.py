@@ -14,7 +14,7 @@ from handler import answers
 from handler.events import ConnectedAccount
 from handler.paging import MOST_PAGES, Place
 from handler.targets import Answer, Kind, Problem, Target
-from handler.transport import Transport, Unavailable, items, must_read, read, segment
+from handler.transport import Transport, Unavailable, items, must_read, read, segment, unavailable
 
 ACCOUNTS = "/api/v3/connected_accounts"
 COMPLETE_AUTH = "/api/v3.1/connected_accounts/complete_auth"
@@ -72,11 +72,9 @@ class Composio:
     def find_instance(
         self, server_id: str, user_id: str, *, deadline: float, pages: int = MOST_SEARCHED_PAGES
     ) -> Mapping[str, str] | None:
-        """Return the record of the user's instance, or None where the list does not have it.
-
-        `search` matches parts of ids, so each id is compared whole, on at most so many pages.
-        """
+        """Return the record of the user's instance, or None where the list does not have it."""
         path = INSTANCES.format(segment(server_id))
+        # `search` matches parts of ids, so each is compared whole.
         for item in self._numbered_pages(path, deadline, "instances", pages, search=user_id):
             record = read(answers.InstanceRecord, item)
             if record and record.instance_id == user_id:
@@ -108,11 +106,12 @@ class Composio:
         """Return a connected account if a list has it, and it is this user's; or None."""
         if user_id and "," in user_id:
             found = self.get_account(account_id, deadline=deadline)
-            return found if found and found.user_id == user_id else None
+            return found if found and _is_of(user_id, found) else None
         ids = {"user_ids": user_id} if user_id else {}
-        listed = self._accounts(deadline, connected_account_ids=account_id, **ids)
-        theirs = (one for one in listed if one.id == account_id)
-        return next((one for one in theirs if not user_id or one.user_id in {None, user_id}), None)
+        for one in self._accounts(deadline, connected_account_ids=account_id, **ids):
+            if one.id == account_id and (not user_id or _is_of(user_id, one)):
+                return one
+        return None
 
     def toolkits(self, *, deadline: float) -> dict[str, str]:
         """Return the toolkit's name of each auth config of the project."""
@@ -120,14 +119,9 @@ class Composio:
         return {one.id: one.toolkit.slug for _, configs, _ in pages for one in configs}
 
     def list_accounts(self, user_id: str, *, deadline: float) -> Iterator[ConnectedAccount]:
-        """Yield all accounts of one user, in every status.
-
-        Composio's own clients join `user_ids` with commas, so of a user id with a comma in it
-        only those are yielded that name this user themselves.
-        """
-        for account in self._accounts(deadline, user_ids=user_id):
-            if (account.user_id or ("," not in user_id and user_id)) == user_id:
-                yield account
+        """Yield all accounts of one user, in every status."""
+        listed = self._accounts(deadline, user_ids=user_id)
+        return (one for one in listed if _is_of(user_id, one))
 
     def active_accounts(
         self, place: Place, *, auth_config_ids: Collection[str] | None = None, deadline: float
@@ -158,13 +152,12 @@ class Composio:
         query = {"account_type": "ALL", "user_ids": user_id, "auth_config_ids": auth_config_id}
         if account_ids:
             query["connected_account_ids"] = ",".join(sorted(account_ids))
-            # As in list_accounts; the ids then say whose, and each account does itself.
+            # The ids say whose they are, and each account does itself.
             query["user_ids"] = "" if "," in user_id else user_id
         sent = {name: value for name, value in query.items() if value}
         page = self.transport.get(ACCOUNTS, deadline, limit=PAGE, **sent)
         found = [read(ConnectedAccount, item) for item in items(page, "items")]
-        unnamed = "" if "," in user_id else user_id
-        return [one for one in found if one and (one.user_id or unnamed) == user_id]
+        return [one for one in found if one and _is_of(user_id, one)]
 
     def create_link(
         self, user_id: str, auth_config_id: str, callback_url: str, *, deadline: float
@@ -177,8 +170,7 @@ class Composio:
         body = {"user_id": user_id, "auth_config_id": auth_config_id, "callback_url": callback_url}
         response = self.transport.send("POST", f"{ACCOUNTS}/link", deadline, json=body)
         if not response.is_success:
-            said = answers.problem(response.status_code, response.headers, response.content)
-            raise Unavailable(said)
+            raise unavailable(response)
         return must_read(answers.ConnectLink, answers.read_object(response.content))
 
     def complete_auth(
@@ -187,23 +179,20 @@ class Composio:
         """Say at Composio that the user came back in the browser that is this user's.
 
         Never repeated: the session URI is redeemed before its user is compared
-        (docs.composio.dev, "Callback identity verification").
-
-        Returns:
-            The status, None without an answer, or with one that is not of Composio's own form; and
-            the account that is connected, if one is.
+        (docs.composio.dev, "Callback identity verification"). Returned are the status, None
+        without an answer or with one that is not of Composio's own form, and the account that is
+        connected, if one is.
         """
         body = {"session_uri": session_uri, "user_id": user_id}
         try:
             response = self.transport.send("POST", COMPLETE_AUTH, deadline, json=body)
         except Unavailable:
             return None, None
-        status, content = response.status_code, response.content
         if response.is_success:
-            done = read(answers.CompletedAuth, answers.read_object(content))
-            return status, done.account_id if done else None
-        enveloped = answers.problem(status, response.headers, content).enveloped
-        return (status if enveloped else None), None
+            done = read(answers.CompletedAuth, answers.read_object(response.content))
+            return response.status_code, done.account_id if done else None
+        problem = unavailable(response).problem
+        return (problem.status if problem.enveloped else None), None
 
     def _get_or_none(self, path: str, deadline: float) -> dict[str, Any] | None:
         try:
@@ -248,3 +237,12 @@ class Composio:
             if not isinstance(total, int):
                 raise Unavailable(Problem("total_pages is no number"))
             number += 1
+
+
+def _is_of(user_id: str, account: ConnectedAccount) -> bool:
+    """Whether an account that was listed for the user is the user's.
+
+    Composio's own clients join `user_ids` with commas, so of a user id with a comma in it only
+    those accounts are that name this user themselves.
+    """
+    return account.user_id == user_id or (account.user_id is None and "," not in user_id)

@@ -93,8 +93,7 @@ class Transport:
         response = self.send("GET", path, deadline, params=query)
         found = answers.read_object(response.content) if response.is_success else None
         if found is None:
-            said = answers.problem(response.status_code, response.headers, response.content)
-            raise Unavailable(said)
+            raise unavailable(response)
         return found
 
     def send(self, method: str, path: str, deadline: float, **content: Any) -> "httpx.Response":
@@ -143,6 +142,12 @@ class Transport:
             raise Unavailable(Problem(f"no answer: {type(error).__name__}")) from None
         answered(response.status_code)
         return response
+
+
+def unavailable(response: "httpx.Response") -> Unavailable:
+    """Return the exception for an answer that is not what was asked for."""
+    said = answers.problem(response.status_code, response.headers, response.content)
+    return Unavailable(said)
 
 
 def items(page: Mapping[str, Any], name: str) -> list[object]:
