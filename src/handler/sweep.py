@@ -8,9 +8,9 @@
 Each part survives the failure of the others, stays inside its time, and hands the rest on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 
 from handler.account_walk import Scope, Turn
@@ -50,6 +50,15 @@ MOST_BACKFILLS = 2
 """How many back-fills go on at once: each keeps one of the worker's batches busy."""
 
 
+@contextmanager
+def _survived(part: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - it runs again in a minute
+        logger.exception("a part of the sweep failed", part=part)
+        count(Metric.SWEEP_FAILED)
+
+
 @dataclass(eq=False)
 class Sweep:
     """Runs the parts; `turn` makes a turn of a walk, its scope and a deadline.
@@ -70,30 +79,51 @@ class Sweep:
         parts = (self._due, self._catalog_part, self._recent)
         for done, part in enumerate(parts):
             share = (deadline - self.clock()) / (len(parts) - done)
-            self._survive(part.__name__.strip("_"), partial(part, self.clock() + share))
+            with _survived(part.__name__.strip("_")):
+                part(self.clock() + share)
         count(Metric.SWEEP_RUN)
 
     def recent(self, token: str, *, deadline: float) -> None:
         """Go on with the recent accounts, which were left with this token."""
-        self._survive("recent", partial(self._recent, deadline, token))
+        with _survived("recent"):
+            self._recent(deadline, token)
 
+    @_survived("backfill")
     def backfill(self, key: TargetId, token: str = "", *, deadline: float) -> None:
         """Take the accounts that matter to a target, from where it was left.
 
         Nothing is done while another invocation holds it, or once it is done.
         """
-        self._survive("backfill", partial(self._backfill, key, token, deadline))
+        walk = self._take(BACKFILL + key.sort_key, token)
+        if walk is None:
+            return
+        # What is in memory may be older than the change that is back-filled.
+        self.catalog.forget()
+        required = self.catalog.target(key, deadline=deadline).required
+        if self.catalog.read_at(key.name) < walk.changed_at:
+            # The write of the change failed, or is still on its way.
+            self.walk_table.leave(walk, until=int(self.clock()))
+            return
+        task = {"task": "backfill", "target": key.sort_key}
+        ended = self._go_on(walk, Scope(required, 0, walk.begun_at), task, deadline)
+        if ended and ended.emptied == 1:
+            self.walk_table.leave(ended.again(), until=int(self.clock()))  # to the next sweep
+        elif ended and _to_be_repeated(ended):
+            self._hand_on(ended.again(), task)
+        elif ended:
+            self.walk_table.end(ended._replace(set_aside=(), emptied=0))
 
+    @_survived("due")
     def more_due(self, token: str, *, deadline: float) -> None:  # noqa: ARG002 - as all messages
         """Queue what is due after what was queued before, left with this token."""
-        self._survive("due", partial(self._more_due, token))
-
-    def _survive(self, name: str, part: Callable[[], None]) -> None:
-        try:
-            part()
-        except Exception:  # noqa: BLE001 - it runs again in a minute
-            logger.exception("a part of the sweep failed", part=name)
-            count(Metric.SWEEP_FAILED)
+        walk = self._take(DUE, token)
+        if walk is None:
+            return
+        now, cursor = int(self.clock()), walk.place.cursor
+        if due := self.target_table.due(MOST_DUE, until=now, cursor=cursor):
+            self._queue_due(walk, due)
+        else:
+            self.walk_table.end(walk)
 
     def _due(self, _: float) -> None:
         now = int(self.clock())
@@ -104,16 +134,6 @@ class Sweep:
         walk = self._take(DUE, begin={"cursor": "", "begun_at": now}) if due else None
         if walk:
             self._queue_due(walk, due[:MOST_DUE])
-
-    def _more_due(self, token: str) -> None:
-        walk = self._take(DUE, token)
-        if walk is None:
-            return
-        now, cursor = int(self.clock()), walk.place.cursor
-        if due := self.target_table.due(MOST_DUE, until=now, cursor=cursor):
-            self._queue_due(walk, due)
-        else:
-            self.walk_table.end(walk)
 
     def _queue_due(self, walk: Walk, due: Sequence[Due]) -> None:
         self.queue.send(
@@ -151,26 +171,6 @@ class Sweep:
             self.walk_table.end(ended._replace(read_until=read_until, emptied=0))
         elif ended:
             self.walk_table.end(ended)
-
-    def _backfill(self, key: TargetId, token: str, deadline: float) -> None:
-        walk = self._take(BACKFILL + key.sort_key, token)
-        if walk is None:
-            return
-        # What is in memory may be older than the change that is back-filled.
-        self.catalog.forget()
-        required = self.catalog.target(key, deadline=deadline).required
-        if self.catalog.read_at(key.name) < walk.changed_at:
-            # The write of the change failed, or is still on its way.
-            self.walk_table.leave(walk, until=int(self.clock()))
-            return
-        task = {"task": "backfill", "target": key.sort_key}
-        ended = self._go_on(walk, Scope(required, 0, walk.begun_at), task, deadline)
-        if ended and ended.emptied == 1:
-            self.walk_table.leave(ended.again(), until=int(self.clock()))  # to the next sweep
-        elif ended and _to_be_repeated(ended):
-            self._hand_on(ended.again(), task)
-        elif ended:
-            self.walk_table.end(ended._replace(set_aside=(), emptied=0))
 
     def _take(
         self, name: str, mine: str = "", begin: Mapping[str, object] = MappingProxyType({})
