@@ -13,7 +13,7 @@ from handler import services, webhook, worker
 from handler.catalog import MEMORY_SECONDS
 from handler.services import Sources
 from handler.settings import Settings
-from tests.exploration import clients
+from tests.exploration import clients, composio
 from tests.exploration.faults import Fault, FaultPoint, Killed
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Environment:
             "dynamodb": clients.DynamoDB(self),
             "sqs": clients.Sqs(self),
         }
-        http = clients.Http(clients.Composio(self))
+        http = composio.Http(composio.Composio(self))
         sources = Sources(
             aws.__getitem__,
             lambda _: http,

@@ -1,8 +1,7 @@
 """The handler's functions with everything around them: table, queue, Composio and senders."""
 
 import json
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from copy import copy
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -12,12 +11,12 @@ from botocore.exceptions import ClientError
 from handler.account_table import ACCOUNTS
 from handler.catalog import MEMORY_SECONDS
 from handler.catalog_table import CATALOG, CatalogTable, catalog_key
-from handler.credentials import SecretValue
 from handler.dynamodb import Table, from_item
 from handler.targets import session_profile
 from handler.walk_table import WalkTable
 from tests.exploration.environment import Environment
 from tests.exploration.faults import ODD, REFUSALS, Chooser, Fault, FaultPoint, Killed
+from tests.exploration.fingerprint import fingerprint, shown
 from tests.exploration.inputs import envelope, record, request
 from tests.exploration.promises import Rows, check_acknowledged, check_change
 from tests.exploration.state import SESSION, Fact, Message, State
@@ -26,8 +25,6 @@ from tests.world import API_KEY, PROFILE, SECRET, SERVER, FakeComposio, refusal
 
 WEBHOOK_SECONDS, WORKER_SECONDS, BATCH = 25, 30, 5
 """Of the functions in the template."""
-
-_NAMES = re.compile(r"\b(?:token-[\w-]+|message)-\d+")
 
 
 class Snapshot(NamedTuple):
@@ -109,7 +106,6 @@ class System:
             self.db.stream.clear()
 
     def answer_read(self, request: httpx.Request) -> httpx.Response:
-        """Answer a reading call to Composio."""
         if self.state.sunset and request.url.path.startswith("/api/v3/mcp"):
             return refusal(410, "gone")
         upstream, state = self._upstream, self.state
@@ -121,7 +117,6 @@ class System:
         return upstream(request)
 
     def answer_create(self, request: httpx.Request, pair: tuple[str, str]) -> httpx.Response:
-        """Answer a create call."""
         server, user = pair
         state = self.state
         if state.sunset and server != SESSION:
@@ -175,7 +170,6 @@ class System:
         self.db.stream.clear()
 
     def put(self, body: object, fact: Fact | None = None) -> None:
-        """Put a message into the queue."""
         state = self.state
         state.messages += (
             Message(f"message-{state.number()}", json.dumps(body), state.now, fact=fact),
@@ -215,7 +209,6 @@ class System:
             self.check_acknowledged()
 
     def check_acknowledged(self) -> None:
-        """Check that everything acknowledged so far is stored."""
         check_acknowledged(self.state.acknowledged, self.rows())
 
     def known(self) -> set[str]:
@@ -228,7 +221,6 @@ class System:
         return set().union(*(needs or self.state.servers.values()))
 
     def rows(self) -> Rows:
-        """Return the table."""
         return {
             (pk, sk): from_item(cast("Any", item))
             for pk, partition in self.db.rows.items()
@@ -236,13 +228,11 @@ class System:
         }
 
     def snapshot(self) -> Snapshot:
-        """Return this moment, between two invocations."""
         state = copy(self.state)
         state.memories = {name: one.memory() for name, one in self._environments.items()}
         return Snapshot(state, self.db.snapshot())
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go back to a moment."""
         System.running = self
         self.state = copy(snapshot.state)
         self.db.restore(snapshot.table)
@@ -254,23 +244,7 @@ class System:
 
         Nobody but an invocation that is still running knows a token or a message by its name.
         """
-        table = self.db.rows
         state = copy(self.state)
-        state.numbers, state.tokens = (state.numbers, state.tokens) if by_name else (0, {})
         environments = sorted(self._environments.items())
-        state.memories = {name: tuple(map(_shown, one.memory())) for name, one in environments}
-        text = repr((state, [(pk, sorted(rows.items())) for pk, rows in sorted(table.items())]))
-        # What prints its address is never the same, and no two histories would meet again.
-        assert " object at 0x" not in text, text
-        if by_name:
-            return hash(text)
-        names: dict[str, str] = {}
-        return hash(_NAMES.sub(lambda one: names.setdefault(one[0], f"#{len(names)}"), text))
-
-
-def _shown(memory: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is in memory as it prints; a secret does not, and stands for itself by value."""
-    return {
-        name: vars(value) if isinstance(value, SecretValue) else value
-        for name, value in memory.items()
-    }
+        state.memories = {name: shown(one.memory()) for name, one in environments}
+        return fingerprint(state, self.db.rows, by_name=by_name)
