@@ -75,3 +75,16 @@ class Killed(BaseException):
 def die(_: httpx.Request) -> httpx.Response:
     """Kill the handler during this call."""
     raise Killed
+
+
+def refusal(status: int, message: str, **headers: str) -> httpx.Response:
+    """Return Composio's error envelope."""
+    error = {
+        "message": message,
+        "code": 1,
+        "slug": f"Slug_{status}",
+        "status": status,
+        "request_id": "req_1",
+        "suggested_fix": "mend it",
+    }
+    return httpx.Response(status, json={"error": error}, headers=headers)

@@ -22,9 +22,10 @@ from tests.docs.events_doc import (
     schema_name,
     schema_of,
 )
+from tests.doubles import refusal
 from tests.fakes.event_bus import FakeBus, announce, records
 from tests.template.sam_template import TEMPLATE
-from tests.world import GMAIL, SERVER, SLACK, World, account, refusal
+from tests.world import GMAIL, SERVER, SLACK, World, account
 
 
 def delivered(entry: dict[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import pytest
 from openapi_spec_validator import validate
 
 from local.sign import signed
+from tests.doubles import refusal
 from tests.openapi import DOCUMENT, PATH, about_users, conforms, errors, resolved, routes
 from tests.template.sam_template import FUNCTIONS
-from tests.world import GMAIL, SECRET, SLACK, World, account, as_composio_has_it, refusal
+from tests.world import GMAIL, SECRET, SLACK, World, account, as_composio_has_it
 
 DELIVER = ("POST", "/webhooks/composio")
 COME_BACK = ("GET", "/oauth/callback")

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from tests.doubles import refusal
 from tests.exploration.faults import Fault, Killed
 from tests.exploration.promises import Promise, require_that
 from tests.exploration.state import SESSION, Call
-from tests.world import refusal
 
 if TYPE_CHECKING:
     from tests.exploration.environment import Environment

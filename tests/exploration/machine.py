@@ -10,13 +10,14 @@ import httpx
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from tests.doubles import refusal
 from tests.exploration import report
 from tests.exploration.faults import FAULTS, ODD, Fault, FaultPoint
 from tests.exploration.promises import check_end
 from tests.exploration.state import Fact
 from tests.exploration.steps import NO_RETRY, TICK, advance
 from tests.exploration.system import System
-from tests.world import GMAIL, NOW, SERVER, SLACK, refusal
+from tests.world import GMAIL, NOW, SERVER, SLACK
 
 USERS, AUTHS = ("user_1", "user_2"), (GMAIL, SLACK, "ac_notion")
 OTHER = "srv_other"

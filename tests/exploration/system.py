@@ -14,6 +14,7 @@ from handler.catalog_table import CATALOG, CatalogTable, catalog_key
 from handler.dynamodb import Table, from_item
 from handler.targets import session_profile
 from handler.walk_table import WalkTable
+from tests.doubles import refusal
 from tests.exploration.environment import Environment
 from tests.exploration.faults import ODD, REFUSALS, Chooser, Fault, FaultPoint, Killed
 from tests.exploration.fingerprint import fingerprint, shown
@@ -21,7 +22,8 @@ from tests.exploration.inputs import envelope, record, request
 from tests.exploration.promises import Rows, check_acknowledged, check_change
 from tests.exploration.state import SESSION, Fact, Message, State
 from tests.fakes.dynamodb import FakeDynamoDB, service_error
-from tests.world import API_KEY, PROFILE, SECRET, SERVER, FakeComposio, refusal
+from tests.upstream import FakeComposio
+from tests.world import API_KEY, PROFILE, SECRET, SERVER
 
 WEBHOOK_SECONDS, WORKER_SECONDS, BATCH = 25, 30, 5
 """Of the functions in the template."""
@@ -45,7 +47,7 @@ class System:
         self.chooser: Chooser = lambda _: None
         self.on_answer: Callable[[str, str], None] | None = None
         """Called with the result of every call, if set."""
-        self._upstream = FakeComposio()
+        self._upstream = FakeComposio({}, PROFILE.toolkits)
         self._environments: dict[tuple[str, str], Environment] = {}
         self.empty = self.snapshot()
         System.running = self

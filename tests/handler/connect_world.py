@@ -13,7 +13,9 @@ import httpx
 from handler.connect_rules import digest
 from handler.dynamodb import from_item
 from handler.events import timestamp
-from tests.world import FakeComposio, World, refusal
+from tests.doubles import refusal
+from tests.upstream import FakeComposio
+from tests.world import World
 
 BASE = "https://api.invalid/live"
 RETURN_URL = "https://app.invalid/done"
@@ -23,7 +25,7 @@ class LinkingComposio(FakeComposio):
     """Composio with connect links, and with callback identity verification."""
 
     def __init__(self, world: World) -> None:
-        super().__init__()
+        super().__init__(world.upstream.servers, world.upstream.toolkits)
         self.world = world
         self.links: list[dict[str, Any]] = []
         self.before_link: list[Any] = []

@@ -8,7 +8,8 @@ import pytest
 from handler.events import Account, AccountEvent
 from handler.provisioning import Handled
 from handler.targets import Status
-from tests.world import GMAIL, SLACK, World, account, as_composio_has_it, refusal
+from tests.doubles import refusal
+from tests.world import GMAIL, SLACK, World, account, as_composio_has_it
 
 
 def show_accounts(world: World, *facts: Account) -> None:

@@ -5,9 +5,9 @@ import pytest
 
 from handler.paging import Place
 from handler.sweep import OVERLAP_SECONDS, REPEATING_SECONDS
-from tests.doubles import Counted, Figured
+from tests.doubles import Counted, Figured, refusal
 from tests.handler.walks import backfill, connect_long_ago, take_backfill, users, watermark
-from tests.world import GMAIL, TARGET, World, account, as_composio_has_it, refusal, swept_world
+from tests.world import GMAIL, TARGET, World, account, as_composio_has_it, swept_world
 
 
 @pytest.fixture

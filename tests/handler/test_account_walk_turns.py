@@ -5,9 +5,9 @@ import pytest
 
 from handler.catalog import MEMORY_SECONDS
 from handler.sweep import HANDED_ON_SECONDS, MOST_BACKFILLS
-from tests.doubles import Counted
+from tests.doubles import Counted, refusal
 from tests.handler.walks import LONG_AGO, backfill, connect_long_ago, take_backfill, users
-from tests.world import GMAIL, SLACK, TARGET, World, refusal, swept_world
+from tests.world import GMAIL, SLACK, TARGET, World, swept_world
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from handler.telemetry import SERVICE
-from tests.doubles import Counted
+from tests.doubles import Counted, refusal
 from tests.fakes.event_bus import FakeBus, announce, records
-from tests.world import GMAIL, SERVER, SLACK, World, account, refusal
+from tests.world import GMAIL, SERVER, SLACK, World, account
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from handler import callback
-from tests.world import GMAIL, SLACK, World, account, as_composio_has_it, refusal
+from tests.doubles import refusal
+from tests.world import GMAIL, SLACK, World, account, as_composio_has_it
 
 
 def has(world: World, auth_config: str, status: str = "ACTIVE", user: str = "user_1") -> str:

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from handler.connect_rules import digest
+from tests.doubles import refusal
 from tests.fakes.dynamodb import service_error
 from tests.handler.connect_world import (
     BASE,
@@ -16,7 +17,7 @@ from tests.handler.connect_world import (
     connected,
     started,
 )
-from tests.world import GMAIL, SERVER, SLACK, account, refusal
+from tests.world import GMAIL, SERVER, SLACK, account
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from handler.connect_rules import MOST_CALLS, digest, most_links
-from tests.doubles import Log
+from tests.doubles import Log, refusal
 from tests.handler.connect_world import BASE, Browser, ConnectWorld, started
-from tests.world import GMAIL, SLACK, account, as_composio_has_it, refusal
+from tests.world import GMAIL, SLACK, account, as_composio_has_it
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from typing import Any, Never
 import httpx
 import pytest
 
-from tests.doubles import Counted
-from tests.world import SERVER, SLACK, TARGET, World, account, refusal
+from tests.doubles import Counted, refusal
+from tests.world import SERVER, SLACK, TARGET, World, account
 
 
 def test_conflict_is_success_and_adopts_the_record(world: World) -> None:

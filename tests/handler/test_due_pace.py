@@ -8,8 +8,8 @@ import pytest
 from handler import sweep
 from handler.sweep import HANDED_ON_SECONDS
 from handler.targets import Settlement, Status, Target
-from tests.doubles import Counted
-from tests.world import GMAIL, SERVER, SLACK, World, account, refusal, swept_world
+from tests.doubles import Counted, refusal
+from tests.world import GMAIL, SERVER, SLACK, World, account, swept_world
 
 MOST_DUE = 10
 WORKERS, BATCH = 5, 5

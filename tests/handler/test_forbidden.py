@@ -3,7 +3,8 @@
 import httpx
 
 from handler.events import Account
-from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it, refusal
+from tests.doubles import refusal
+from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it
 
 
 def show_accounts(world: World, *facts: Account) -> None:

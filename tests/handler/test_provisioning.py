@@ -10,8 +10,8 @@ from handler.creation import Outcome
 from handler.decisions import LEASE_SECONDS
 from handler.events import Account
 from handler.targets import Status, Target
-from tests.doubles import Figured, Killed, Log, die
-from tests.world import GMAIL, NOW, SERVER, SLACK, TARGET, World, account, refusal
+from tests.doubles import Figured, Killed, Log, die, refusal
+from tests.world import GMAIL, NOW, SERVER, SLACK, TARGET, World, account
 
 
 def throttled(*_: object, **__: object) -> Never:

@@ -8,8 +8,8 @@ import pytest
 from handler.answers import answer
 from handler.decisions import MAX_FORBIDDEN
 from handler.targets import Kind, Status
-from tests.doubles import Counted, Killed, Log, die
-from tests.world import PROFILE, SERVER, SLACK, World, account, refusal
+from tests.doubles import Counted, Killed, Log, die, refusal
+from tests.world import PROFILE, SERVER, SLACK, World, account
 
 SESSION = PROFILE.key
 

@@ -7,9 +7,9 @@ import pytest
 
 from handler.catalog import FRESH_SECONDS
 from handler.targets import Kind, Status, TargetId, session_profile
-from tests.doubles import Counted, Killed, die
+from tests.doubles import Counted, Killed, die, refusal
 from tests.fakes.event_bus import FakeBus, announce, records
-from tests.world import GMAIL, NOW, PROFILE, SERVER, SLACK, World, account, refusal
+from tests.world import GMAIL, NOW, PROFILE, SERVER, SLACK, World, account
 
 SESSION = PROFILE.key
 

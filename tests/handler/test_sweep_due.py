@@ -7,7 +7,7 @@ import pytest
 
 from handler.decisions import LEASE_SECONDS
 from handler.telemetry import metrics
-from tests.doubles import Figured, Killed, die
+from tests.doubles import Figured, Killed, die, refusal
 from tests.world import (
     GMAIL,
     SERVER,
@@ -16,7 +16,6 @@ from tests.world import (
     World,
     account,
     as_composio_has_it,
-    refusal,
     swept_world,
 )
 

@@ -7,8 +7,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from tests.doubles import refusal
 from tests.fakes.dynamodb import service_error
-from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it, refusal
+from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it
 
 
 def show(world: World, user_id: str = "user_1", **more: Any) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from handler.paging import Place
 from handler.walk_table import BACKFILL
 from provisioner import repairs
 from provisioner.errors import Trouble
+from tests.doubles import refusal
 from tests.provisioner import command_line
 from tests.provisioner.found_stack import stack_of
-from tests.world import GMAIL, SERVER, SLACK, TARGET, World, account, as_composio_has_it, refusal
+from tests.world import GMAIL, SERVER, SLACK, TARGET, World, account, as_composio_has_it
 
 USERS = ("user_0", "user_1", "user_2")
 

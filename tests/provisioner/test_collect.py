@@ -15,8 +15,9 @@ from provisioner.doctor.collect import collect
 from provisioner.doctor.judge import judge
 from provisioner.errors import Trouble
 from provisioner.stack import Stack
+from tests.doubles import refusal
 from tests.provisioner.found_stack import stack_of
-from tests.world import World, refusal
+from tests.world import World
 
 
 class Denied:

@@ -14,6 +14,7 @@ from typer.testing import Result
 from provisioner import context, init_command, samconfig
 from provisioner.output import Screen
 from provisioner.stack import Stack
+from tests.doubles import refusal
 from tests.provisioner import command_line
 from tests.provisioner.found_stack import stack_of
 from tests.world import (
@@ -26,7 +27,6 @@ from tests.world import (
     World,
     account,
     as_composio_has_it,
-    refusal,
 )
 
 OTHER_KEY = "ak_another"

@@ -11,9 +11,10 @@ from typer.testing import Result
 from handler.targets import Target
 from handler.urls import endpoint
 from provisioner.doctor import ask_composio
+from tests.doubles import refusal
 from tests.provisioner import command_line
 from tests.provisioner.found_stack import stack_of
-from tests.world import GMAIL, PROFILE, SERVER, SLACK, World, account, as_composio_has_it, refusal
+from tests.world import GMAIL, PROFILE, SERVER, SLACK, World, account, as_composio_has_it
 
 WORK = {
     "name": "work",

@@ -8,8 +8,9 @@ from handler.dynamodb import to_item
 from handler.target_table import target_key
 from handler.targets import Status
 from provisioner import repairs
+from tests.doubles import refusal
 from tests.provisioner.found_stack import stack_of
-from tests.world import GMAIL, SLACK, TARGET, World, account, refusal
+from tests.world import GMAIL, SLACK, TARGET, World, account
 
 USERS = 25
 

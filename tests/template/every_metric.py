@@ -20,12 +20,13 @@ from handler.announcer import Announcer
 from handler.events import Account
 from handler.telemetry import logger
 from local.sign import signed
+from tests.doubles import refusal
 from tests.fakes.event_bus import FakeBus, records
 from tests.handler.connect_world import ConnectWorld, connected, started
 from tests.invocation import Context
 from tests.openapi import PATH, routes
 from tests.samples import SAMPLES
-from tests.world import GMAIL, PROFILE, SECRET, SLACK, World, account, as_composio_has_it, refusal
+from tests.world import GMAIL, PROFILE, SECRET, SLACK, World, account, as_composio_has_it
 
 CONTEXT = cast("LambdaContext", Context())
 UNREADABLE = {"dynamodb": {"NewImage": {"status": {"S": "of another version"}}}}
