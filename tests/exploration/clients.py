@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tests.exploration.state import Message
-from tests.fakes.dynamodb import service_error
+from tests.fakes.requests import service_error
 
 if TYPE_CHECKING:
     from tests.exploration.environment import Environment

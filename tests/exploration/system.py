@@ -21,7 +21,8 @@ from tests.exploration.fingerprint import fingerprint, shown
 from tests.exploration.inputs import envelope, record, request
 from tests.exploration.promises import Rows, check_acknowledged, check_change
 from tests.exploration.state import SESSION, Fact, Message, State
-from tests.fakes.dynamodb import FakeDynamoDB, service_error
+from tests.fakes.dynamodb import FakeDynamoDB
+from tests.fakes.requests import service_error
 from tests.upstream import FakeComposio
 from tests.world import API_KEY, PROFILE, SECRET, SERVER
 

@@ -5,20 +5,20 @@ what this project never sends raises NotSupported. The tests that use `empty_tab
 emulator and moto, too. Requests are atomic, as nothing runs at the same time.
 """
 
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
-import botocore.session
-from botocore.exceptions import ClientError, ParamValidationError
-from botocore.model import ServiceModel
-from botocore.validate import ParamValidator
-
 from tests.fakes import expressions
-from tests.fakes.expressions import Compiled, Condition, Item, NotSupported
+from tests.fakes.expressions import Compiled, Condition, Item
+from tests.fakes.requests import (
+    ConditionalCheckFailedException,
+    Request,
+    invalid,
+    service_error,
+    validate,
+)
 from tests.fakes.sizes import LARGEST_ITEM, item_size, largest_size, read_units, write_units
 
-type Request = Mapping[str, Any]
 type Key = tuple[str, str]
 
 INDEX = ("due", "due_at")
@@ -27,29 +27,7 @@ INDEX = ("due", "due_at")
 _KEYS = {"pk": "S", "sk": "S"}
 _TYPES = {**_KEYS, "due": "S", "due_at": "N"}
 
-_SUPPORTED = {
-    "GetItem": {"TableName", "Key", "ConsistentRead"},
-    "PutItem": {"TableName", "Item", "ConditionExpression"},
-    "DeleteItem": {"TableName", "Key"},
-    "UpdateItem": {"TableName", "Key", "UpdateExpression", "ConditionExpression", "ReturnValues"},
-    "Query": {"TableName", "IndexName", "KeyConditionExpression", "ConsistentRead", "Limit"},
-    "Scan": {"TableName"},
-}
-_ALWAYS = {
-    "ExclusiveStartKey",
-    "ExpressionAttributeNames",
-    "ExpressionAttributeValues",
-    "ReturnConsumedCapacity",
-    "ReturnValuesOnConditionCheckFailure",
-}
-_RETURNED = {"NONE", "ALL_NEW"}
 PAGE_BYTES = 1 << 20
-_valid: set[int] = set()
-"""Hashes of valid requests, as the explorer sends the same ones many times."""
-
-
-class ConditionalCheckFailedException(ClientError):
-    """A condition was false; `response["Item"]` holds the item if it was requested."""
 
 
 class Exceptions:
@@ -64,35 +42,6 @@ class Snapshot(NamedTuple):
     rows: dict[str, dict[str, Item]]
     calls: tuple[tuple[str, Request], ...]
     stream: tuple[tuple[Item | None, Item | None], ...]
-
-
-def service_error(operation: str, code: str, message: str, **fields: object) -> ClientError:
-    """Return what boto3 raises for an error response; `fields` are further fields of it."""
-    response: Any = {**fields, "Error": {"Message": message, "Code": code}}
-    failed = code == ConditionalCheckFailedException.__name__
-    return (ConditionalCheckFailedException if failed else ClientError)(response, operation)
-
-
-@cache
-def _model() -> ServiceModel:
-    session = botocore.session.get_session()
-    return ServiceModel(
-        session.get_component("data_loader").load_service_model("dynamodb", "service-2")
-    )
-
-
-def _validate(operation: str, request: Request) -> None:
-    """Refuse what botocore's model or this fake does not support."""
-    sent = hash(f"{operation}{request!r}")
-    if sent in _valid:
-        return
-    shape = _model().operation_model(operation).input_shape
-    if report := ParamValidator().validate(request, shape).generate_report():  # type: ignore[arg-type]
-        raise ParamValidationError(report=report)
-    unknown = request.keys() - _SUPPORTED[operation] - _ALWAYS
-    if unknown or request.get("ReturnValues", "NONE") not in _RETURNED:
-        raise NotSupported(f"{operation} with {sorted(unknown) or request['ReturnValues']}")
-    _valid.add(sent)
 
 
 class FakeDynamoDB:
@@ -140,7 +89,7 @@ class FakeDynamoDB:
         names = request.get("ExpressionAttributeNames", {})
         about = ["pk", "sk", *(names.get(name, name) for name, _ in compiled.run)]
         if len(set(about)) < len(about):
-            raise _invalid("UpdateItem", "an attribute is changed twice, or a key is")
+            raise invalid("UpdateItem", "an attribute is changed twice, or a key is")
         return self._write("UpdateItem", request, changed, compiled.used)
 
     def query(self, **request: Any) -> Any:
@@ -183,18 +132,18 @@ class FakeDynamoDB:
         used: frozenset[str] = frozenset(),
     ) -> Condition:
         """Refuse an invalid request, and return the compiled condition."""
-        _validate(operation, request)
+        validate(operation, request)
         self.calls.append((operation, request))
         if request["TableName"] != self.table_name:
             raise service_error(operation, "ResourceNotFoundException", "no such table")
         if "Key" in request and {n: next(iter(v)) for n, v in request["Key"].items()} != _KEYS:
-            raise _invalid(operation, "the key is not of this table")
+            raise invalid(operation, "the key is not of this table")
         text = request.get(expression)
         compiled = expressions.condition(text) if text else Compiled(_always, frozenset())
         names, values = _given(request)
         wrong = (compiled.used | used) ^ (names.keys() | values.keys())
         if wrong or {} in (request.get(f"ExpressionAttribute{one}") for one in ("Names", "Values")):
-            raise _invalid(operation, f"not used, or not defined: {sorted(wrong)}")
+            raise invalid(operation, f"not used, or not defined: {sorted(wrong)}")
         return compiled.run
 
     def _write(
@@ -215,9 +164,9 @@ class FakeDynamoDB:
         new = change(old)
         self._largest = max(self._largest, most := largest_size(new or {}))
         if most > LARGEST_ITEM and item_size(new or {}) > LARGEST_ITEM:
-            raise _invalid(operation, "Item size to update has exceeded the maximum allowed size")
+            raise invalid(operation, "Item size to update has exceeded the maximum allowed size")
         if new and any(kind not in new.get(name, {kind}) for name, kind in _TYPES.items()):
-            raise _invalid(operation, "a key of the table or of its index is of another type")
+            raise invalid(operation, "a key of the table or of its index is of another type")
         if new is None:
             self.rows.get(key[0], {}).pop(key[1], None)
         else:
@@ -248,10 +197,6 @@ class FakeDynamoDB:
             kept = ("pk", "sk", *(INDEX if "IndexName" in request else ()))
             more = {"LastEvaluatedKey": {name: items[-1][name] for name in kept}}
         return {"Items": items, "Count": len(items), **more, **_read(request, items)}
-
-
-def _invalid(operation: str, message: str) -> ClientError:
-    return service_error(operation, "ValidationException", message)
 
 
 def _always(*_: object) -> bool:

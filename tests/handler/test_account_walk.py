@@ -7,7 +7,7 @@ import pytest
 
 from handler.account_walk import MOST_FAILING
 from tests.doubles import Counted, Figured
-from tests.fakes.dynamodb import service_error
+from tests.fakes.requests import service_error
 from tests.handler.walks import LONG_AGO, users, watermark
 from tests.world import GMAIL, SLACK, World, account, as_composio_has_it, swept_world
 

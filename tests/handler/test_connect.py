@@ -7,7 +7,7 @@ import pytest
 
 from handler.connect_rules import digest
 from tests.doubles import refusal
-from tests.fakes.dynamodb import service_error
+from tests.fakes.requests import service_error
 from tests.handler.connect_world import (
     BASE,
     RETURN_URL,

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.doubles import refusal
-from tests.fakes.dynamodb import service_error
+from tests.fakes.requests import service_error
 from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it
 
 
