@@ -243,10 +243,7 @@ class System:
             environment.load_memory(snapshot.state.memories.get(name))
 
     def fingerprint(self, *, by_name: bool = False) -> int:
-        """Return a number that is the same where everything that follows is the same.
-
-        Nobody but an invocation that is still running knows a token or a message by its name.
-        """
+        """Return the fingerprint of this moment."""
         state = copy(self.state)
         environments = sorted(self._environments.items())
         state.memories = {name: shown(one.memory()) for name, one in environments}

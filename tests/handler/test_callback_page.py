@@ -178,3 +178,10 @@ def test_security_headers_are_on_every_answer(world: World) -> None:
         assert headers["referrer-policy"] == "no-referrer"
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["cache-control"] == "no-store"
+
+
+def test_page_names_nobody(world: World) -> None:
+    body = come_back(world, has(world, GMAIL, user="ada@example.invalid"))["body"]
+
+    assert "ada" not in body
+    assert "ca_" not in body
