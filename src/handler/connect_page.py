@@ -119,37 +119,18 @@ class Pages:
         filled = {"application": self.name or self.texts.application, **values}
         return text.format_map({name: escape(value) for name, value in filled.items()})
 
-    def _page(
-        self,
-        notice: Notice,
-        values: Mapping[str, str] = {},
-        *,
-        icon: str = "",
-        below: str = "",
-        after: str = "",
-        head: str = "",
-        script: str = "",
-    ) -> str:
+    def _page(self, notice: Notice, values: Mapping[str, str] = {}, **parts: str) -> str:
         title, said = (self._fill(text, values) for text in notice)
-        return (
-            f'<!doctype html><html lang="{self.texts.language}"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width,initial-scale=1">'
-            f'<meta name="robots" content="noindex">{head}<title>{title}</title>'
-            f"<style>{_STYLE}</style></head><body><main>{self._header()}"
-            f'<div role="status">{icon}<h1>{title}</h1><p>{said}</p>{below}</div>{after}'
-            f"{self._footer()}</main>{f'<script>{script}</script>' if script else ''}</body></html>"
-        )
-
-    def _header(self) -> str:
-        if not (self.name or self.logo_url):
-            return ""
-        alt = "" if self.name else self.texts.logo
-        logo = f'<img src="{escape(self.logo_url)}" alt="{alt}">' if self.logo_url else ""
-        return f"<header>{logo}<span>{escape(self.name)}</span></header>"
-
-    def _footer(self) -> str:
-        link = f'<a href="{escape(self.support_url)}">{self.texts.support}</a>'
-        return f"<footer>{link}</footer>" if self.support_url else ""
+        header = footer = ""
+        if self.name or self.logo_url:
+            alt = "" if self.name else self.texts.logo
+            logo = f'<img src="{escape(self.logo_url)}" alt="{alt}">' if self.logo_url else ""
+            header = f"<header>{logo}<span>{escape(self.name)}</span></header>"
+        if self.support_url:
+            link = f'<a href="{escape(self.support_url)}">{self.texts.support}</a>'
+            footer = f"<footer>{link}</footer>"
+        own = {"language": self.texts.language, "style": _STYLE, "header": header, "footer": footer}
+        return page.document(title, said, **own, **parts)
 
 
 def shown(toolkit: str) -> str:

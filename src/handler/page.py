@@ -40,16 +40,24 @@ HEADERS = {
 """Only this very style sheet and script apply, and they reach nobody but where they come from."""
 
 
+_AGAIN = {
+    "head": f'<noscript><meta http-equiv="refresh" content="{REFRESH_SECONDS}"></noscript>',
+    "after": '<p class="again"><a href="">Look again now</a></p>',
+    "script": SCRIPT,
+}
+"""The parts of a page that looks again."""
+
+
 def ready() -> str:
     """Return the page for a user who has everything."""
     said = "Everything is connected. You can close this window."
-    return _page("You are all set", said, icon(GOOD, "good"))
+    return document("You are all set", said, icon=icon(GOOD, "good"))
 
 
 def connected() -> str:
     """Return the page for an account that no enrolled MCP server requires."""
     said = "You can close this window."
-    return _page("It is connected", said, icon(GOOD, "good"))
+    return document("It is connected", said, icon=icon(GOOD, "good"))
 
 
 def waiting(there: Iterable[str], lacking: Iterable[str]) -> str:
@@ -58,19 +66,19 @@ def waiting(there: Iterable[str], lacking: Iterable[str]) -> str:
     rows += [_row(name, "Still missing", icon(RING), "open") for name in lacking]
     listed = f"<ul>{''.join(rows)}</ul>"
     said = "This page follows along while you connect what is still missing."
-    return _page("Connected. Something is still missing", said, listed=listed, refresh=True)
+    return document("Connected. Something is still missing", said, below=listed, **_AGAIN)
 
 
 def pending() -> str:
     """Return the page for what takes a moment longer."""
     said = "This usually takes a few seconds. The page looks again by itself."
-    return _page("Almost there", said, icon(OPEN, "turn"), refresh=True)
+    return document("Almost there", said, icon=icon(OPEN, "turn"), **_AGAIN)
 
 
 def failed() -> str:
     """Return the page for an account that did not become active."""
     said = "Go back to the application and connect it once more."
-    return _page("It was not connected", said, icon(BAD, "bad"))
+    return document("It was not connected", said, icon=icon(BAD, "bad"))
 
 
 def stuck() -> str:
@@ -79,13 +87,13 @@ def stuck() -> str:
         "Everything is connected, but the last step did not work. It is tried again by itself. "
         "If this stays so, please tell the people who run the application."
     )
-    return _page("Connected, but not ready", said, icon(BAD, "bad"))
+    return document("Connected, but not ready", said, icon=icon(BAD, "bad"))
 
 
 def invalid() -> str:
     """Return the page for a link that means nothing here; it never says why."""
     said = "Go back to the application and start again from there."
-    return _page("This link is not valid", said, icon(BAD, "bad"))
+    return document("This link is not valid", said, icon=icon(BAD, "bad"))
 
 
 def icon(drawn: str, kind: str = "") -> str:
@@ -94,20 +102,30 @@ def icon(drawn: str, kind: str = "") -> str:
     return f'<svg{named} viewBox="0 0 24 24" aria-hidden="true">{drawn}</svg>'
 
 
+def document(
+    title: str,
+    said: str,
+    *,
+    language: str = "en",
+    style: str = STYLE,
+    head: str = "",
+    header: str = "",
+    icon: str = "",
+    below: str = "",
+    after: str = "",
+    footer: str = "",
+    script: str = "",
+) -> str:
+    """Return a page of these parts, all of them HTML."""
+    return (
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f'<meta name="robots" content="noindex">{head}<title>{title}</title>'
+        f"<style>{style}</style></head><body><main>{header}"
+        f'<div role="status">{icon}<h1>{title}</h1><p>{said}</p>{below}</div>{after}'
+        f"{footer}</main>{f'<script>{script}</script>' if script else ''}</body></html>"
+    )
+
+
 def _row(name: str, state: str, mark: str, kind: str) -> str:
     return f'<li class="{kind}">{mark}<span>{escape(name)}</span><span>{state}</span></li>'
-
-
-def _page(title: str, said: str, mark: str = "", *, listed: str = "", refresh: bool = False) -> str:
-    again = link = script = ""
-    if refresh:
-        again = f'<noscript><meta http-equiv="refresh" content="{REFRESH_SECONDS}"></noscript>'
-        link = '<p class="again"><a href="">Look again now</a></p>'
-        script = f"<script>{SCRIPT}</script>"
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<meta name="robots" content="noindex">{again}<title>{title}</title>'
-        f'<style>{STYLE}</style></head><body><main><div role="status">{mark}<h1>{title}</h1>'
-        f"<p>{said}</p>{listed}</div>{link}</main>{script}</body></html>"
-    )
