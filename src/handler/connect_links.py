@@ -7,15 +7,10 @@ browser says about an account is never believed: Composio is asked, and each que
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from handler.composio import Composio
-from handler.connect_rules import (
-    LINK_SECONDS,
-    WATCH_DELAYS,
-    Attempt,
-    ConnectSession,
-    digest,
-)
+from handler.connect_rules import LINK_SECONDS, WATCH_DELAYS, Attempt, ConnectSession, digest
 from handler.connect_table import ConnectTable
 from handler.events import ConnectedAccount
 from handler.isolation import Isolation
@@ -45,6 +40,14 @@ class Verification(Enum):
     LATE = auto()
 
 
+class Claim(NamedTuple):
+    """What a click may do alone for a while: make, or hand out, the link of one auth config."""
+
+    session: ConnectSession
+    auth_config_id: str
+    attempt: Attempt
+
+
 @dataclass(eq=False)
 class Links:
     """Makes links and looks after them; `clock` is Unix seconds, `token` unique.
@@ -65,25 +68,20 @@ class Links:
     ) -> str | Click:
         """Return the URL of a link for this auth config, or why there is none.
 
-        Args:
-            session: A session of this browser, as it was read just now.
-            auth_config_id: One that the session is about.
-            required: How many auth configs it is about.
-            deadline: The Unix time to be back at.
-
-        Raises:
-            Unavailable: Composio does not answer, or makes no link.
+        The session, which is about so many auth configs, was read just now. Unavailable is raised
+        where Composio does not answer, or makes no link.
         """
         token, now = self.token(), int(self.clock())
         held, attempt = self.table.claim(session, auth_config_id, token=token, now=now)
         if attempt.claim != token:
             return self._others(held, auth_config_id)
+        claim = Claim(held, auth_config_id, attempt)
         try:
-            found = self._found(held, auth_config_id, attempt, deadline)
+            found = self._found(claim, deadline)
         except Unavailable:
-            self._release(held, auth_config_id, attempt)
+            self._release(claim)
             raise
-        return found or self._new(held, auth_config_id, attempt, required, deadline)
+        return found or self._new(claim, required, deadline)
 
     def confirm(
         self, session: ConnectSession, account_id: str | None, *, deadline: float
@@ -119,49 +117,41 @@ class Links:
             logger.error("Composio refuses the user of a browser")
             return Verification.REFUSED
         active = self.confirm(session, account_id, deadline=deadline)
-        if redeemed and (status is None or status >= 500):
-            self._watch_open(session)
         begun = {one.account for one in session.attempts.values() if one.open(now)}
+        if redeemed and (status is None or status >= 500):
+            for account in begun:
+                self._watch(session, account)
         return Verification.LATE if status == 404 and not active & begun else Verification.DONE
 
-    def _found(
-        self, session: ConnectSession, auth_config_id: str, attempt: Attempt, deadline: float
-    ) -> str | Click | None:
+    def _found(self, claim: Claim, deadline: float) -> str | Click | None:
         """Return what makes another link needless: an active account, or a link still open."""
-        began = self.clock()
+        user_id, began = claim.session.user_id, self.clock()
         found = self.composio.accounts_of(
-            session.user_id, auth_config_id=auth_config_id, deadline=deadline
+            user_id, auth_config_id=claim.auth_config_id, deadline=deadline
         )
         for one in found:
-            fact = one.fact(session.user_id)
+            fact = one.fact(user_id)
             if fact and fact.active:
                 self.provisioning.reconcile(fact, read_at=began, deadline=deadline)
                 return Click.CONNECTED
-        if attempt.usable(began) and self._still_open(session, attempt, found, deadline):
-            self._release(session, auth_config_id, attempt)
-            return attempt.url
+        if claim.attempt.usable(began) and self._still_open(claim, found, deadline):
+            self._release(claim)
+            return claim.attempt.url
         return None
 
-    def _new(
-        self,
-        session: ConnectSession,
-        auth_config_id: str,
-        attempt: Attempt,
-        required: int,
-        deadline: float,
-    ) -> str | Click:
-        if not self.table.count_link(session, auth_config_id, attempt, required=required):
-            self._release(session, auth_config_id, attempt)
+    def _new(self, claim: Claim, required: int, deadline: float) -> str | Click:
+        if not self.table.count_link(*claim, required=required):
+            self._release(claim)
             return Click.SPENT
         try:
-            made = self._make(session, auth_config_id, attempt, deadline)
+            made = self._make(*claim, deadline)
         except Unavailable as nothing:
             # Without an answer a link may have been made: the claim then holds for its time.
             if nothing.problem.status:
-                self._release(session, auth_config_id, attempt)
+                self._release(claim)
             raise
-        if not self.table.keep_link(session, auth_config_id, made):
-            return self._others(session, auth_config_id)
+        if not self.table.keep_link(claim.session, claim.auth_config_id, made):
+            return self._others(claim.session, claim.auth_config_id)
         return made.url
 
     def _make(
@@ -192,17 +182,12 @@ class Links:
                 return attempt.url
         return Click.BUSY
 
-    def _still_open(
-        self,
-        session: ConnectSession,
-        attempt: Attempt,
-        found: list[ConnectedAccount],
-        deadline: float,
-    ) -> bool:
-        own = next((one for one in found if one.id == attempt.account), None)
-        if own is None and self.table.count_call(session, now=int(self.clock())):
+    def _still_open(self, claim: Claim, found: list[ConnectedAccount], deadline: float) -> bool:
+        account_id = claim.attempt.account
+        own = next((one for one in found if one.id == account_id), None)
+        if own is None and self.table.count_call(claim.session, now=int(self.clock())):
             # A list may be behind what has just been made; the account itself is not.
-            own = self.composio.get_account(attempt.account, deadline=deadline)
+            own = self.composio.get_account(account_id, deadline=deadline)
         return own is not None and own.status in OPEN
 
     def _read(
@@ -227,14 +212,8 @@ class Links:
         isolation.end()
         return ours
 
-    def _release(self, session: ConnectSession, auth_config_id: str, held: Attempt) -> None:
-        self.table.release(session, auth_config_id, held, now=int(self.clock()))
-
-    def _watch_open(self, session: ConnectSession) -> None:
-        now = self.clock()
-        for attempt in session.attempts.values():
-            if attempt.open(now):
-                self._watch(session, attempt.account)
+    def _release(self, claim: Claim) -> None:
+        self.table.release(*claim, now=int(self.clock()))
 
     def _watch(self, session: ConnectSession, account_id: str) -> None:
         task = {"task": "watch", "user_id": session.user_id, "account_id": account_id}

@@ -21,6 +21,8 @@ MADE = "made#"
 URI = "uri#"
 """Prefixes of attribute names: an id can then never name another attribute."""
 
+_MAY_CALL = "#browser = :browser AND #ttl > :now AND #calls < :most"
+
 
 @dataclass(eq=False)
 class ConnectTable:
@@ -40,8 +42,8 @@ class ConnectTable:
 
     def bind(self, session: ConnectSession, browser: str, *, now: int) -> bool:
         """Make the session this browser's; False where it has expired, or is another's."""
-        row, bound = self.table.update(
-            _key(session.sid),
+        row, bound = self._update(
+            session,
             "SET #browser = :browser",
             "attribute_not_exists(#browser) AND #expires_at > :now",
             browser=browser,
@@ -61,18 +63,15 @@ class ConnectTable:
         before = session.attempts.get(auth_config_id)
         after = (before or Attempt())._replace(claim=token, free_at=now + CLAIM_SECONDS)
         free = "#link.#claim = :before AND #link.#free_at <= :now"
-        row, _ = self.table.update(
-            _key(session.sid),
+        row, _ = self._update(
+            session,
             "SET #link = :link, #calls = #calls + :one",
             "#browser = :browser AND #expires_at > :now AND #calls < :most AND "
             + (free if before else "attribute_not_exists(#link)"),
             {"link": LINK + auth_config_id},
             link=after._asdict(),
             before=before.claim if before else "",
-            browser=session.browser,
             now=now,
-            most=MOST_CALLS,
-            one=1,
         )
         held = session_from_row(session.sid, row) if row else session
         return held, held.attempts.get(auth_config_id, Attempt())
@@ -81,22 +80,20 @@ class ConnectTable:
         self, session: ConnectSession, auth_config_id: str, attempt: Attempt, *, required: int
     ) -> bool:
         """Count a link, before it is made: whatever happens then, it has been counted."""
-        _, counted = self.table.update(
-            _key(session.sid),
+        _, counted = self._update(
+            session,
             "SET #links = #links + :one, #calls = #calls + :one",
             "#link.#claim = :claim AND #links < :most_links AND #calls < :most",
             {"link": LINK + auth_config_id},
             claim=attempt.claim,
             most_links=most_links(required),
-            most=MOST_CALLS,
-            one=1,
         )
         return counted
 
     def keep_link(self, session: ConnectSession, auth_config_id: str, made: Attempt) -> bool:
         """Store the link that was made; False where another click has taken over by now."""
-        row, kept = self.table.update(
-            _key(session.sid),
+        row, kept = self._update(
+            session,
             "SET #link = :link, #made = :auth_config_id",
             "#link.#claim = :claim",
             {"link": LINK + auth_config_id, "made": MADE + made.account},
@@ -110,8 +107,8 @@ class ConnectTable:
         self, session: ConnectSession, auth_config_id: str, held: Attempt, *, now: int
     ) -> None:
         """Let the next click through: this one made no link."""
-        self.table.update(
-            _key(session.sid),
+        self._update(
+            session,
             "SET #link = :link",
             "#link.#claim = :claim",
             {"link": LINK + auth_config_id},
@@ -121,41 +118,37 @@ class ConnectTable:
 
     def count_call(self, session: ConnectSession, *, now: int) -> bool:
         """Count a call to Composio that the browser causes; False where there were too many."""
-        _, counted = self.table.update(
-            _key(session.sid),
-            "SET #calls = #calls + :one",
-            "#browser = :browser AND #ttl > :now AND #calls < :most",
-            browser=session.browser,
-            now=now,
-            most=MOST_CALLS,
-            one=1,
-        )
+        _, counted = self._update(session, "SET #calls = #calls + :one", _MAY_CALL, now=now)
         return counted
 
     def redeem(self, session: ConnectSession, uri: str, *, token: str, now: int) -> bool:
         """Count the one call for this session URI (its hash); False where there was one."""
-        row, counted = self.table.update(
-            _key(session.sid),
+        row, counted = self._update(
+            session,
             "SET #uri = :token, #calls = #calls + :one",
-            "#browser = :browser AND #ttl > :now AND #calls < :most AND attribute_not_exists(#uri)",
+            f"{_MAY_CALL} AND attribute_not_exists(#uri)",
             {"uri": URI + uri},
             token=token,
-            browser=session.browser,
             now=now,
-            most=MOST_CALLS,
-            one=1,
         )
         return counted or row.get(URI + uri) == token
 
     def end(self, session: ConnectSession, *, now: int) -> None:
         """Let nothing more be connected; who comes back late is still sent on."""
-        self.table.update(
-            _key(session.sid),
-            "SET #expires_at = :now",
-            "#browser = :browser AND #expires_at > :now",
-            browser=session.browser,
-            now=now,
-        )
+        condition = "#browser = :browser AND #expires_at > :now"
+        self._update(session, "SET #expires_at = :now", condition, now=now)
+
+    def _update(
+        self,
+        session: ConnectSession,
+        update: str,
+        condition: str,
+        names: Mapping[str, str] = {},
+        **values: object,
+    ) -> tuple[dict[str, Any], bool]:
+        """Update the session's row, as `Table.update`; these values need not be given."""
+        usual = {"browser": session.browser, "most": MOST_CALLS, "one": 1}
+        return self.table.update(_key(session.sid), update, condition, names, **usual | values)
 
 
 def session_to_row(session: ConnectSession) -> dict[str, Any]:
