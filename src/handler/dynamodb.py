@@ -6,7 +6,6 @@ Rows are plain values here; `target_table` and `catalog_table` know what is in t
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -103,7 +102,7 @@ class Table:
         key: Mapping[str, str],
         update: str,
         condition: str = "",
-        names: Mapping[str, str] = MappingProxyType({}),
+        names: Mapping[str, str] = {},
         /,
         **values: object,
     ) -> tuple[dict[str, Any], bool]:

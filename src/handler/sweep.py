@@ -11,7 +11,6 @@ Each part survives the failure of the others, stays inside its time, and hands t
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from handler.account_walk import Scope, Turn
 from handler.catalog import Catalog
@@ -168,20 +167,14 @@ class Sweep:
         ended = self._go_on(walk, Scope(None, floor, settled), {"task": "recent"}, deadline)
         if ended and not _to_be_repeated(ended):
             read_until = max(ended.read_until, ended.begun_at)
-            self.walk_table.end(ended._replace(read_until=read_until, emptied=0))
-        elif ended:
+            ended = ended._replace(read_until=read_until, emptied=0)
+        if ended:
             self.walk_table.end(ended)
 
-    def _take(
-        self, name: str, mine: str = "", begin: Mapping[str, object] = MappingProxyType({})
-    ) -> Walk | None:
+    def _take(self, name: str, mine: str = "", begin: Mapping[str, object] = {}) -> Walk | None:
+        token, now = self.token(), int(self.clock())
         return self.walk_table.take(
-            name,
-            token=self.token(),
-            mine=mine,
-            now=int(self.clock()),
-            lease=LEASE_SECONDS,
-            begin=begin,
+            name, token=token, mine=mine, now=now, lease=LEASE_SECONDS, begin=begin
         )
 
     def _go_on(

@@ -11,7 +11,6 @@ Whoever takes a walk holds it until the lease ends, or leaves it to whoever has 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from handler.dynamodb import Table, assign
@@ -69,7 +68,7 @@ class WalkTable:
         mine: str,
         now: int,
         lease: int,
-        begin: Mapping[str, object] = MappingProxyType({}),
+        begin: Mapping[str, object] = {},
     ) -> Walk | None:
         """Take a walk; None where another invocation holds it, or it is to begin later.
 
@@ -98,24 +97,11 @@ class WalkTable:
 
     def leave(self, walk: Walk, *, until: int) -> None:
         """Store how far the walk is; from this time on, or with its token, others can take it."""
-        row: dict[str, Any] = {
-            **walk.place._asdict(),
-            "news": walk.news,
-            "emptied": walk.emptied or None,
-            "set_aside": list(walk.set_aside) or None,
-            "lease_until": until,
-        }
-        self._update(walk, row)
+        self._update(walk, walk.place._asdict() | {"news": walk.news, "lease_until": until})
 
     def end(self, walk: Walk) -> None:
         """Store that the walk is at its end; watermark and what was set aside stay."""
-        row: dict[str, Any] = {
-            **dict.fromkeys(_PASSING),
-            "emptied": walk.emptied or None,
-            "set_aside": list(walk.set_aside) or None,
-            "read_until": walk.read_until or None,
-        }
-        self._update(walk, row)
+        self._update(walk, dict.fromkeys(_PASSING) | {"read_until": walk.read_until or None})
 
     def request_backfill(self, key: TargetId, *, at: int, changed_at: int | None = None) -> None:
         """Have a back-fill begin at this time; whoever is at an older one loses it."""
@@ -124,11 +110,14 @@ class WalkTable:
             "cursor": "",
             "begun_at": at,
             "lease_until": at,
-            **({} if changed_at is None else {"changed_at": changed_at}),
         }
+        if changed_at is not None:
+            row["changed_at"] = changed_at
         self.table.update(walk_key(BACKFILL + key.sort_key), assign(row), **row)
 
-    def _update(self, walk: Walk, row: Mapping[str, Any]) -> None:
+    def _update(self, walk: Walk, passing: Mapping[str, Any]) -> None:
+        kept = {"emptied": walk.emptied or None, "set_aside": list(walk.set_aside) or None}
+        row = {**passing, **kept}
         values = {**row, "token": walk.token}
         self.table.update(walk_key(walk.name), assign(row), "#token = :token", **values)
 
@@ -140,18 +129,10 @@ def walk_key(name: str) -> dict[str, str]:
 
 def walk_from_row(row: Mapping[str, Any]) -> Walk:
     """Return the walk in the row."""
-    return Walk(
-        name=row["sk"],
-        begun_at=row["begun_at"],
-        token=row.get("token", ""),
-        lease_until=row.get("lease_until", 0),
-        place=Place(**{name: row[name] for name in Place._fields if name in row}),
-        news=row.get("news", 0),
-        emptied=row.get("emptied", 0),
-        set_aside=tuple(row.get("set_aside", ())),
-        changed_at=row.get("changed_at", 0),
-        read_until=row.get("read_until", 0),
-    )
+    place = Place(**{name: row[name] for name in Place._fields if name in row})
+    plain = {name: row[name] for name in Walk._fields if name in row}
+    plain["set_aside"] = tuple(row.get("set_aside", ()))
+    return Walk(name=row["sk"], place=place, **plain)
 
 
 _PASSING = (*Place._fields, "begun_at", "token", "lease_until", "news")
