@@ -25,7 +25,6 @@ FOR_REQUESTS = {
 FOR_DUE = {("Due", "dynamodb:Query"), ("Queue", "sqs:SendMessage")}
 FOR_BACK_OFF = ("Queue", "sqs:ChangeMessageVisibility")
 FOR_OUTCOMES = ("Bus", "events:PutEvents")
-
 _POLLED = "the emulator reads for the event source itself, not in the function's name"
 _LOGGED = "the emulator writes the function's log itself, not in its name"
 _TRACED = "the emulator collects no traces"

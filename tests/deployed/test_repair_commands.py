@@ -11,7 +11,6 @@ from tests.deployed.application import BOTH, GMAIL, SERVER, SLACK, until
 from tests.deployed.operator_commands import Operator
 
 MANY = 30
-
 KILLED = """
 import itertools, os, signal
 from provisioner import repairs

@@ -108,7 +108,6 @@ def test_signal_ends_it_at_once(
 
 
 DEAF = "signal.signal(signal.SIGINT, lambda *_: None)"
-
 ASLEEP = "(print(flush=True), time.sleep(60))"
 
 
@@ -132,7 +131,7 @@ def test_ctrl_c_ends_it_without_a_traceback(program: str) -> None:
         assert ended_by(running, signal.SIGINT) == (130, b"")
 
 
-def test_sigterm_lets_a_background_job_clean_up_and_ctrl_c_is_not_for_it() -> None:
+def test_background_job_ignores_ctrl_c_and_cleans_up_at_sigterm() -> None:
     program = (
         "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "from provisioner import interrupt; interrupt.install()\n"

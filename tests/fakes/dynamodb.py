@@ -26,7 +26,6 @@ INDEX = ("due", "due_at")
 
 _KEYS = {"pk": "S", "sk": "S"}
 _TYPES = {**_KEYS, "due": "S", "due_at": "N"}
-
 PAGE_BYTES = 1 << 20
 
 

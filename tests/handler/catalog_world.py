@@ -7,11 +7,8 @@ from handler.targets import Target
 from tests.world import World
 
 URL = "https://composio.invalid"
-
 MAIL = Target("srv_mail", frozenset({"ac_mail"}), name="demo", url="https://c.example/mail")
-
 BOTH = Target("srv_both", MAIL.required | {"ac_chat"}, name="demo", url="https://c.example/both")
-
 UNAVAILABLE = httpx.Response(503)
 
 

@@ -1,4 +1,4 @@
-"""The tables for the tests of rows and conditions: the fake's, the emulator's and moto's.
+"""A secret, and three tables to try rows and conditions with: the fake's, the emulator's, moto's.
 
 moto differs from DynamoDB in two ways that matter here: every read is consistent, so the tests
 check the request as well; and it has another limit for items, which `test_dynamodb.py` states.
@@ -12,13 +12,17 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from handler.credentials import Credentials
 from handler.dynamodb import Table
 from local.emulator import REGION, emulator
+from tests.doubles import Clock, FakeSecretsManager
 from tests.fakes.dynamodb import FakeDynamoDB
+from tests.handler.stored_secret import API_KEY, SECRET_ID, WEBHOOK_SECRET
 from tests.template.sam_template import RESOURCES
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 KEPT = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
 
@@ -68,3 +72,16 @@ def empty_table(request: pytest.FixtureRequest) -> Iterator[Table]:
     client.create_table(TableName="table", **described)
     yield Table(client, "table")
     client.delete_table(TableName="table")
+
+
+@pytest.fixture
+def store() -> FakeSecretsManager:
+    store = FakeSecretsManager()
+    store.keep(API_KEY, WEBHOOK_SECRET)
+    return store
+
+
+@pytest.fixture
+def credentials(store: FakeSecretsManager, clock: Clock) -> Credentials:
+    secrets = cast("SecretsManagerClient", store)
+    return Credentials(secrets, SECRET_ID, clock=clock)

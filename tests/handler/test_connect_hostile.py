@@ -10,7 +10,6 @@ from tests.handler.connect_world import BASE, Browser, ConnectWorld, started
 from tests.world import GMAIL, SLACK
 
 MADE_UP = "A" * 43
-
 MALFORMED = ["", "A", "A" * 42, "A" * 44, "A" * 8192, "A" * 42 + "=", "A" * 42 + "\u00e9"]
 """Tokens that the handler never makes."""
 

@@ -1,40 +1,14 @@
 """Secrets are cached for a time, fetched again when rejected, and never shown."""
 
-from typing import cast
-
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
-from mypy_boto3_secretsmanager import SecretsManagerClient
+from botocore.exceptions import EndpointConnectionError
 
 from handler.credentials import Credentials, SecretUnusable
 from tests.doubles import Clock, FakeSecretsManager, Log
-
-SECRET_ID = "composio"
-
-API_KEY = "ak_invented-key"
-
-WEBHOOK_SECRET = "whsec_invented-secret"
+from tests.handler.stored_secret import API_KEY, DENIED, WEBHOOK_SECRET
 
 NEXT_SECRET = "whsec_invented-next-one"
-
-DENIED = ClientError(
-    {"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}, "GetSecretValue"
-)
-
 UNREACHABLE = EndpointConnectionError(endpoint_url="https://secretsmanager.invalid")
-
-
-@pytest.fixture
-def store() -> FakeSecretsManager:
-    store = FakeSecretsManager()
-    store.keep(API_KEY, WEBHOOK_SECRET)
-    return store
-
-
-@pytest.fixture
-def credentials(store: FakeSecretsManager, clock: Clock) -> Credentials:
-    secrets = cast("SecretsManagerClient", store)
-    return Credentials(secrets, SECRET_ID, clock=clock)
 
 
 def test_secret_is_fetched_once_for_key_and_webhook_secrets(

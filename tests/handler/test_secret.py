@@ -5,39 +5,13 @@ import logging
 import string
 import traceback
 from random import Random
-from typing import cast
 
 import pytest
-from botocore.exceptions import ClientError
-from mypy_boto3_secretsmanager import SecretsManagerClient
 
 from handler.credentials import LEAST_LENGTH, Credentials, SecretUnusable, flaw
 from tests.doubles import Clock, FakeSecretsManager, Log
+from tests.handler.stored_secret import API_KEY, DENIED, WEBHOOK_SECRET
 from tests.template.sam_template import RESOURCES
-
-SECRET_ID = "composio"
-
-API_KEY = "ak_invented-key"
-
-WEBHOOK_SECRET = "whsec_invented-secret"
-
-DENIED = ClientError(
-    {"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}, "GetSecretValue"
-)
-
-
-@pytest.fixture
-def store() -> FakeSecretsManager:
-    store = FakeSecretsManager()
-    store.keep(API_KEY, WEBHOOK_SECRET)
-    return store
-
-
-@pytest.fixture
-def credentials(store: FakeSecretsManager, clock: Clock) -> Credentials:
-    secrets = cast("SecretsManagerClient", store)
-    return Credentials(secrets, SECRET_ID, clock=clock)
-
 
 UNUSABLE = {
     "nothing": "",

@@ -9,26 +9,13 @@ from handler.answers import answer
 from handler.decisions import MAX_FORBIDDEN
 from handler.targets import Kind, Status
 from tests.doubles import Counted, Killed, Log, die, refusal
-from tests.world import PROFILE, SERVER, SLACK, World, account
-
-SESSION = PROFILE.key
-
-URL = "https://composio.invalid/tool_router/trs_1/mcp"
-
-RECORD = {"session_id": "trs_1", "config_version": 1}
+from tests.handler.sessions import RECORD, SESSION, URL, complete, session_world
+from tests.world import SLACK, World, account
 
 
 @pytest.fixture
 def world() -> World:
-    world = World()
-    world.upstream.servers[SERVER] = ["ac_of_nobody"]
-    world.catalog_table.store_profile(PROFILE, backfill_at=int(world.now))
-    world.tick()
-    return world
-
-
-def complete(world: World) -> str:
-    return world.complete()["work"]
+    return session_world()
 
 
 @pytest.mark.parametrize(

@@ -9,28 +9,15 @@ from handler.catalog import FRESH_SECONDS
 from handler.targets import Kind, Status, TargetId, session_profile
 from tests.doubles import Counted, Killed, die, refusal
 from tests.fakes.event_bus import FakeBus, announce, records
-from tests.world import GMAIL, NOW, PROFILE, SERVER, SLACK, World, account
-
-SESSION = PROFILE.key
-
-URL = "https://composio.invalid/tool_router/trs_1/mcp"
+from tests.handler.sessions import RECORD, SESSION, URL, complete, session_world
+from tests.world import GMAIL, NOW, PROFILE, SLACK, World, account
 
 ENDPOINT = {"url": URL, "transport": "streamable_http", "header": "x-api-key"}
-
-RECORD = {"session_id": "trs_1", "config_version": 1}
 
 
 @pytest.fixture
 def world() -> World:
-    world = World()
-    world.upstream.servers[SERVER] = ["ac_of_nobody"]
-    world.catalog_table.store_profile(PROFILE, backfill_at=int(world.now))
-    world.tick()
-    return world
-
-
-def complete(world: World) -> str:
-    return world.complete()["work"]
+    return session_world()
 
 
 def test_complete_user_gets_a_session_of_the_profile(world: World) -> None:

@@ -30,7 +30,6 @@ from tests.world import (
 )
 
 OTHER_KEY = "ak_another"
-
 ARN = "arn:aws:execute-api:r:1:api/live"
 
 GUIDED = (
