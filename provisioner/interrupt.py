@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ def install() -> None:
     os.set_blocking(write, False)
     signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     signal.signal(signal.SIGTERM, _end)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
     threading.Thread(target=_watch, args=(read,), daemon=True).start()
 
 
@@ -54,4 +57,6 @@ def _watch(read: int) -> None:
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
+    # What was being made when the signal came may be half made, and fails when it is freed.
+    sys.unraisablehook = lambda _: None
+    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)

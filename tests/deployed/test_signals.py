@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from provisioner import interrupt
 from provisioner.locate import NEEDED
 from tests.deployed.application import PATIENCE_SECONDS
 from tests.deployed.processes import command, environment
@@ -109,6 +110,14 @@ def test_signal_ends_it_at_once(
 
 DEAF = "signal.signal(signal.SIGINT, lambda *_: None)"
 ASLEEP = "(print(flush=True), time.sleep(60))"
+HALF_MADE = f"""
+class Connection:
+    def __init__(self): {ASLEEP}; self.socket = None
+    def __del__(self): self.socket
+from provisioner import __main__, main
+main.app = Connection
+__main__.main()
+"""
 
 
 @pytest.mark.parametrize(
@@ -116,12 +125,13 @@ ASLEEP = "(print(flush=True), time.sleep(60))"
     [
         f"{DEAF}; from provisioner import interrupt; interrupt.install(); {ASLEEP}",
         f"from provisioner import __main__, main; main.app = lambda: {ASLEEP}; __main__.main()",
+        HALF_MADE,
     ],
-    ids=["in what cannot be interrupted", "outside of a command"],
+    ids=["in what cannot be interrupted", "outside of a command", "in what is half made"],
 )
 def test_ctrl_c_ends_it_without_a_traceback(program: str) -> None:
     with subprocess.Popen(  # noqa: S603 - our own
-        [sys.executable, "-c", f"import signal, time; {program}"],
+        [sys.executable, "-c", f"import signal, time\n{program}"],
         env=environment({}, {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -129,6 +139,7 @@ def test_ctrl_c_ends_it_without_a_traceback(program: str) -> None:
         assert running.stdout
         running.stdout.readline()
         assert ended_by(running, signal.SIGINT) == (130, b"")
+    assert interrupt._GRACE_SECONDS < 1
 
 
 def test_background_job_ignores_ctrl_c_and_cleans_up_at_sigterm() -> None:
