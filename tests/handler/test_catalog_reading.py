@@ -1,5 +1,6 @@
 """When the catalog is read at Composio, and what a failed reading costs."""
 
+import httpx
 import pytest
 
 from handler.catalog import SYNC_SECONDS, View
@@ -114,8 +115,9 @@ def test_servers_that_hang_do_not_keep_the_others_from_being_read(world: Catalog
     assert all(world.now - known[one].read_at > 900 for one in hanging)
 
 
-def test_outage_costs_one_call_a_minute(world: CatalogWorld, counted: Counted) -> None:
-    world.odd = dict.fromkeys({MAIL.id, BOTH.id}, UNAVAILABLE)
+@pytest.mark.parametrize("status", [429, 503])
+def test_outage_costs_one_call_a_minute(world: CatalogWorld, counted: Counted, status: int) -> None:
+    world.odd = dict.fromkeys({MAIL.id, BOTH.id}, httpx.Response(status))
     catalog = world.new_catalog(MAIL.id, BOTH.id)
 
     for _ in range(4):
@@ -124,6 +126,12 @@ def test_outage_costs_one_call_a_minute(world: CatalogWorld, counted: Counted) -
 
     assert world.asked == [BOTH.id, MAIL.id] * 2
     assert counted()["CatalogUnavailable"] == 4
+
+
+def test_back_fill_says_which_reading_it_follows(world: CatalogWorld) -> None:
+    world.new_catalog(MAIL.id).refresh(deadline=world.deadline)
+
+    assert [walk.changed_at for walk in world.walk_table.walks()] == [int(world.now)]
 
 
 def test_target_is_read_without_the_other_servers(world: CatalogWorld) -> None:

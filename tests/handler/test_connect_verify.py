@@ -137,6 +137,9 @@ def test_account_is_found_later_when_composio_was_down(world: ConnectWorld) -> N
     world.sqs.delayed.clear()
     world.upstream.down = True
     assert browser.get("/connect/verify", session_uri=uri).status == 303
+    watches = list(world.sqs.delayed)
+    assert browser.get("/connect/verify", session_uri=uri).status == 303
+    assert world.sqs.delayed == watches
     world.upstream.down = False
     world.upstream.consent(account_id)
 

@@ -62,6 +62,22 @@ def test_only_consecutive_forbidden_answers_without_a_reason_are_counted(world: 
     assert world.see(account(SLACK)) == {SERVER: "ready"}
 
 
+def test_forbidden_answer_is_not_counted_while_the_accounts_cannot_be_read(world: World) -> None:
+    show_accounts(world, account(GMAIL), account(SLACK))
+    world.upstream.script.extend([refusal(403, "not now")] * 9)
+    world.complete()
+    for _ in range(6):
+        world.now += 1000
+        assert world.see(account(SLACK)) == {SERVER: "retrying"}
+
+    world.now += 1000
+    world.upstream.on_list = lambda *_: refusal(503, "down")
+    assert world.see(account(SLACK)) == {SERVER: "retrying"}
+    world.now += 1000
+    world.upstream.on_list = None
+    assert world.see(account(SLACK)) == {SERVER: "failed"}
+
+
 def test_forbidden_and_an_empty_list_do_not_withdraw_the_facts(world: World) -> None:
     show_accounts(world, account(GMAIL), account(SLACK))
     world.upstream.script.append(refusal(403, "not all connected"))
