@@ -6,6 +6,7 @@ from itertools import count as numbers
 from typing import Any
 
 import httpx
+import pytest
 
 from handler import services, webhook, worker
 from handler.catalog import MEMORY_SECONDS
@@ -16,6 +17,7 @@ from handler.settings import Settings
 from handler.targets import Kind, TargetId, session_profile
 from local.sign import signed
 from tests.fakes.dynamodb import FakeDynamoDB
+from tests.fakes.requests import service_error
 from tests.fakes.sqs import FakeSqs
 from tests.openapi import conforms, routes
 from tests.upstream import FakeComposio
@@ -185,6 +187,19 @@ class World:
         creates = self.upstream.creates
         self.upstream.requests.clear()
         return operations, creates
+
+
+def refuse_writes(world: World, patch: pytest.MonkeyPatch, *texts: str) -> None:
+    """Let DynamoDB take nothing of users that has one of these texts, as from a full item."""
+    update = world.db.update_item
+
+    def refuse(**request: Any) -> Any:
+        of_users = request["Key"]["pk"]["S"].startswith("USER#")
+        if of_users and any(text in str(request) for text in texts):
+            raise service_error("UpdateItem", "ValidationException", "Item size has exceeded")
+        return update(**request)
+
+    patch.setattr(world.db, "update_item", refuse)
 
 
 def swept_world() -> World:

@@ -1,4 +1,4 @@
-"""A secret, and three tables to try rows and conditions with: the fake's, the emulator's, moto's.
+"""A secret, a scripted network, and three tables for rows: the fake's, the emulator's, moto's.
 
 moto differs from DynamoDB in two ways that matter here: every read is consistent, so the tests
 check the request as well; and it has another limit for items, which `test_dynamodb.py` states.
@@ -17,6 +17,7 @@ from handler.dynamodb import Table
 from local.emulator import REGION, emulator
 from tests.doubles import Clock, FakeSecretsManager
 from tests.fakes.dynamodb import FakeDynamoDB
+from tests.handler.scripted_composio import ScriptedComposio
 from tests.handler.stored_secret import API_KEY, SECRET_ID, WEBHOOK_SECRET
 from tests.template.sam_template import RESOURCES
 
@@ -85,3 +86,8 @@ def store() -> FakeSecretsManager:
 def credentials(store: FakeSecretsManager, clock: Clock) -> Credentials:
     secrets = cast("SecretsManagerClient", store)
     return Credentials(secrets, SECRET_ID, clock=clock)
+
+
+@pytest.fixture
+def composio(clock: Clock) -> ScriptedComposio:
+    return ScriptedComposio(clock)

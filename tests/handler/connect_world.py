@@ -15,7 +15,7 @@ from handler.dynamodb import from_item
 from handler.events import timestamp
 from tests.doubles import refusal
 from tests.upstream import FakeComposio
-from tests.world import World
+from tests.world import GMAIL, SLACK, World
 
 BASE = "https://api.invalid/live"
 RETURN_URL = "https://app.invalid/done"
@@ -40,7 +40,6 @@ class LinkingComposio(FakeComposio):
 
     @property
     def creates(self) -> int:
-        """The number of create calls."""
         return sum(one.url.path.endswith("/instances") for one in self.posts)
 
     @property
@@ -221,7 +220,6 @@ class Page:
 
     @property
     def rows(self) -> dict[str, str]:
-        """The text of the list for each toolkit."""
         found = re.findall(r"<li.*?<span>(.*?)</span>(.*?)</li>", self.html)
         return {name: re.sub(r"<.*?>", " ", rest).strip() for name, rest in found}
 
@@ -241,3 +239,12 @@ def connected(browser: Browser, sid: str, *auth_config_ids: str) -> Page:
         browser.world.upstream.consent(account_id)
         page = browser.get("/connect/return", status="success", connected_account_id=account_id)
     return page
+
+
+def consented(world: ConnectWorld) -> Browser:
+    """Return a browser whose user has given the last consent, and has not come back."""
+    browser, sid = started(world)
+    connected(browser, sid, GMAIL)
+    browser.connect(sid, SLACK)
+    world.upstream.consent("ca_made_2")
+    return browser

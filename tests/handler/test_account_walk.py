@@ -1,32 +1,17 @@
 """One odd account, page or list stops no other, and every walk comes to its end."""
 
-from typing import Any
-
 import httpx
 import pytest
 
 from handler.account_walk import MOST_FAILING
 from tests.doubles import Counted, Figured
-from tests.fakes.requests import service_error
 from tests.handler.walks import LONG_AGO, users, watermark
-from tests.world import GMAIL, SLACK, World, account, as_composio_has_it, swept_world
+from tests.world import GMAIL, SLACK, World, account, as_composio_has_it, refuse_writes, swept_world
 
 
 @pytest.fixture
 def world() -> World:
     return swept_world()
-
-
-def refuse_writes(world: World, monkeypatch: pytest.MonkeyPatch, *users: str) -> None:
-    """Let DynamoDB refuse every write for these users, as if their item were full."""
-    update = world.db.update_item
-
-    def refuse(**request: Any) -> Any:
-        if request["Key"]["pk"]["S"].removeprefix("USER#") in users:
-            raise service_error("UpdateItem", "ValidationException", "Item size has exceeded")
-        return update(**request)
-
-    monkeypatch.setattr(world.db, "update_item", refuse)
 
 
 def accounts_asked_for(world: World) -> int:

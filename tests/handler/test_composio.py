@@ -6,7 +6,7 @@ import pytest
 from handler.composio import MOST_SEARCHED_PAGES
 from handler.targets import Problem, Target
 from handler.transport import Unavailable
-from tests.doubles import Clock, Counted, Log
+from tests.doubles import Counted, Log
 from tests.handler.scripted_composio import (
     LISTS,
     RECORD,
@@ -22,11 +22,6 @@ from tests.handler.scripted_composio import (
     ok,
     refusal,
 )
-
-
-@pytest.fixture
-def composio(clock: Clock) -> ScriptedComposio:
-    return ScriptedComposio(clock)
 
 
 @pytest.mark.parametrize("call", LISTS)

@@ -7,7 +7,7 @@ import pytest
 
 from handler.paging import Place
 from handler.targets import Problem
-from tests.doubles import Clock, Log
+from tests.doubles import Log
 from tests.handler.scripted_composio import (
     USER,
     ScriptedComposio,
@@ -17,11 +17,6 @@ from tests.handler.scripted_composio import (
     ok,
     refusal,
 )
-
-
-@pytest.fixture
-def composio(clock: Clock) -> ScriptedComposio:
-    return ScriptedComposio(clock)
 
 
 def account(account_id: str = "ca_1", **changes: object) -> dict[str, object]:

@@ -8,7 +8,6 @@ import pytest
 
 from handler.targets import Answer, Problem, Target
 from handler.transport import Unavailable
-from tests.doubles import Clock
 from tests.handler.scripted_composio import (
     ANYTHING,
     API_KEY,
@@ -31,11 +30,6 @@ from tests.handler.scripted_composio import (
 )
 
 NO_TIME = Problem("no time left for a call to Composio")
-
-
-@pytest.fixture
-def composio(clock: Clock) -> ScriptedComposio:
-    return ScriptedComposio(clock)
 
 
 def test_create_is_one_post_of_the_user_id(composio: ScriptedComposio) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from handler.targets import Answer, Problem
 from handler.transport import Unavailable, connect
-from tests.doubles import ANSWERS, Clock, Counted, Figured, Log
+from tests.doubles import ANSWERS, Counted, Figured, Log
 from tests.handler.scripted_composio import (
     ANYTHING,
     API_KEY,
@@ -28,11 +28,6 @@ from tests.handler.scripted_composio import (
 )
 
 NEXT_KEY = "ak_invented-next"
-
-
-@pytest.fixture
-def composio(clock: Clock) -> ScriptedComposio:
-    return ScriptedComposio(clock)
 
 
 def test_nothing_is_sent_without_a_secret(composio: ScriptedComposio) -> None:

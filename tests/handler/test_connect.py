@@ -1,13 +1,10 @@
 """Connect sessions, from the application's request to the return of its user."""
 
-from typing import Any
-
 import httpx
 import pytest
 
 from handler.connect_rules import digest
 from tests.doubles import refusal
-from tests.fakes.requests import service_error
 from tests.handler.connect_world import (
     BASE,
     RETURN_URL,
@@ -15,9 +12,10 @@ from tests.handler.connect_world import (
     ConnectWorld,
     Page,
     connected,
+    consented,
     started,
 )
-from tests.world import GMAIL, SERVER, SLACK, account
+from tests.world import GMAIL, SERVER, SLACK, account, refuse_writes
 
 
 @pytest.fixture
@@ -119,10 +117,7 @@ def test_instance_is_created_after_an_outage(world: ConnectWorld) -> None:
 def test_user_who_closes_the_tab_after_the_last_consent_is_ready_in_twenty_seconds(
     world: ConnectWorld,
 ) -> None:
-    browser, sid = started(world)
-    connected(browser, sid, GMAIL)
-    browser.connect(sid, SLACK)
-    world.upstream.consent("ca_made_2")
+    consented(world)
 
     world.later(20)
 
@@ -192,14 +187,7 @@ def test_account_that_cannot_be_stored_does_not_stop_another(
     for auth_config, made in ((GMAIL, "ca_made_1"), (SLACK, "ca_made_2")):
         browser.connect(sid, auth_config)
         world.upstream.consent(made)
-    update = world.db.update_item
-
-    def refuse(**call: Any) -> Any:
-        if call["Key"]["pk"]["S"].startswith("USER#") and bad in str(call):
-            raise service_error("UpdateItem", "ValidationException", "Item size has exceeded")
-        return update(**call)
-
-    monkeypatch.setattr(world.db, "update_item", refuse)
+    refuse_writes(world, monkeypatch, bad)
     browser.get("/connect/return", status="success", connected_account_id=good)
 
     facts, _ = world.target_table.user("user_1")

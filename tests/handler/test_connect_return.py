@@ -4,7 +4,14 @@ import pytest
 
 from handler.connect_rules import MOST_CALLS
 from tests.doubles import Log
-from tests.handler.connect_world import RETURN_URL, Browser, ConnectWorld, connected, started
+from tests.handler.connect_world import (
+    RETURN_URL,
+    Browser,
+    ConnectWorld,
+    connected,
+    consented,
+    started,
+)
 from tests.world import GMAIL, SLACK, account, as_composio_has_it
 
 
@@ -27,10 +34,7 @@ def test_returns_stay_within_the_budget_and_the_list_is_still_shown(world: Conne
 def test_return_without_a_cookie_makes_no_call_and_the_watch_makes_it_ready(
     world: ConnectWorld,
 ) -> None:
-    browser, sid = started(world)
-    connected(browser, sid, GMAIL)
-    browser.connect(sid, SLACK)
-    world.upstream.consent("ca_made_2")
+    consented(world)
     world.trips()
 
     page = Browser(world).get("/connect/return", connected_account_id="ca_made_2")
@@ -126,10 +130,7 @@ def test_return_url_without_the_parameter_is_refused() -> None:
 
 
 def test_instance_that_an_event_is_creating_now_is_waited_for(world: ConnectWorld) -> None:
-    browser, sid = started(world)
-    connected(browser, sid, GMAIL)
-    browser.connect(sid, SLACK)
-    world.upstream.consent("ca_made_2")
+    browser = consented(world)
     world.upstream.script.append(lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         world.later(20)

@@ -8,8 +8,7 @@ import httpx
 import pytest
 
 from tests.doubles import refusal
-from tests.fakes.requests import service_error
-from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it
+from tests.world import GMAIL, SERVER, SLACK, World, account, as_composio_has_it, refuse_writes
 
 
 def show(world: World, user_id: str = "user_1", **more: Any) -> dict[str, Any]:
@@ -221,14 +220,7 @@ def test_refresh_continues_after_an_account_that_cannot_be_stored(
 ) -> None:
     for one in (account(GMAIL, id="ca_bad"), account(GMAIL), account(SLACK)):
         world.upstream.accounts[one.id] = as_composio_has_it(one)
-    update = world.db.update_item
-
-    def refuse(**call: Any) -> Any:
-        if "ca_bad" in str(call):
-            raise service_error("UpdateItem", "ValidationException", "Item size has exceeded")
-        return update(**call)
-
-    monkeypatch.setattr(world.db, "update_item", refuse)
+    refuse_writes(world, monkeypatch, "ca_bad")
 
     assert refresh(world)["statusCode"] == 503
     assert world.row()["status"] == "ready"
